@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* block.h - the door of block/: volumes, requests on them, reservations.
+ *
+ * A volume is what SCSI and NVMe serve.  Its identity (uuid) never changes; its backend may be
+ * missing for a while (OFFLINE), then every request fails with -ESHUTDOWN and the volume stays.
+ *
+ * Threads: management calls (open, close, resize, ..) come from the control thread and may block.
+ * Requests come from reactors; done() runs on the reactor that submitted.  On the fast path there
+ * is no lock, no allocation and no hand-off between threads. */
+#ifndef HOLDFAST_BLOCK_BLOCK_H
+#define HOLDFAST_BLOCK_BLOCK_H
+
+#include "core/core.h"
+
+struct hf_extent;
+struct hf_option;
+struct volume;
+
+/* ---- start and stop of the room ---------------------------------------------------------------- */
+struct block_opts {
+	struct reactor *const *reactors; /* those that submit requests */
+	unsigned reactor_count;
+	const char *const *plugin_dirs;  /* where NAME.so or NAME/.libs/NAME.so is looked for, in order */
+	unsigned plugin_dir_count;
+	/* Opens what needs privilege (the broker); NULL: plain open(2).  fd or -errno. */
+	int (*open_path)(const char *path, int flags);
+};
+int block_start(const struct block_opts *opts) _must_check_;
+void block_stop(void);                   /* all volumes are closed */
+
+/* ---- plugins -------------------------------------------------------------------------------- */
+struct plugin_desc {
+	const char *name, *summary, *version, *file;
+	bool stacked;
+	const struct hf_option *options;
+	size_t option_count;
+};
+/* Loads it if needed. -ENOENT no such plugin; -ENOEXEC not a plugin or another ABI. */
+int plugin_describe(const char *name, struct plugin_desc *ret_desc);
+/* Calls fn for every plugin found in the folders. */
+void plugin_each(void (*fn)(void *arg, const struct plugin_desc *d), void *arg);
+
+/* ---- volumes -------------------------------------------------------------------------------- */
+struct volume_setting {
+	const char *name, *value;
+};
+struct volume_spec {
+	const char *name;                /* current name, for log lines */
+	const char *uuid;                /* 36 characters */
+	const char *plugin;              /* "file", "ram", .. or a stack "fault:file", top first */
+	const char *pool_path;           /* NULL: none */
+	uint64_t size_bytes;             /* a multiple of block_bytes */
+	uint32_t block_bytes;            /* 512 or 4096 */
+	bool read_only;
+	const struct volume_setting *settings;
+	size_t setting_count;
+};
+enum volume_state { VOLUME_ONLINE, VOLUME_OFFLINE, VOLUME_CLOSED };
+
+/* Checks names, options, sizes; why gets a sentence for the person.  -EINVAL, -ENOENT (plugin). */
+int volume_check(const struct volume_spec *s, char *why, size_t why_bytes);
+/* Makes / removes the backing store (files, folder).  Blocks.  -EEXIST, -ENOSPC, .. */
+int volume_create_backing(const struct volume_spec *s, char *why, size_t why_bytes);
+int volume_destroy_backing(const struct volume_spec *s, char *why, size_t why_bytes);
+
+/* Returns owned (one reference).  When the backend cannot be opened the volume exists all the
+ * same, OFFLINE, and volume_reason() says why; only -ENOMEM and -EINVAL are errors. */
+int volume_open(const struct volume_spec *s, struct volume **ret_volume) _must_check_;
+struct volume *volume_ref(struct volume *v);             /* any thread */
+void volume_unref(struct volume *v);                     /* any thread; NULL is fine */
+DEFINE_FREEP(struct volume, volume_unref)
+/* Ends service: new requests fail with -ESHUTDOWN, waits until those in flight are done or
+ * deadline_ms is over (-ETIMEDOUT: the backend is closed when they end), closes the backend. */
+int volume_close(struct volume *v, unsigned deadline_ms);
+/* Tries to open the backend of an OFFLINE volume again.  0 when ONLINE now. */
+int volume_reopen(struct volume *v);
+/* Grows or shrinks the backend and tells the watchers. why as above. */
+int volume_resize(struct volume *v, uint64_t new_size_bytes, char *why, size_t why_bytes);
+int volume_rename(struct volume *v, const char *new_name);
+int volume_set_read_only(struct volume *v, bool on);
+int volume_set_option(struct volume *v, const char *name, const char *value);
+/* Holds new requests back and runs ready() on the calling reactor or thread's choice when none is
+ * in flight; resume lets them go.  Calls nest.  Blocks (control thread). -ETIMEDOUT: resumed. */
+int volume_quiesce(struct volume *v, unsigned deadline_ms);
+void volume_resume(struct volume *v);
+
+/* Facts; any thread. */
+const char *volume_name(const struct volume *v);         /* returns borrowed, until rename */
+const uint8_t *volume_uuid(const struct volume *v);      /* 16 bytes */
+const char *volume_uuid_text(const struct volume *v);
+uint64_t volume_size_bytes(const struct volume *v);
+uint64_t volume_block_count(const struct volume *v);
+uint32_t volume_block_bytes(const struct volume *v);
+enum volume_state volume_state(const struct volume *v);
+void volume_reason(const struct volume *v, char *buf, size_t buf_bytes); /* why OFFLINE */
+int volume_used_bytes(struct volume *v, uint64_t *ret_bytes);            /* blocks; -ENOTSUP */
+
+struct volume_limits {
+	uint32_t physical_bytes;
+	uint32_t max_io_bytes;           /* largest READ or WRITE request; larger ones must be cut by the caller */
+	uint32_t unmap_granularity_bytes;/* 0: volume is thick, UNMAP is refused with -ENOTSUP */
+	uint64_t max_zero_bytes;         /* advertised limit of one ZERO, UNMAP */
+	bool read_only;
+	bool volatile_cache;             /* what the host is told as write cache enabled */
+	bool unmap_zeroes;
+	bool rotational;
+	bool thin;
+};
+void volume_limits(const struct volume *v, struct volume_limits *ret_limits);
+
+/* ---- requests -------------------------------------------------------------------------------- */
+enum volume_op {
+	VOLUME_READ,
+	VOLUME_WRITE,
+	VOLUME_FLUSH,
+	VOLUME_UNMAP,                    /* hint; granules that are not whole are left */
+	VOLUME_ZERO,
+	VOLUME_COMPARE,                  /* iov against the volume */
+	VOLUME_COMPARE_WRITE,            /* first half of iov is compared, second half is written; atomic */
+	VOLUME_COPY,                     /* from io->src (may be another volume) at src_lba */
+	VOLUME_SAME,                     /* iov holds one block, written count_blocks times */
+	VOLUME_OPS
+};
+enum volume_io_flags {
+	VOLUME_FUA = 1,
+	VOLUME_MAY_UNMAP = 2,            /* ZERO */
+	VOLUME_ATOMIC = 4,               /* WRITE: no reader or writer sees half of it */
+};
+#define VOLUME_IO_PRIV 88                /* 64-bit words */
+struct volume_io {
+	uint8_t op, flags;
+	uint16_t iov_count;
+	uint32_t count_blocks;           /* READ, WRITE, COMPARE, COMPARE_WRITE: what iov holds */
+	uint64_t lba;                    /* first block, in the volume's block size, from 0 */
+	uint64_t long_count_blocks;      /* UNMAP, ZERO, COPY, SAME: count (count_blocks is ignored) */
+	const struct iovec *iov;         /* borrowed until done */
+	struct volume *src;              /* COPY: borrowed until done; NULL: same volume */
+	uint64_t src_lba;
+	/* Runs once, on the submitting reactor, possibly before volume_submit() returns.
+	 * 0           done (FUA: durable)
+	 * -EIO        medium error        -ENOSPC    pool is full
+	 * -ESHUTDOWN  volume is offline   -EROFS     read-only
+	 * -EILSEQ     compare failed; miscompare_bytes is the offset of the first difference
+	 * -ERANGE     leaves the volume (also after a resize in between)
+	 * -ENOTSUP    op not possible here -EINVAL   count or iov malformed -ENOMEM */
+	void (*done)(struct volume_io *io, int status);
+	uint64_t miscompare_bytes;
+	uint64_t priv[VOLUME_IO_PRIV];   /* block's own */
+};
+/* On a reactor given to block_start(). */
+void volume_submit(struct volume *v, struct volume_io *io);
+
+/* Allocation map from lba on.  Blocks in a worker; done() on the calling reactor. */
+struct volume_map_io {
+	struct work work;                /* private */
+	struct volume *volume;
+	uint64_t lba, count_blocks;
+	struct hf_extent *ext;           /* caller's array */
+	size_t ext_count;                /* in: room; out: filled */
+	int status;
+	void (*done)(struct volume_map_io *m);
+};
+void volume_map(struct volume *v, struct volume_map_io *m);
+
+/* ---- events ---------------------------------------------------------------------------------- */
+enum volume_event { VOLUME_RESIZED, VOLUME_STATE_CHANGED, VOLUME_LIMITS_CHANGED, VOLUME_FULL, VOLUME_RESERVATION };
+struct volume_watcher {
+	struct list link;
+	void (*event)(struct volume_watcher *w, struct volume *v, enum volume_event e); /* any thread */
+};
+void volume_watch(struct volume *v, struct volume_watcher *w);
+void volume_unwatch(struct volume *v, struct volume_watcher *w); /* event() will not run after it */
+
+/* ---- statistics ------------------------------------------------------------------------------- */
+enum stats_kind { STATS_READ, STATS_WRITE, STATS_OTHER, STATS_KINDS };
+struct volume_stats {
+	struct {
+		uint64_t ops, bytes, errors;
+		struct hist latency;
+	} kind[STATS_KINDS];
+	uint64_t in_flight;
+};
+/* Sum over all reactors since open. Any thread. */
+void volume_stats(const struct volume *v, struct volume_stats *ret_stats);
+/* Counters of one nexus or queue; embedded by its owner, one writer. */
+struct nexus_stats {
+	uint64_t read_ops, read_bytes, write_ops, write_bytes, other_ops, errors;
+	struct hist latency;
+};
+
+/* ---- reservations, shared by SCSI persistent reservations and NVMe reservations ---------------- */
+/* Who: an I_T nexus or an NVMe host, as stable bytes.  SCSI: "iqn..,i,0x<isid>" + target port;
+ * NVMe: the 128-bit host identifier.  Compared as bytes. */
+#define RESV_ID_MAX 256
+struct resv_id {
+	uint16_t len;
+	uint8_t bytes[RESV_ID_MAX];
+};
+enum resv_type {                         /* numbers as in SPC PR TYPE; NVMe RTYPE is mapped by nvme/ */
+	RESV_NONE = 0,
+	RESV_WRITE_EXCLUSIVE = 1,
+	RESV_EXCLUSIVE_ACCESS = 3,
+	RESV_WRITE_EXCLUSIVE_REG_ONLY = 5,
+	RESV_EXCLUSIVE_ACCESS_REG_ONLY = 6,
+	RESV_WRITE_EXCLUSIVE_ALL_REG = 7,
+	RESV_EXCLUSIVE_ACCESS_ALL_REG = 8,
+};
+struct resv_registrant {
+	struct resv_id id;
+	uint64_t key;
+	bool holder;
+};
+enum resv_action { RESV_REGISTER, RESV_REGISTER_IGNORE, RESV_RESERVE, RESV_RELEASE, RESV_CLEAR,
+		   RESV_PREEMPT, RESV_MOVE };
+enum resv_loss { RESV_LOST_REGISTRATION, RESV_LOST_RESERVATION, RESV_TYPE_CHANGED, RESV_PREEMPTED };
+struct resv_change {
+	struct resv_id id;
+	enum resv_loss loss;
+};
+struct resv_request {
+	enum resv_action action;
+	enum resv_type type;
+	uint64_t key, new_key;           /* RESERVATION KEY, SERVICE ACTION RESERVATION KEY */
+	const struct resv_id *id;        /* who asks */
+	const struct resv_id *move_to;   /* MOVE */
+	const struct resv_id *extra;     /* REGISTER: also these (SPEC_I_PT, ALL_TG_PT) */
+	size_t extra_count;
+	int aptpl;                       /* REGISTER: 1 on, 0 off, -1 as it is */
+	bool unregister_moved;           /* MOVE: UNREG */
+	/* Runs on the calling reactor once the change is in force and, with aptpl, durable.
+	 * 0; -EACCES reservation conflict; -EINVAL; -ENOSPC no room; -EIO could not be made durable
+	 * (nothing changed).  affected: who lost what, for unit attentions; borrowed during the call. */
+	void (*done)(struct resv_request *rq, int status, const struct resv_change *affected, size_t count);
+	struct msg msg;                  /* private from here */
+	uint64_t priv[8];
+};
+void volume_resv_request(struct volume *v, struct resv_request *rq);
+/* A copy of the state: generation, holder, type, registrants. Returns their number. */
+struct resv_state {
+	uint32_t generation;
+	enum resv_type type;
+	bool aptpl;
+	size_t count;
+	struct resv_registrant *registrants; /* returns owned: free() */
+};
+int volume_resv_read(struct volume *v, struct resv_state *ret_state);
+/* May this nexus do it?  Fast path: one relaxed load when nothing is reserved. */
+enum resv_access { RESV_ACCESS_READ, RESV_ACCESS_WRITE };
+bool volume_resv_allows(struct volume *v, const struct resv_id *id, enum resv_access a);
+/* Durability: called (on a worker thread) with the state to keep before done(); 0 or -errno.
+ * Installed by control/.  The text form is ours, versioned, and is what volume_resv_load takes. */
+typedef int volume_resv_save_fn(void *arg, const char *volume_uuid, const char *state_text);
+void volume_resv_on_save(volume_resv_save_fn *fn, void *arg);
+int volume_resv_load(struct volume *v, const char *state_text); /* -EINVAL: refused, nothing changed */
+
+#endif

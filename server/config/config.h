@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* config.h - the door of config/: the SQLite store.  Objects are jansson objects whose members are
+ * the rows of config/model.h, plus id (UUID text), revision, created_at, updated_at.
+ *
+ * Threads: one thread (control) uses a struct config.  Errors: 0 or -errno, and a sentence that says
+ * what to do in why.  -ENOENT; -EEXIST a unique field is taken; -EBUSY still referred to; -ENOSPC
+ * disk full; -EROFS; -EUCLEAN the file is not a sound database; -EPROTO its schema is newer than
+ * this program; -EAGAIN locked by another process; -EINVAL value. */
+#ifndef HOLDFAST_CONFIG_CONFIG_H
+#define HOLDFAST_CONFIG_CONFIG_H
+
+#include <jansson.h>
+
+#include "config/model.h"
+
+#define WHY_BYTES 512
+struct config;
+struct config_error {
+	int code;                        /* -errno */
+	char why[WHY_BYTES];             /* a sentence for the person */
+	char field[64];                  /* the member it is about, or "" */
+};
+
+/* dir/holdfast.db, dir/secret.key (made when new, mode 0600).  Migrates, after a backup to
+ * dir/backup/; checks soundness. */
+int config_open(const char *dir, struct config **ret_config, struct config_error *e) _must_check_;
+void config_close(struct config *c);
+DEFINE_FREEP(struct config, config_close)
+int config_schema_version(void);
+
+/* Reading.  id_or_name: id first, then the name (or key).  Returns owned. */
+int config_get(struct config *c, enum model_kind k, const char *id_or_name, json_t **ret_object, struct config_error *e);
+struct config_query {
+	const char *after_id;            /* page cursor: objects that come after this one; NULL: first page */
+	size_t limit;                    /* 0: all */
+	const char *where_field;         /* equality filters, up to two; NULL: none */
+	const char *where_value;
+	const char *where_field2, *where_value2;
+	bool newest_first;               /* audit, event, task */
+};
+/* Ordered by creation.  Returns an array, owned. */
+int config_list(struct config *c, enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e);
+/* The plain value of a secret field, wiped by the caller; -ENOENT when not set. */
+int config_secret(struct config *c, enum model_kind k, const char *id, const char *field,
+		  uint8_t *buf, size_t buf_bytes, size_t *ret_len, struct config_error *e);
+uint64_t config_revision(struct config *c);              /* of the whole store: grows with each commit */
+
+/* Changing: one transaction at a time; each change writes its audit row. */
+struct config_actor {
+	const char *name, *source;
+};
+int config_begin(struct config *c, const struct config_actor *who, struct config_error *e) _must_check_;
+int config_commit(struct config *c, struct config_error *e) _must_check_;
+void config_rollback(struct config *c);
+/* body: the fields given, checked by the rows; defaults are filled in.  Returns the whole object. */
+int config_insert(struct config *c, enum model_kind k, const json_t *body, json_t **ret_object, struct config_error *e);
+/* patch: JSON merge patch (RFC 7396) on the object. */
+int config_update(struct config *c, enum model_kind k, const char *id, const json_t *patch, json_t **ret_object, struct config_error *e);
+int config_delete(struct config *c, enum model_kind k, const char *id, struct config_error *e);
+
+/* Server-written rows without audit: events, tasks, a volume's reservations. Own transaction when
+ * none is open. */
+int config_put(struct config *c, enum model_kind k, const char *id_or_null, const json_t *fields, json_t **ret_object, struct config_error *e);
+/* Keeps at most this many of audit, events, finished tasks. */
+int config_trim(struct config *c, enum model_kind k, size_t keep);
+
+/* A consistent copy of the database to a file (SQLite backup). */
+int config_backup(struct config *c, const char *path, struct config_error *e);
+/* Checks a body against the rows without storing it. at_creation: required fields count. */
+int model_check(enum model_kind k, const json_t *body, bool at_creation, struct config_error *e);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* control.h - the door of control/: from what the database says to what runs.
+ *
+ * Every change goes one way: check, SQLite transaction, plan, apply step by step, commit; a step that
+ * fails undoes those before it and the transaction.  Changes are ordered by the control thread.
+ * Calls here come from any thread but a reactor's and wait for the control thread. */
+#ifndef HOLDFAST_CONTROL_CONTROL_H
+#define HOLDFAST_CONTROL_CONTROL_H
+
+#include "config/config.h"
+#include "core/core.h"
+
+struct control_opts {
+	const char *state_dir;
+	struct reactor *const *reactors; /* of the data path, running */
+	unsigned reactor_count;
+	/* Listening sockets handed over by systemd or an older daemon: name "iscsi/192.0.2.1:3260";
+	 * returns the descriptor (ours from then on) or -1. */
+	int (*take_listen_fd)(void *arg, const char *name);
+	/* Puts a listening socket up for the next daemon; NULL: nowhere. */
+	void (*keep_listen_fd)(void *arg, const char *name, int fd);
+	/* HTTPS portals belong to http/: control asks for them through these. 0 or -errno. */
+	int (*https_open)(void *arg, const char *address, uint16_t port, int listen_fd, void **ret_portal);
+	void (*https_close)(void *arg, void *portal);
+	void *arg;
+};
+/* Opens the store, starts the control thread, reconciles from nothing; returns when all is served
+ * that can be.  e tells why the store cannot be used. */
+int control_start(const struct control_opts *opts, struct config_error *e) _must_check_;
+void control_stop(void);
+
+/* ---- changes --------------------------------------------------------------------------------------- */
+enum control_verb { CONTROL_CREATE, CONTROL_UPDATE, CONTROL_DELETE };
+struct control_change {
+	enum control_verb verb;
+	enum model_kind kind;
+	const char *id;                  /* id or name; NULL for CREATE */
+	const json_t *body;              /* CREATE: fields; UPDATE: merge patch; DELETE: NULL */
+	uint64_t if_match;               /* revision the caller saw; 0: any */
+	bool dry_run;                    /* answer with the plan, change nothing */
+	bool force;                      /* DELETE: also what depends on it (LUNs, access) */
+	bool keep_data;                  /* DELETE of a volume: leave its files */
+	struct config_actor actor;
+};
+/* What came of it; control_result_done() frees. */
+struct control_result {
+	struct config_error error;       /* code 0: done.  Beside config.h's: -ESTALE if_match is old */
+	json_t *object;                  /* as it is now; NULL after DELETE */
+	json_t *plan;                    /* {"steps":[{"action","object","text"}],"sessions_touched":n,"sessions_closed":n} */
+};
+int control_change(const struct control_change *c, struct control_result *r);
+/* Several, all or none, one transaction; results has count entries, the failing one has its error. */
+int control_change_many(const struct control_change *c, size_t count, struct control_result *results);
+void control_result_done(struct control_result *r);
+
+/* ---- reading: objects with their live fields; returns owned ---------------------------------------- */
+int control_get(enum model_kind k, const char *id, json_t **ret_object, struct config_error *e);
+int control_list(enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e);
+/* {"version","started_at","engine","reactors":[..],"sessions":n,"volumes":n,"alerts":[..],"crc32c",..} */
+json_t *control_status(void);
+/* [{"id","initiator","target","host","peer",..}] from iscsi_session_info and its NVMe twin later. */
+json_t *control_sessions(void);
+int control_session_close(uint64_t id, struct config_error *e);
+/* Plugins with their options. */
+json_t *control_plugins(void);
+/* Prometheus text of the whole server; returns owned (free). */
+char *control_metrics(void);
+/* All configuration as one JSON document, secrets left out unless with_secrets (sealed with the key file). */
+json_t *control_export(void);
+/* Makes the configuration what the document says: adds, changes; removes only with prune. */
+int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r);
+int control_task_cancel(const char *id, struct config_error *e);
+
+/* ---- events ---------------------------------------------------------------------------------------- */
+/* Event types on the stream: "event" (a MODEL_EVENT), "config" ({"kind","id","verb","revision"}),
+ * "task".  fn runs on the control thread, must not block and not call control_*; json is borrowed. */
+struct control_subscriber {
+	struct list link;
+	void (*fn)(struct control_subscriber *s, uint64_t seq, const char *type, const json_t *data);
+};
+void control_subscribe(struct control_subscriber *s);
+void control_unsubscribe(struct control_subscriber *s);  /* fn will not run after it */
+/* Any thread, any room above core, also reactors: copies and returns at once. */
+void control_event(int level, bool alert, const char *type, const char *object, const char *fmt, ...) _printf_(5, 6);
+
+#endif
