@@ -6,16 +6,11 @@
 
 #include "core/base.h"
 
+/* NOBODY is a caller that has not said who it is. */
 enum api_role { API_NOBODY, API_VIEWER, API_OPERATOR, API_ADMIN };
-#define API_PARAMS_MAX 32
-struct api_param {
-	const char *name, *value;
-};
 struct api_request {
 	const char *method;              /* "GET" .. */
-	const char *path;                /* "/api/v1/volumes/x", percent-decoded by api/ itself */
-	struct api_param query[API_PARAMS_MAX];
-	size_t query_count;
+	const char *target;              /* as it came: "/api/v1/volumes/a%20b?limit=5"; api/ decodes it */
 	const char *if_match;            /* header values or NULL */
 	const char *if_none_match;
 	const char *idempotency_key;
@@ -30,20 +25,22 @@ struct api_header {
 	const char *name;
 	char value[160];
 };
+#define API_HEADERS_MAX 6
 struct api_response {
 	int status;                      /* HTTP status */
 	const char *content_type;
-	char *body;                      /* owned; free() */
+	char *body;                      /* owned by the response; NULL: none */
 	size_t body_len;
-	struct api_header header[6];     /* ETag, Location, Allow, .. */
+	struct api_header header[API_HEADERS_MAX]; /* ETag, Location, Allow, .. */
 	size_t header_count;
-	bool event_stream;               /* the edge takes over and streams events from `after` on */
-	uint64_t event_after;
+	bool event_stream;               /* status 200, no body: the edge streams events from here */
 };
 #define API_BODY_MAX (1u << 20)
 /* Always fills the response; never fails.  Any thread but a reactor's; may wait for control. */
 void api_handle(const struct api_request *rq, struct api_response *ret_response);
 void api_response_done(struct api_response *r);
+/* A refusal that the edge decides itself: 400, 413, 503, .. as problem+json. */
+void api_refuse(struct api_response *ret_response, int status, const char *detail);
 /* The route table as JSON (for holdfastd --describe routes and the tests); returns owned. */
 char *api_describe(void);
 
