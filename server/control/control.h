@@ -17,14 +17,15 @@ struct control_opts {
 	/* Listening sockets handed over by systemd or an older daemon: name "iscsi/192.0.2.1:3260";
 	 * returns the descriptor (ours from then on) or -1. */
 	int (*take_listen_fd)(void *arg, const char *name);
-	/* Puts a listening socket up for the next daemon; NULL: nowhere. */
+	/* Puts a listening socket up for the next daemon (fd borrowed); fd -1: we no longer listen there. */
 	void (*keep_listen_fd)(void *arg, const char *name, int fd);
 	/* HTTPS portals belong to http/: control asks for them through these. 0 or -errno. */
 	int (*https_open)(void *arg, const char *address, uint16_t port, int listen_fd, void **ret_portal);
 	void (*https_close)(void *arg, void *portal);
 	void *arg;
 };
-/* Opens the store, starts the control thread, reconciles from nothing; returns when all is served
+/* main.c has started block/ and scsi/; control starts iscsi/ (its events and settings are ours).
+ * Opens the store, starts the control thread, reconciles from nothing; returns when all is served
  * that can be.  e tells why the store cannot be used. */
 int control_start(const struct control_opts *opts, struct config_error *e) _must_check_;
 void control_stop(void);
@@ -63,6 +64,10 @@ json_t *control_sessions(void);
 int control_session_close(uint64_t id, struct config_error *e);
 /* Plugins with their options. */
 json_t *control_plugins(void);
+/* For `holdfastd --describe`, before control_start: JSON text, owned (free); NULL: no such plugin.
+ * name NULL: all plugins. */
+char *control_describe_plugin(const char *name);
+char *control_describe_models(void);
 /* Prometheus text of the whole server; returns owned (free). */
 char *control_metrics(void);
 /* All configuration as one JSON document, secrets left out unless with_secrets (sealed with the key file). */
