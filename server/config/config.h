@@ -21,12 +21,25 @@ struct config_error {
 	char field[64];                  /* the member it is about, or "" */
 };
 
+/* How secrets are sealed: tls/'s functions, installed once before config_open() (this room stands
+ * beside tls/ and may not include it).  Without them secrets are refused.  random, seal and open as
+ * tls_random(), tls_seal(), tls_open(). */
+struct config_sealer {
+	int (*random)(void *buf, size_t len_bytes);
+	int (*seal)(const uint8_t key[32], const void *aad, size_t aad_len, const void *plain, size_t len, uint8_t *out);
+	int (*open)(const uint8_t key[32], const void *aad, size_t aad_len, const uint8_t *sealed, size_t sealed_len, uint8_t *out);
+	size_t overhead_bytes;
+};
+void config_set_sealer(const struct config_sealer *s);   /* borrows for ever */
+
 /* dir/holdfast.db, dir/secret.key (made when new, mode 0600).  Migrates, after a backup to
  * dir/backup/; checks soundness. */
 int config_open(const char *dir, struct config **ret_config, struct config_error *e) _must_check_;
 void config_close(struct config *c);
 DEFINE_FREEP(struct config, config_close)
 int config_schema_version(void);
+/* Why secrets cannot be used (key file missing, another key), or NULL.  The rest works all the same. */
+const char *config_key_problem(const struct config *c);
 
 /* Reading.  id_or_name: id first, then the name (or key).  Returns owned. */
 int config_get(struct config *c, enum model_kind k, const char *id_or_name, json_t **ret_object, struct config_error *e);
@@ -37,6 +50,7 @@ struct config_query {
 	const char *where_value;
 	const char *where_field2, *where_value2;
 	bool newest_first;               /* audit, event, task */
+	bool refs_as_ids;                /* REF and REFS fields hold ids, not names */
 };
 /* Ordered by creation.  Returns an array, owned. */
 int config_list(struct config *c, enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e);
@@ -54,6 +68,10 @@ int config_commit(struct config *c, struct config_error *e) _must_check_;
 void config_rollback(struct config *c);
 /* body: the fields given, checked by the rows; defaults are filled in.  Returns the whole object. */
 int config_insert(struct config *c, enum model_kind k, const json_t *body, json_t **ret_object, struct config_error *e);
+/* The same under an id that is known before (-EEXIST when it is taken). */
+int config_insert_as(struct config *c, enum model_kind k, const char *id, const json_t *body, json_t **ret_object, struct config_error *e);
+#define CONFIG_ID_BYTES 37               /* UUID text with its NUL */
+void config_new_id(struct config *c, char id[CONFIG_ID_BYTES]);
 /* patch: JSON merge patch (RFC 7396) on the object. */
 int config_update(struct config *c, enum model_kind k, const char *id, const json_t *patch, json_t **ret_object, struct config_error *e);
 int config_delete(struct config *c, enum model_kind k, const char *id, struct config_error *e);
@@ -64,8 +82,16 @@ int config_put(struct config *c, enum model_kind k, const char *id_or_null, cons
 /* Keeps at most this many of audit, events, finished tasks. */
 int config_trim(struct config *c, enum model_kind k, size_t keep);
 
+/* Work on backing stores that must survive a crash; see db/schema.sql.  In the open transaction, or in
+ * one of their own.  The list is an array of {"id","action","spec"}, owned. */
+int config_pending_put(struct config *c, const char *id, const char *action, const json_t *spec, struct config_error *e);
+int config_pending_drop(struct config *c, const char *id, struct config_error *e);
+int config_pending_list(struct config *c, json_t **ret_array, struct config_error *e);
+
 /* A consistent copy of the database to a file (SQLite backup). */
 int config_backup(struct config *c, const char *path, struct config_error *e);
+/* Writes code, field and sentence; returns code. */
+int config_fail(struct config_error *e, int code, const char *field, const char *fmt, ...) _printf_(4, 5);
 /* Checks a body against the rows without storing it. at_creation: required fields count. */
 int model_check(enum model_kind k, const json_t *body, bool at_creation, struct config_error *e);
 

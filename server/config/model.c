@@ -115,6 +115,10 @@ static const struct field account_fields[] = {
 static const struct field setting_fields[] = {
 	{ .name = "key", .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_FIXED | FIELD_UNIQUE, .min = 1, .max = 127, .help = "Which setting." },
 	{ .name = "value", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 0, .max = 4096, .help = "Its value." },
+	{ .name = "type", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "text|int|bool|enum", .help = "What kind of value it takes." },
+	{ .name = "values", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Which values: a range, or a list." },
+	{ .name = "default_value", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Its value when nobody sets it." },
+	{ .name = "help", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE, .help = "What it does." },
 };
 
 static const struct field audit_fields[] = {

@@ -28,7 +28,7 @@ struct control_opts {
  * Opens the store, starts the control thread, reconciles from nothing; returns when all is served
  * that can be.  e tells why the store cannot be used. */
 int control_start(const struct control_opts *opts, struct config_error *e) _must_check_;
-void control_stop(void);
+void control_stop(void);                 /* also iscsi/; block/ and scsi/ stay */
 
 /* ---- changes --------------------------------------------------------------------------------------- */
 enum control_verb { CONTROL_CREATE, CONTROL_UPDATE, CONTROL_DELETE };
@@ -41,6 +41,7 @@ struct control_change {
 	bool dry_run;                    /* answer with the plan, change nothing */
 	bool force;                      /* DELETE: also what depends on it (LUNs, access) */
 	bool keep_data;                  /* DELETE of a volume: leave its files */
+	bool shrink;                     /* UPDATE of a volume: a smaller size is meant, and what lies beyond is lost */
 	struct config_actor actor;
 };
 /* What came of it; control_result_done() frees. */
