@@ -60,8 +60,9 @@ int log_level_parse(const char *word, enum log_level *ret_level); /* error|warn|
 struct log_topic *log_topics(void);                               /* head of the list */
 /* Chooses the journal when stderr is connected to it; called once from main. */
 void log_open(const char *program);
-/* Every line at warn or above, and those at info that `events` asks for, also go to `sink`
- * (the control room keeps them as events).  sink runs on the logging thread; NULL ends it. */
+/* Every line at info or above that its topic lets through also goes to `sink` (the control room
+ * chooses what it keeps as events).  sink runs on the logging thread, one line at a time, and
+ * must not log itself; all pointers are borrowed.  NULL ends it: after that it does not run. */
 void log_set_sink(void (*sink)(void *arg, enum log_level, const char *topic, const char *what,
 			       const char *facts), void *arg);
 

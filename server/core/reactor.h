@@ -149,8 +149,7 @@ struct stream {
 	struct stream_out *out_head, **out_tail;
 	size_t out_bytes;
 	struct defer flush, end;
-	struct watch writable;
-	uint64_t priv[40];
+	uint64_t priv[32];
 };
 /* Takes fd (also on error).  Receiving starts at once. */
 int stream_open(struct reactor *r, struct stream *s, int fd, const struct stream_ops *ops) _must_check_;
@@ -211,6 +210,7 @@ void buf_wait_cancel(struct buf_waiter *w);              /* fine when not waitin
 /* Counters of the loop, for statistics; any thread, approximate. */
 struct reactor_stats {
 	uint64_t turns, sleeps, spins_won, spins_lost, messages, busy_ns;
+	uint64_t recvs, sends;           /* streams: deliveries from and system calls to the kernel */
 };
 void reactor_stats(const struct reactor *r, struct reactor_stats *ret_stats);
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* workers.c - threads for what blocks: one pool for the whole process.
+ *
+ * A thread is added when work arrives and nobody is idle, up to WORKERS_MAX; it leaves after
+ * IDLE_SECONDS without work, so an idle daemon has none.  Work is taken in the order of arrival. */
+#include "core/reactor_priv.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#define WORKERS_MAX 64
+#define IDLE_SECONDS 5
+#define STACK_BYTES (256u << 10)
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct msg *head, **tail;
+	unsigned threads, idle;
+	size_t waiting;                  /* queued, not taken yet */
+	bool cond_ready;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .tail = &pool.head };
+
+static bool wait_for_more(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += IDLE_SECONDS;
+	pool.idle++;
+	while (!pool.head)
+		if (pthread_cond_timedwait(&pool.more, &pool.lock, &until) == ETIMEDOUT)
+			break;
+	pool.idle--;
+	return pool.head != NULL;
+}
+
+static void *worker(void *arg)
+{
+	(void)arg;
+	pthread_setname_np(pthread_self(), "hf-worker");
+	pthread_mutex_lock(&pool.lock);
+	while (pool.head || wait_for_more()) {
+		struct msg *m = pool.head;
+		pool.head = m->next;
+		if (!pool.head)
+			pool.tail = &pool.head;
+		pool.waiting--;
+		pthread_mutex_unlock(&pool.lock);
+		m->run(m);
+		pthread_mutex_lock(&pool.lock);
+	}
+	pool.threads--;
+	pthread_mutex_unlock(&pool.lock);
+	return NULL;
+}
+
+static void spawn(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (!pool.cond_ready) {
+		pthread_condattr_t how;
+		pthread_condattr_init(&how);
+		pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+		pthread_cond_init(&pool.more, &how);
+		pthread_condattr_destroy(&how);
+		pool.cond_ready = true;
+	}
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	int err = pthread_create(&thread, &attr, worker, NULL);
+	pthread_attr_destroy(&attr);
+	if (!err)
+		pool.threads++;
+	else if (!pool.threads) {
+		/* Nobody is there to do it, and nobody can be told "later": this cannot go on. */
+		log_error(&log_reactor, "no thread for blocking work", "errno=%d", err);
+		abort();
+	}
+}
+
+void workers_add(struct msg *m)
+{
+	m->next = NULL;
+	pthread_mutex_lock(&pool.lock);
+	*pool.tail = m;
+	pool.tail = &m->next;
+	pool.waiting++;
+	if (pool.waiting > pool.idle && pool.threads < WORKERS_MAX)
+		spawn();
+	if (pool.idle)
+		pthread_cond_signal(&pool.more);
+	pthread_mutex_unlock(&pool.lock);
+}
+
+int64_t file_op_run(const struct file_op *op)
+{
+	int64_t n;
+
+	do {
+		switch (op->opcode) {
+		case FILE_READV:
+			n = preadv2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset_bytes, op->flags);
+			break;
+		case FILE_WRITEV:
+			n = pwritev2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset_bytes, op->flags);
+			break;
+		case FILE_FDATASYNC:
+			n = fdatasync(op->fd);
+			break;
+		case FILE_FALLOCATE:
+			n = fallocate(op->fd, op->flags, (off_t)op->offset_bytes, (off_t)op->len_bytes);
+			break;
+		default:
+			return -EINVAL;
+		}
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static void file_reply(struct msg *m)
+{
+	struct file_op *op = container_of(m, struct file_op, msg);
+
+	op->reactor->file_ops--;
+	op->done(op, op->result);
+}
+
+static void file_work(struct msg *m)
+{
+	struct file_op *op = container_of(m, struct file_op, msg);
+
+	op->result = file_op_run(op);
+	op->msg.run = file_reply;
+	reactor_post(op->reactor, &op->msg);
+}
+
+void workers_file(struct file_op *op)
+{
+	op->msg.run = file_work;
+	workers_add(&op->msg);
+}
+
+static void work_reply(struct msg *m)
+{
+	struct work *w = container_of(m, struct work, msg);
+
+	w->reactor->file_ops--;
+	w->done(w);
+}
+
+static void work_run(struct msg *m)
+{
+	struct work *w = container_of(m, struct work, msg);
+	bool answer = w->done != NULL;   /* without an answer, w is gone after work() */
+
+	w->work(w);
+	if (answer) {
+		w->msg.run = work_reply;
+		reactor_post(w->reactor, &w->msg);
+	}
+}
+
+void reactor_work(struct reactor *r, struct work *w)
+{
+	w->reactor = r;
+	w->msg.run = work_run;
+	if (w->done)
+		r->file_ops++;
+	workers_add(&w->msg);
+}
