@@ -77,11 +77,13 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Daemon:
-    def __init__(self, state=None, engine=None, args=(), env=None, build=BUILD):
+    """prefix: words before the command, such as those that enter a network namespace."""
+
+    def __init__(self, state=None, engine=None, args=(), env=None, build=BUILD, prefix=()):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
         self.state = pathlib.Path(state) if state else self.base / "s"
         self.engine, self.args, self.env, self.build = engine, list(args), dict(env or {}), build
-        self.log_path = self.base / "log"
+        self.prefix, self.log_path = list(prefix), self.base / "log"
         self.process = None
         self.problems = []
 
@@ -93,7 +95,7 @@ class Daemon:
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode=99:log_path={self.base}/san:abort_on_error=0")
         env.setdefault("UBSAN_OPTIONS", f"print_stacktrace=1:halt_on_error=1:log_path={self.base}/san")
         env.setdefault("TSAN_OPTIONS", f"exitcode=99:log_path={self.base}/san")
-        command = [str(self.build / "server/holdfastd"), "--state", str(self.state)]
+        command = self.prefix + [str(self.build / "server/holdfastd"), "--state", str(self.state)]
         command += (["--engine", self.engine] if self.engine else []) + self.args
         self.started_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:

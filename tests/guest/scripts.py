@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""scripts.py - what the guest does, in pieces that tests put together.
+
+Environment: PORTAL (address:port), IQN.  Functions that ask the host are named at their use."""
+
+LIB = r"""
+modprobe iscsi_tcp
+iscsid
+node() { iscsiadm -m node -T "${2:-$IQN}" -p "$PORTAL" -o update -n "${1%%=*}" -v "${1#*=}"; }
+discover() { iscsiadm -m discovery -t sendtargets -p "$PORTAL"; }
+login() {
+	timeout 60 iscsiadm -m node -T "${1:-$IQN}" -p "$PORTAL" --login >/dev/null || return 1
+	waitfor 20 disk "${1:-$IQN}" 0 || return 1
+}
+logout() { iscsiadm -m node -T "${1:-$IQN}" -p "$PORTAL" --logout >/dev/null; }
+# sums DIR: one line that stands for all files below DIR; fails when there are none
+sums() (
+	cd "$1"
+	[ -n "$(find . -type f -name 'f*' -print -quit)" ]
+	find . -type f -name 'f*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+)
+# fill DIR MIB: so many MiB of files, 4 MiB and below, with contents that are not to be guessed
+fill() {
+	local n=0 left=$(($2 * 1024)) kib
+	head -c 4M /dev/urandom >/run/seed
+	while [ $left -gt 0 ]; do
+		case $((n % 8)) in 0) kib=4 ;; 1) kib=61 ;; 2) kib=1024 ;; *) kib=4096 ;; esac
+		[ $kib -le $left ] || kib=$left
+		mkdir -p "$1/d$((n / 16))"
+		{ printf 'file %010d\n' $n; head -c $((kib * 1024 - 16)) /run/seed; } >"$1/d$((n / 16))/f$n"
+		left=$((left - kib)) n=$((n + 1))
+	done
+}
+at() { printf '%s %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
+"""
+
+# No CHAP wanted by the target: discovery, login, capacity, and what INQUIRY says.
+CHAP = LIB + r"""
+discover | grep "$IQN" >/dev/null
+node node.session.auth.authmethod=CHAP
+node node.session.auth.username=wrong
+node node.session.auth.password="$SECRET"
+refused login
+node node.session.auth.username="$CHAPUSER"
+node node.session.auth.password=not-the-secret
+refused login
+at "wrong name and wrong secret refused"
+node node.session.auth.authmethod=None
+refused login
+at "login without CHAP refused"
+node node.session.auth.authmethod=CHAP
+node node.session.auth.password="$SECRET"
+login
+at "one-way CHAP"
+logout
+if [ -n "${MUTUAL-}" ]; then
+	node node.session.auth.username_in="$MUTUALUSER"
+	node node.session.auth.password_in=not-its-secret
+	refused login
+	node node.session.auth.password_in="$MUTUAL"
+	login
+	at "mutual CHAP"
+	logout
+fi
+"""
+
+# The main job: file systems, 200 MiB of files, trim, resize, logout and login, equal sums.
+# host used BYTES?: bytes the server holds;  host grow: makes the volume bigger, answers its new size
+# host noise start|stop: other hosts' volumes come and go meanwhile
+MAIN = LIB + r"""
+discover | grep "$IQN" >/dev/null
+if [ -n "${CHAPUSER-}" ]; then
+	node node.session.auth.authmethod=CHAP
+	node node.session.auth.username="$CHAPUSER"
+	node node.session.auth.password="$SECRET"
+fi
+node "node.conn[0].iscsi.HeaderDigest=$DIGEST"
+node "node.conn[0].iscsi.DataDigest=$DIGEST"
+login
+d=$(disk "$IQN" 0)
+at "logged in: $d, $(blockdev --getsize64 "$d") bytes, digest $(cat /sys/class/iscsi_connection/*/header_digest)"
+[ "$(cat /sys/class/iscsi_connection/*/header_digest)" = "$([ "$DIGEST" = None ] && echo 0 || echo 1)" ]
+sg_inq "$d" | grep identification
+host noise start
+for fs in $FILESYSTEMS; do
+	wipefs -qa "$d"
+	case $fs in
+	ext4) mkfs.ext4 -q "$d" ;;
+	xfs) mkfs.xfs -q "$d" ;;
+	esac
+	mount -t "$fs" "$d" /mnt
+	fill /mnt "$MIB"
+	sync
+	before=$(sums /mnt)
+	at "$fs: $MIB MiB written"
+	umount /mnt
+	logout
+	refused disk "$IQN" 0
+	login
+	d=$(disk "$IQN" 0)
+	mount -t "$fs" "$d" /mnt
+	after=$(sums /mnt)
+	[ -n "$before" ] && [ "$before" = "$after" ] || die "sums differ: $before $after"
+	at "$fs: sums equal after logout and login"
+	full=$(host used)
+	rm -r /mnt/d*
+	sync
+	fstrim -v /mnt
+	umount /mnt
+	trimmed=$(host used)
+	echo "server held $full bytes, after fstrim $trimmed"
+	[ $((full - trimmed)) -ge $((MIB * 1024 * 1024 * 8 / 10)) ] || die "fstrim freed too little on the server"
+	at "$fs: fstrim freed blocks on the server"
+done
+mount -t "$fs" "$d" /mnt
+mkdir /mnt/last
+fill /mnt/last 8
+before=$(sums /mnt/last)
+size=$(host grow)
+iscsiadm -m node -T "$IQN" -p "$PORTAL" -R >/dev/null
+waitfor 20 sh -c "[ \$(blockdev --getsize64 $d) = $size ]"
+[ "$fs" != xfs ] || { xfs_growfs /mnt >/dev/null; [ "$(($(stat -f -c '%b * %S' /mnt)))" -gt $((size * 8 / 10)) ]; }
+[ "$(sums /mnt/last)" = "$before" ]
+at "resize to $size bytes seen"
+umount /mnt
+host noise stop
+logout
+"""
+
+# A writer with flushes while the host kills and restarts the daemon; open-iscsi recovers by itself.
+# host kill9: kills the daemon and starts it again after a moment
+RECOVER = LIB + r"""
+discover >/dev/null
+node node.session.timeo.replacement_timeout=120
+login
+d=$(disk "$IQN" 0)
+mkfs.ext4 -q "$d"
+mount "$d" /mnt
+head -c 256K /dev/urandom >/run/seed
+writer() {
+	local n=0
+	while [ ! -e /run/enough ]; do
+		{ printf 'round %010d\n' $n; cat /run/seed; } >/mnt/f$n
+		sync /mnt/f$n /mnt || return 1
+		sha256sum /mnt/f$n >>/run/acknowledged
+		n=$((n + 1))
+	done
+}
+writer &
+w=$!
+for round in $(seq "$ROUNDS"); do
+	before=$(wc -l </run/acknowledged 2>/dev/null || echo 0)
+	waitfor 60 sh -c "[ \$(wc -l </run/acknowledged) -gt $((before + 2)) ]"
+	host kill9
+	at "round $round: $(wc -l </run/acknowledged) files acknowledged"
+done
+touch /run/enough
+wait $w || die "the writer saw an error"
+umount /mnt
+logout
+login
+d=$(disk "$IQN" 0)
+fsck.ext4 -fn "$d" >/run/fsck || die "$(cat /run/fsck)"
+mount -o ro "$d" /mnt
+[ "$(wc -l </run/acknowledged)" -gt "$ROUNDS" ]
+sha256sum --quiet -c /run/acknowledged
+at "all $(wc -l </run/acknowledged) acknowledged files are there"
+umount /mnt
+logout
+"""
+
+# Several disks of one target, one read-only, LUNs added and removed while logged in.
+# host attach N, host detach N: map or unmap volume vN as LUN N
+LUNS = LIB + r"""
+discover >/dev/null
+login
+disk "$IQN" 1
+[ "$(blockdev --getro "$(disk "$IQN" 1)")" = 1 ]
+refused dd if=/dev/zero of="$(disk "$IQN" 1)" bs=4k count=1 oflag=direct status=none
+refused disk "$IQN" 2
+host attach 2
+iscsiadm -m session -R >/dev/null
+waitfor 20 disk "$IQN" 2
+dd if=/dev/urandom of="$(disk "$IQN" 2)" bs=1M count=4 oflag=direct status=none
+host detach 2
+refused dd if="$(disk "$IQN" 2)" of=/dev/null bs=1M count=4 iflag=direct status=none
+dd if="$(disk "$IQN" 0)" of=/dev/null bs=1M count=4 iflag=direct status=none
+at "LUNs came and went, the others served"
+logout
+"""

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Linux kernel (open-iscsi) as the initiator: the main job, with both engines, digests and noise."""
+import threading
+import time
+
+import pytest
+
+import scripts
+from guest import HOST, NAME
+from harness import LONG
+
+PORTAL = f"{HOST}:3260"
+SECRET, MUTUAL = "secretsecret12", "mutualsecret34"
+
+
+def serve(daemon_factory, wire, **kw):
+    d = daemon_factory(prefix=wire.prefix, **kw)
+    d.cli("portal", "add", "iscsi", PORTAL)
+    return d
+
+
+class Noise:
+    """Another host's volumes and targets, created and deleted as fast as the API allows."""
+
+    def __init__(self, daemon):
+        self.daemon, self.rounds, self.stopped, self.error = daemon, 0, threading.Event(), None
+        self.thread = threading.Thread(target=self.work)
+
+    def work(self):
+        try:
+            while not self.stopped.is_set():
+                name = f"noise{self.rounds % 4}"
+                self.daemon.disk(name, "64M", plugin=("ram", "file")[self.rounds % 2])
+                self.daemon.cli("volume", "resize", name, "--size", "128M")
+                self.daemon.cli("target", "detach", name, name)
+                self.daemon.cli("target", "delete", name, "--yes")
+                self.daemon.cli("volume", "delete", name, "--yes")
+                self.rounds += 1
+        except Exception as e:
+            self.error = e
+
+    def __call__(self, word):
+        if word == "start":
+            self.thread.start()
+            return None
+        self.stopped.set()
+        self.thread.join()
+        if self.error:
+            raise self.error
+        assert self.rounds > 3
+        return f"{self.rounds} rounds"
+
+
+def main_job(daemon, guest, digest, filesystems, mib, noise=False, **env):
+    iqn = daemon.disk("disk", "1G", allow="CHAPUSER" not in env)
+    if "CHAPUSER" in env:
+        allow_chap(daemon, "disk")
+
+    def used():
+        return daemon.json("volume", "show", "disk")["used_bytes"]
+
+    def grow():
+        daemon.cli("volume", "resize", "disk", "--size", "2G")
+        return daemon.json("volume", "show", "disk")["size_bytes"]
+    host = {"used": used, "grow": grow, "noise": Noise(daemon) if noise else lambda word: None}
+    env = dict(env, PORTAL=PORTAL, IQN=iqn, DIGEST=digest, FILESYSTEMS=filesystems, MIB=mib)
+    return guest.run(scripts.MAIN, env=env, host=host, seconds=400)
+
+
+def allow_chap(daemon, target, mutual=False):
+    secret = daemon.base / "secret"
+    secret.write_text(SECRET)
+    words = ["--iqn", NAME, "--chap-user", "u1", "--chap-secret-file", secret]
+    if mutual:
+        other = daemon.base / "mutual"
+        other.write_text(MUTUAL)
+        words += ["--mutual-user", "u2", "--mutual-secret-file", other]
+    daemon.cli("host", "create", "guest", *words)
+    daemon.cli("target", "allow", target, "--host", "guest")
+
+
+def test_chap_one_way_and_mutual(wire, guest, daemon_factory):
+    d = serve(daemon_factory, wire)
+    iqn = d.disk("disk", "64M", plugin="ram", allow=False)
+    allow_chap(d, "disk", mutual=True)
+    guest.run(scripts.CHAP, env={"PORTAL": PORTAL, "IQN": iqn, "CHAPUSER": "u1", "SECRET": SECRET, "MUTUALUSER": "u2", "MUTUAL": MUTUAL})
+
+
+def test_main_job_uring_while_other_volumes_come_and_go(wire, guest, daemon_factory):
+    d = serve(daemon_factory, wire, engine="uring")
+    main_job(d, guest, "None", "ext4 xfs", 200, noise=True)
+
+
+def test_main_job_epoll_with_digests_and_chap(wire, guest, daemon_factory):
+    d = serve(daemon_factory, wire, engine="epoll")
+    main_job(d, guest, "CRC32C", "xfs ext4", 200, noise=True, CHAPUSER="u1", SECRET=SECRET)
+
+
+@pytest.mark.parametrize("engine, digest", [("uring", "CRC32C"), ("epoll", "None")])
+def test_main_job_small(wire, guest, daemon_factory, engine, digest):
+    d = serve(daemon_factory, wire, engine=engine)
+    main_job(d, guest, digest, "ext4 xfs", 200 if LONG else 24)
+
+
+@pytest.mark.parametrize("engine", ["uring", "epoll"] if LONG else ["uring"])
+def test_initiator_recovers_from_kill_9(wire, guest, daemon_factory, engine):
+    d = serve(daemon_factory, wire, engine=engine)
+    iqn = d.disk("disk", "1G")
+
+    def kill9():
+        d.kill9()
+        time.sleep(0.5)
+        d.start()
+    env = {"PORTAL": PORTAL, "IQN": iqn, "ROUNDS": 50 if LONG else 3}
+    guest.run(scripts.RECOVER, env=env, host={"kill9": kill9}, seconds=1800 if LONG else 300)
+
+
+def test_luns_come_and_go_while_logged_in(wire, guest, daemon_factory):
+    d = serve(daemon_factory, wire)
+    iqn = d.disk("v0", "64M", plugin="ram")
+    for n in (1, 2):
+        d.cli("volume", "create", f"v{n}", "--size", "64M", "--plugin", "ram")
+    d.cli("target", "attach", "v0", "v1", "--lun", 1, "--read-only")
+    host = {"attach": lambda n: d.cli("target", "attach", "v0", f"v{n}", "--lun", n), "detach": lambda n: d.cli("target", "detach", "v0", f"v{n}")}
+    guest.run(scripts.LUNS, env={"PORTAL": PORTAL, "IQN": iqn}, host=host)
