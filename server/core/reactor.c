@@ -145,7 +145,7 @@ int reactor_call(struct reactor *r, int (*fn)(void *arg), void *arg)
 
 	if (self == r)
 		return fn(arg);
-	if (self) {
+	if (self && !self->may_wait) {
 		log_error(&log_reactor, "a reactor waits for another one", "from=%s to=%s", self->name,
 			  r->name);
 		abort();
@@ -313,6 +313,7 @@ int reactor_new(const struct reactor_opts *opts, struct reactor **ret_reactor)
 	r->wake_fd = -1;
 	r->index = REACTOR_MAX;
 	r->cpu = opts->cpu;
+	r->may_wait = opts->may_wait;
 	r->spin_ns = (uint64_t)opts->spin_max_us * 1000;
 	r->deferred.tail = &r->deferred.head;
 	list_init(&r->streams);

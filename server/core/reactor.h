@@ -28,6 +28,7 @@ struct reactor_opts {
 	int cpu;                         /* pin to this CPU; -1: do not */
 	unsigned spin_max_us;            /* 0: never spin */
 	uint64_t buf_limit_bytes;        /* bound of the buffer pool; 0: 64 MiB */
+	bool may_wait;                   /* may use reactor_call() on others: for control, never for the data path */
 };
 
 /* Life.  Any thread; start returns when the loop runs; stop joins the thread and returns when
@@ -61,7 +62,7 @@ struct msg {
 };
 void reactor_post(struct reactor *r, struct msg *m);
 /* Run fn(arg) on r and wait for its result.  From another thread than r's (on r itself it is a
- * plain call).  A reactor thread must not wait for another reactor. */
+ * plain call).  A reactor thread must not wait for another reactor, unless it was made with may_wait. */
 int reactor_call(struct reactor *r, int (*fn)(void *arg), void *arg);
 
 /* Deferred work: runs once at the end of the current turn.  Queuing it twice is one run. */

@@ -76,6 +76,7 @@ struct reactor {
 	uint64_t spin_ns;
 	unsigned spin_score;                     /* 0..1024: how often a spin would have won */
 	bool draining;                           /* told to quit, waiting for what is in flight */
+	bool may_wait;                           /* opts: may wait for other reactors */
 	uint8_t *scratch;                        /* SCRATCH_BYTES, hot: small things arrive here */
 	struct iovec gather[GATHER_MAX];
 	struct bufpool *bufs;
