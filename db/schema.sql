@@ -1,0 +1,214 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- schema.sql - the store as a new installation makes it.  The last migration ends in exactly this; a test
+-- compares both, and the columns with the rows of server/config/model.c.
+--
+-- Every object has a UUID, the store's revision at its last change, and two times (RFC 3339, UTC).
+-- Truth values are 0 and 1; lists and maps are JSON text; secrets are sealed blobs.  Nothing here cascades,
+-- so nothing disappears that nobody asked to delete; only the rows of a list go with their owner.
+
+-- One row about the store itself.  key_check is a known text sealed with the key file, so that a wrong
+-- key is noticed at once.
+CREATE TABLE store (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	revision INTEGER NOT NULL CHECK (revision >= 0),
+	key_check BLOB
+);
+INSERT INTO store (one, revision) VALUES (1, 0);
+
+-- Work on backing stores that a crash may interrupt.  "clean": destroy the backing of a volume that has no
+-- row (its creation did not finish, or its deletion did).  "build": the row is there, the backing is still
+-- being made.
+CREATE TABLE pending (
+	id TEXT PRIMARY KEY NOT NULL,
+	action TEXT NOT NULL CHECK (action IN ('clean', 'build')),
+	spec TEXT NOT NULL CHECK (json_valid(spec))
+);
+
+CREATE TABLE pool (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	path TEXT NOT NULL UNIQUE CHECK (path LIKE '/%'),
+	comment TEXT NOT NULL
+);
+
+CREATE TABLE volume (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	pool TEXT REFERENCES pool (id),
+	plugin TEXT NOT NULL,
+	size_bytes INTEGER NOT NULL CHECK (size_bytes >= 512 AND size_bytes % block_size = 0),
+	block_size INTEGER NOT NULL CHECK (block_size IN (512, 4096)),
+	read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+	options TEXT NOT NULL CHECK (json_type(options) = 'object'),
+	comment TEXT NOT NULL,
+	reservations TEXT
+);
+CREATE INDEX volume_pool ON volume (pool);
+
+CREATE TABLE portal (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	protocol TEXT NOT NULL CHECK (protocol IN ('https', 'iscsi', 'nvme-tcp', 'nvme-discovery', 'smb', 'nfs')),
+	address TEXT NOT NULL,
+	port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+	group_tag INTEGER NOT NULL CHECK (group_tag BETWEEN 1 AND 65535),
+	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+	UNIQUE (address, port)
+);
+
+CREATE TABLE target (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	protocol TEXT NOT NULL CHECK (protocol IN ('iscsi', 'nvme')),
+	qualified_name TEXT NOT NULL UNIQUE,
+	alias TEXT NOT NULL,
+	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+	allow_any INTEGER NOT NULL CHECK (allow_any IN (0, 1)),
+	comment TEXT NOT NULL
+);
+
+CREATE TABLE lun (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	target TEXT NOT NULL REFERENCES target (id),
+	volume TEXT NOT NULL REFERENCES volume (id),
+	lun INTEGER NOT NULL CHECK (lun BETWEEN 0 AND 16383),
+	read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+	UNIQUE (target, lun),
+	UNIQUE (target, volume)
+);
+CREATE INDEX lun_volume ON lun (volume);
+
+CREATE TABLE host (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	iqns TEXT NOT NULL CHECK (json_type(iqns) = 'array'),
+	nqns TEXT NOT NULL CHECK (json_type(nqns) = 'array'),
+	addresses TEXT NOT NULL CHECK (json_type(addresses) = 'array'),
+	chap_user TEXT,
+	chap_secret BLOB,
+	mutual_user TEXT,
+	mutual_secret BLOB,
+	dhchap_key BLOB,
+	dhchap_ctrl_key BLOB,
+	tls_psk BLOB,
+	comment TEXT NOT NULL
+);
+
+CREATE TABLE host_group (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	comment TEXT NOT NULL
+);
+CREATE TABLE host_group_hosts (
+	owner TEXT NOT NULL REFERENCES host_group (id) ON DELETE CASCADE,
+	position INTEGER NOT NULL,
+	ref TEXT NOT NULL REFERENCES host (id),
+	PRIMARY KEY (owner, position),
+	UNIQUE (owner, ref)
+);
+CREATE INDEX host_group_hosts_ref ON host_group_hosts (ref);
+
+CREATE TABLE access (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	target TEXT NOT NULL REFERENCES target (id),
+	host TEXT REFERENCES host (id),
+	"group" TEXT REFERENCES host_group (id),
+	luns TEXT NOT NULL CHECK (json_type(luns) = 'array'),
+	CHECK ((host IS NULL) <> ("group" IS NULL)),
+	UNIQUE (target, host),
+	UNIQUE (target, "group")
+);
+CREATE INDEX access_host ON access (host);
+CREATE INDEX access_group ON access ("group");
+
+CREATE TABLE account (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	role TEXT NOT NULL CHECK (role IN ('admin', 'operator', 'viewer')),
+	password BLOB,
+	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+	comment TEXT NOT NULL
+);
+
+CREATE TABLE setting (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	key TEXT NOT NULL UNIQUE,
+	value TEXT NOT NULL
+);
+
+CREATE TABLE audit (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	at TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	source TEXT NOT NULL,
+	verb TEXT NOT NULL CHECK (verb IN ('create', 'update', 'delete')),
+	kind TEXT NOT NULL,
+	object TEXT NOT NULL,
+	object_name TEXT,
+	before TEXT CHECK (before IS NULL OR json_valid(before)),
+	after TEXT CHECK (after IS NULL OR json_valid(after))
+);
+CREATE INDEX audit_object ON audit (object);
+
+CREATE TABLE event (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	at TEXT NOT NULL,
+	level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
+	type TEXT NOT NULL,
+	object TEXT,
+	message TEXT NOT NULL,
+	facts TEXT CHECK (facts IS NULL OR json_valid(facts)),
+	alert INTEGER NOT NULL CHECK (alert IN (0, 1)),
+	resolved_at TEXT
+);
+CREATE INDEX event_alert ON event (alert, resolved_at);
+
+CREATE TABLE task (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	type TEXT NOT NULL,
+	object TEXT,
+	state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cancelled')),
+	percent INTEGER NOT NULL CHECK (percent BETWEEN 0 AND 100),
+	message TEXT,
+	started_at TEXT NOT NULL,
+	finished_at TEXT
+);
+CREATE INDEX task_state ON task (state);
