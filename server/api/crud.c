@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* crud.c - list, get, create, update, remove: the same five for every kind of object in models[]. */
+#include "api/api_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 10000
+
+static bool parse_limit(struct api_call *c, size_t *ret_limit)
+{
+	const char *v = call_param(c, "limit");
+	char *end;
+	unsigned long n;
+
+	*ret_limit = LIMIT_DEFAULT;
+	if (!v)
+		return true;
+	errno = 0;
+	n = v[0] >= '0' && v[0] <= '9' ? strtoul(v, &end, 10) : 0;
+	if (n == 0 || errno || *end || n > LIMIT_MAX) {
+		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter limit is a number from 1 to %d.", LIMIT_MAX);
+		return false;
+	}
+	*ret_limit = n;
+	return true;
+}
+
+static bool parse_filters(struct api_call *c, struct config_query *q)
+{
+	const struct model *m = &models[c->route->kind];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->target.param_count; i++) {
+		const struct api_param *p = &c->target.param[i];
+		const struct field *f = model_field(m, p->name);
+
+		if (!f || !api_field_filters(f))
+			continue;                /* limit, cursor, .. */
+		if (n == 2) {
+			answer_problem(c->rs, PROBLEM_BAD_REQUEST, "Lists are filtered by up to two fields at a time.");
+			return false;
+		}
+		if (f->type == FIELD_BOOL && strcmp(p->value, "true") != 0 && strcmp(p->value, "false") != 0) {
+			answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The filter %s is either true or false.", f->name);
+			return false;
+		}
+		*(n ? &q->where_field2 : &q->where_field) = f->name;
+		*(n ? &q->where_value2 : &q->where_value) = p->value;
+		n++;
+	}
+	return true;
+}
+
+static bool is_history(enum model_kind k)
+{
+	return k == MODEL_AUDIT || k == MODEL_EVENT || k == MODEL_TASK;
+}
+
+void api_do_list(struct api_call *c)
+{
+	struct config_query q = { .after_id = call_param(c, "cursor"), .newest_first = is_history(c->route->kind) };
+	struct config_error e = { 0 };
+	json_t *items = NULL, *next = NULL;
+	size_t limit;
+
+	if (!parse_limit(c, &limit) || !parse_filters(c, &q))
+		return;
+	q.limit = limit + 1;                     /* one more tells whether there is a next page */
+	if (control_list(c->route->kind, &q, &items, &e) < 0) {
+		if (e.code == -ENOENT && q.after_id)
+			answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The cursor is not one of this list (any more); start again.");
+		else
+			answer_error(c->rs, &e, "");
+		return;
+	}
+	if (json_array_size(items) > limit) {
+		while (json_array_size(items) > limit)
+			json_array_remove(items, limit);
+		next = json_incref(json_object_get(json_array_get(items, limit - 1), "id"));
+	}
+	answer_json(c->rs, 200, json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
+}
+
+static uint64_t revision_of(const json_t *object)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, "revision"));
+}
+
+/* If-None-Match compares weakly, RFC 9110 13.1.2. */
+static bool none_match_hits(const char *header, uint64_t revision)
+{
+	char tag[32];
+
+	if (!header)
+		return false;
+	if (header[strspn(header, " \t")] == '*')
+		return true;
+	snprintf(tag, sizeof(tag), "\"%" PRIu64 "\"", revision);
+	return strstr(header, tag) != NULL;
+}
+
+void api_do_get(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *object = NULL;
+
+	if (control_get(c->route->kind, c->id, &object, &e) < 0) {
+		answer_error(c->rs, &e, "");
+		return;
+	}
+	if (none_match_hits(c->rq->if_none_match, revision_of(object)))
+		answer_empty(c->rs, 304);
+	else
+		answer_json(c->rs, 200, json_incref(object));
+	answer_header(c->rs, "ETag", "\"%" PRIu64 "\"", revision_of(object));
+	json_decref(object);
+}
+
+/* What a change answers: the object with its ETag, or the plan of a dry run. */
+static void answer_change(struct api_call *c, const struct control_change *ch, struct control_result *r)
+{
+	const char *id;
+
+	if (ch->dry_run) {
+		answer_json(c->rs, 200, json_pack("{s:O?, s:O?}", "object", r->object, "plan", r->plan));
+		return;
+	}
+	if (ch->verb == CONTROL_DELETE) {
+		answer_empty(c->rs, 204);
+		return;
+	}
+	answer_json(c->rs, ch->verb == CONTROL_CREATE ? 201 : 200, json_incref(r->object));
+	id = json_string_value(json_object_get(r->object, "id"));
+	if (ch->verb == CONTROL_CREATE && id)
+		answer_header(c->rs, "Location", "%s/%s", c->route->pattern, id);
+	answer_header(c->rs, "ETag", "\"%" PRIu64 "\"", revision_of(r->object));
+}
+
+static void run_change(struct api_call *c, struct control_change *ch)
+{
+	struct control_result r = { 0 };
+	int code;
+
+	ch->kind = c->route->kind;
+	ch->id = c->id;
+	ch->body = c->body;
+	ch->actor = call_actor(c);
+	code = control_change(ch, &r);
+	if (code < 0 || r.error.code < 0) {
+		if (r.error.code == 0)
+			r.error.code = code;
+		answer_error(c->rs, &r.error, "");
+	} else {
+		answer_change(c, ch, &r);
+	}
+	control_result_done(&r);
+}
+
+void api_do_create(struct api_call *c)
+{
+	struct control_change ch = { .verb = CONTROL_CREATE };
+
+	if (call_flag(c, "dry_run", &ch.dry_run))
+		run_change(c, &ch);
+}
+
+void api_do_update(struct api_call *c)
+{
+	struct control_change ch = { .verb = CONTROL_UPDATE };
+
+	if (call_flag(c, "dry_run", &ch.dry_run) && call_flag(c, "shrink", &ch.shrink) && call_if_match(c, &ch.if_match))
+		run_change(c, &ch);
+}
+
+void api_do_remove(struct api_call *c)
+{
+	struct control_change ch = { .verb = CONTROL_DELETE };
+
+	if (call_flag(c, "dry_run", &ch.dry_run) && call_flag(c, "force", &ch.force) &&
+	    call_flag(c, "keep_data", &ch.keep_data) && call_if_match(c, &ch.if_match))
+		run_change(c, &ch);
+}
+
+void api_do_events(struct api_call *c)
+{
+	if (!api_accept_names(c->rq->accept, "text/event-stream")) {
+		if (call_param(c, "after")) {
+			answer_problem(c->rs, PROBLEM_BAD_REQUEST,
+				       "The parameter after is for the stream: send Accept: text/event-stream.");
+			return;
+		}
+		api_do_list(c);
+		return;
+	}
+	answer_empty(c->rs, 200);
+	c->rs->content_type = "text/event-stream";
+	c->rs->event_stream = true;
+}

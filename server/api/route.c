@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* route.c - the route table: routes.def as rows, the search in it, and its description as JSON. */
+#include "api/api_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROUTE(m, p, r, k, h, q, b, t, s)                                                          \
+	{ .method = m, .pattern = p, .role = API_##r, .kind = k, .handler_name = #h,              \
+	  .run = api_do_##h, .query = q, .body = b, .type = t, .summary = s },
+const struct api_route api_routes[] = {
+#include "api/routes.def"
+};
+#undef ROUTE
+const size_t api_route_count = ARRAY_COUNT(api_routes);
+
+static bool pattern_matches(const char *pattern, const struct api_target *t, const char **ret_id)
+{
+	size_t n = 0;
+
+	*ret_id = NULL;
+	while (*pattern == '/') {
+		size_t len = strcspn(++pattern, "/");
+
+		if (n == t->segment_count)
+			return false;
+		if (len == 4 && memcmp(pattern, "{id}", 4) == 0) {
+			if (!*t->segment[n])
+				return false;
+			*ret_id = t->segment[n];
+		} else if (strlen(t->segment[n]) != len || memcmp(t->segment[n], pattern, len) != 0) {
+			return false;
+		}
+		pattern += len;
+		n++;
+	}
+	return n == t->segment_count;
+}
+
+const struct api_route *api_route_find(const char *method, const struct api_target *t, const char **ret_id,
+				       char *allow, size_t allow_bytes)
+{
+	const struct api_route *found = NULL;
+	const char *want = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	size_t n = 0;
+
+	allow[0] = '\0';
+	*ret_id = NULL;
+	for (size_t i = 0; i < api_route_count; i++) {
+		const struct api_route *r = &api_routes[i];
+		const char *id;
+		int wrote;
+
+		if (!pattern_matches(r->pattern, t, &id))
+			continue;
+		wrote = snprintf(allow + n, allow_bytes - n, "%s%s%s", n ? ", " : "", r->method,
+				 strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
+		if (wrote > 0 && (size_t)wrote < allow_bytes - n)
+			n += (size_t)wrote;
+		if (!found && strcmp(r->method, want) == 0) {
+			found = r;
+			*ret_id = id;
+		}
+	}
+	if (n)
+		snprintf(allow + n, allow_bytes - n, ", OPTIONS");
+	return found;
+}
+
+bool api_field_filters(const struct field *f)
+{
+	if (f->flags & FIELD_LIVE)
+		return false;
+	return f->type == FIELD_TEXT || f->type == FIELD_INT || f->type == FIELD_BOOL || f->type == FIELD_ENUM ||
+	       f->type == FIELD_REF;
+}
+
+static const char *role_name(enum api_role r)
+{
+	static const char *const names[] = { "nobody", "viewer", "operator", "admin" };
+
+	return names[r];
+}
+
+static void describe_query(const struct api_route *r, json_t *query)
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} rows[] = {
+		{ Q_PAGE, "limit" }, { Q_PAGE, "cursor" }, { Q_DRY_RUN, "dry_run" }, { Q_FORCE, "force" },
+		{ Q_KEEP_DATA, "keep_data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_SHRINK, "shrink" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (r->query & rows[i].flag)
+			json_array_append_new(query, json_string(rows[i].name));
+	if (!(r->query & Q_FILTER))
+		return;
+	for (size_t i = 0; i < models[r->kind].field_count; i++)
+		if (api_field_filters(&models[r->kind].fields[i]))
+			json_array_append_new(query, json_string(models[r->kind].fields[i].name));
+}
+
+char *api_describe(void)
+{
+	static const char *const bodies[] = { "none", "json", "merge-patch" };
+	json_t *rows = json_array();
+	char *text;
+
+	for (size_t i = 0; i < api_route_count; i++) {
+		const struct api_route *r = &api_routes[i];
+		json_t *query = json_array();
+
+		describe_query(r, query);
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s}", "method", r->method,
+						"path", r->pattern, "role", role_name(r->role), "kind",
+						r->kind == NO_KIND ? NULL : models[r->kind].name, "handler",
+						r->handler_name, "query", query, "body", bodies[r->body], "type",
+						r->type, "summary", r->summary));
+	}
+	text = json_dumps(rows, JSON_INDENT(1));
+	json_decref(rows);
+	return text;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* server.c - what is not an object of the database: health, status, metrics, sessions, plugins, the
+ * configuration as a whole, tasks' cancel. */
+#include "api/api_priv.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Anybody may ask, so the control thread is asked once a second at most. */
+void api_do_healthz(struct api_call *c)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static time_t asked_at_s;
+	static bool was_well;
+	struct timespec now;
+	bool well;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&lock);
+	if (!was_well || now.tv_sec != asked_at_s) {
+		json_t *status = control_status();
+
+		was_well = status != NULL;
+		asked_at_s = now.tv_sec;
+		json_decref(status);
+	}
+	well = was_well;
+	pthread_mutex_unlock(&lock);
+	if (well)
+		answer_json(c->rs, 200, json_pack("{s:s}", "status", "ok"));
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The control thread does not answer.");
+}
+
+void api_do_status(struct api_call *c)
+{
+	json_t *status = control_status();
+
+	if (status)
+		answer_json(c->rs, 200, status);
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The control thread does not answer.");
+}
+
+void api_do_metrics(struct api_call *c)
+{
+	char *text = control_metrics();
+
+	if (text)
+		answer_text(c->rs, 200, "text/plain; version=0.0.4; charset=utf-8", text, strlen(text));
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "There is no memory for the metrics now.");
+}
+
+static void answer_items(struct api_call *c, json_t *items)
+{
+	if (items)
+		answer_json(c->rs, 200, json_pack("{s:o, s:n}", "items", items, "next"));
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The control thread does not answer.");
+}
+
+void api_do_session_list(struct api_call *c)
+{
+	answer_items(c, control_sessions());
+}
+
+static bool parse_session_id(struct api_call *c, uint64_t *ret_id)
+{
+	char *end;
+
+	errno = 0;
+	*ret_id = c->id[0] >= '0' && c->id[0] <= '9' ? strtoull(c->id, &end, 10) : 0;
+	if (*ret_id == 0 || errno || *end) {
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "Sessions have numbers; there is none called that.");
+		return false;
+	}
+	return true;
+}
+
+void api_do_session_get(struct api_call *c)
+{
+	json_t *items, *item;
+	uint64_t id;
+	size_t i;
+
+	if (!parse_session_id(c, &id))
+		return;
+	items = control_sessions();
+	json_array_foreach(items, i, item)
+		if ((uint64_t)json_integer_value(json_object_get(item, "id")) == id)
+			answer_json(c->rs, 200, json_incref(item));
+	json_decref(items);
+	if (!c->rs->status)
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is no session %" PRIu64 ".", id);
+}
+
+void api_do_session_close(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	uint64_t id;
+
+	if (!parse_session_id(c, &id))
+		return;
+	if (control_session_close(id, &e) < 0)
+		answer_error(c->rs, &e, "");
+	else
+		answer_empty(c->rs, 204);
+}
+
+void api_do_plugin_list(struct api_call *c)
+{
+	answer_items(c, control_plugins());
+}
+
+void api_do_plugin_get(struct api_call *c)
+{
+	json_t *items = control_plugins(), *item;
+	size_t i;
+
+	json_array_foreach(items, i, item) {
+		const char *name = json_string_value(json_object_get(item, "name"));
+
+		if (name && strcmp(name, c->id) == 0)
+			answer_json(c->rs, 200, json_incref(item));
+	}
+	json_decref(items);
+	if (!c->rs->status)
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is no plugin \"%s\".", c->id);
+}
+
+void api_do_config_export(struct api_call *c)
+{
+	json_t *doc = control_export();
+
+	if (doc)
+		answer_json(c->rs, 200, doc);
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The configuration cannot be read now.");
+}
+
+void api_do_config_import(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct control_result r = { 0 };
+	bool prune, dry_run;
+	int code;
+
+	if (!call_flag(c, "prune", &prune) || !call_flag(c, "dry_run", &dry_run))
+		return;
+	code = control_import(c->body, prune, dry_run, &who, &r);
+	if (code < 0 || r.error.code < 0) {
+		if (r.error.code == 0)
+			r.error.code = code;
+		answer_error(c->rs, &r.error, "");
+	} else {
+		answer_json(c->rs, 200, json_pack("{s:O?}", "plan", r.plan));
+	}
+	control_result_done(&r);
+}
+
+void api_do_task_cancel(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *task = NULL;
+
+	if (control_task_cancel(c->id, &e) < 0)
+		answer_error(c->rs, &e, "");
+	else if (control_get(MODEL_TASK, c->id, &task, &e) < 0)
+		answer_error(c->rs, &e, "");
+	else
+		answer_json(c->rs, 202, task);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* http_priv.h - what the files of http/ share. */
+#ifndef HOLDFAST_HTTP_HTTP_PRIV_H
+#define HOLDFAST_HTTP_HTTP_PRIV_H
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "core/log.h"
+#include "http/http.h"
+
+extern struct log_topic log_http;
+
+/* ---- one listener with its threads, edge.c --------------------------------------------------------- */
+struct edge {
+	struct MHD_Daemon *daemon;
+	int listen_fd;
+	bool is_local;
+	unsigned admin_uid;              /* local only */
+	char name[96];                   /* for the log: "local socket", "https [::1]:8443" */
+	_Atomic(unsigned) active;        /* requests begun and not answered; streams do not count */
+	struct list link;                /* portals: in the list of those open or those ending */
+	uint64_t end_by_ms;              /* ending: when patience is over */
+};
+/* Starts the threads on e->listen_fd (taken, also on error). */
+int edge_start(struct edge *e, bool with_tls, unsigned threads);
+/* Stops accepting; what is under way goes on. */
+void edge_quiesce(struct edge *e);
+/* Ends it: every connection is closed.  Never on a thread of the edge itself. */
+void edge_end(struct edge *e);
+/* Requests are answered only while it is set. */
+extern _Atomic(bool) http_is_serving;
+uint64_t http_now_ms(void);
+
+/* ---- requests, request.c ---------------------------------------------------------------------------- */
+void *request_begin(void *cls, const char *uri, struct MHD_Connection *conn);
+enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+			       const char *version, const char *upload, size_t *upload_bytes, void **request);
+void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MHD_RequestTerminationCode why);
+void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code);
+
+/* ---- the event stream, stream.c ---------------------------------------------------------------------- */
+#define STREAMS_MAX 128
+void streams_start(void);                /* subscribes at control */
+void streams_stop(void);                 /* every stream ends soon; none starts any more */
+/* A response that streams; last_id: Last-Event-ID or NULL.  NULL: too many streams. */
+struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id);
+/* Wakes those that heard nothing for a while, so that dead ones are noticed.  True while there are any. */
+bool streams_heartbeat(void);
+extern unsigned streams_heartbeat_ms;    /* 15 s; tests are less patient */
+
+/* ---- certificates, cert.c ----------------------------------------------------------------------------- */
+int cert_init(const char *state_dir, char *why, size_t why_bytes);
+void cert_done(void);
+/* A self-signed one that ends soon is made anew. */
+void cert_renew(void);
+int cert_set(const char *cert_pem, const char *key_pem);
+int cert_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **ret_certs,
+		  unsigned *ret_count, gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
+		  gnutls_privkey_t *ret_key, unsigned *ret_flags);
+
+/* ---- sockets, listen.c -------------------------------------------------------------------------------- */
+/* -EADDRINUSE: somebody answers there. */
+int listen_local(const char *path, int *ret_fd, char *why, size_t why_bytes);
+void listen_local_remove(const char *path);
+int listen_tcp(const char *address, uint16_t port, int *ret_fd);
+
+/* ---- portals and the keeper thread, portal.c ----------------------------------------------------------- */
+int keeper_start(void);
+void keeper_stop(void);                  /* ends all portals */
+void keeper_wake(void);
+
+#endif

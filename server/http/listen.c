@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* listen.c - listening sockets: the local one, with a stale file replaced, and TCP. */
+#include "http/http_priv.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* Paths longer than sun_path are reached through a descriptor of their folder. */
+static int fill_address(const char *path, struct sockaddr_un *sa, int *ret_dir_fd)
+{
+	char dir[4096], base[256];
+	const char *slash = strrchr(path, '/');
+	size_t dir_len = slash ? (size_t)(slash - path) : 0;
+
+	*ret_dir_fd = -1;
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) < sizeof(sa->sun_path)) {
+		memcpy(sa->sun_path, path, strlen(path) + 1);
+		return 0;
+	}
+	if (!slash || dir_len >= sizeof(dir) || strlen(slash + 1) >= sizeof(base))
+		return -ENAMETOOLONG;
+	memcpy(dir, path, dir_len);
+	dir[dir_len] = '\0';
+	*ret_dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_dir_fd < 0)
+		return -errno;
+	if ((size_t)snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/%s", *ret_dir_fd, slash + 1) >=
+	    sizeof(sa->sun_path)) {
+		close(*ret_dir_fd);
+		*ret_dir_fd = -1;
+		return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *sa)
+{
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	/* EAGAIN: its backlog is full, so it is alive. */
+	return fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
+}
+
+int listen_local(const char *path, int *ret_fd, char *why, size_t why_bytes)
+{
+	_cleanup_(closep) int fd = -1;
+	_cleanup_(closep) int dir_fd = -1;
+	struct sockaddr_un sa;
+	struct stat st;
+	int r = fill_address(path, &sa, &dir_fd);
+
+	if (r < 0) {
+		snprintf(why, why_bytes, "The socket %s cannot be made: %s.", path, strerror(-r));
+		return r;
+	}
+	if (somebody_answers(&sa)) {
+		snprintf(why, why_bytes, "Another daemon answers on %s; stop it, or choose another --state.", path);
+		return -EADDRINUSE;
+	}
+	if (lstat(sa.sun_path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode)) {
+			snprintf(why, why_bytes, "%s is in the way: it is not a socket.", path);
+			return -EEXIST;
+		}
+		if (unlink(sa.sun_path) == 0)
+			log_info(&log_http, "stale socket replaced", "path=%s", path);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The mode is set before there is a name, so that nobody slips in between. */
+	if (fd < 0 || fchmod(fd, 0660) < 0 || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    chmod(sa.sun_path, 0660) < 0 || listen(fd, 128) < 0) {
+		r = -errno;
+		snprintf(why, why_bytes, "The socket %s cannot be made: %s.", path, strerror(-r));
+		return r;
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+void listen_local_remove(const char *path)
+{
+	_cleanup_(closep) int dir_fd = -1;
+	struct sockaddr_un sa;
+
+	if (fill_address(path, &sa, &dir_fd) == 0)
+		unlink(sa.sun_path);
+}
+
+int listen_tcp(const char *address, uint16_t port, int *ret_fd)
+{
+	_cleanup_(closep) int fd = -1;
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	bool is6 = inet_pton(AF_INET6, address, &in6.sin6_addr) == 1;
+	const int on = 1;
+
+	if (!is6 && inet_pton(AF_INET, address, &in4.sin_addr) != 1)
+		return -EINVAL;
+	fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    (is6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+	    bind(fd, is6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in4, is6 ? sizeof(in6) : sizeof(in4)) < 0 ||
+	    listen(fd, 128) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}

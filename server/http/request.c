@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* request.c - from a connection to api/ and back: who asks, the body within its bound, the headers
+ * that every answer carries. */
+#include "http/http_priv.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Who is at the other end of a connection; lives as long as it. */
+struct peer {
+	enum api_role role;
+	bool is_refused;
+	char actor[64], source[96];
+};
+
+struct request {
+	struct edge *edge;
+	char *target;
+	uint8_t *body;
+	size_t body_len, body_room;
+	bool is_seen;                    /* the handler was called for it */
+	bool is_too_large;
+	bool counts;                     /* in edge->active */
+};
+
+static void peer_local(struct peer *p, const struct edge *e, int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	struct passwd pw, *found = NULL;
+	char buf[1024];
+
+	snprintf(p->source, sizeof(p->source), "local socket");
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
+		snprintf(p->actor, sizeof(p->actor), "unknown");
+		p->is_refused = true;
+		return;
+	}
+	if (getpwuid_r(cred.uid, &pw, buf, sizeof(buf), &found) == 0 && found)
+		snprintf(p->actor, sizeof(p->actor), "%s", found->pw_name);
+	else
+		snprintf(p->actor, sizeof(p->actor), "uid:%u", (unsigned)cred.uid);
+	p->is_refused = cred.uid != 0 && cred.uid != e->admin_uid;
+	p->role = p->is_refused ? API_NOBODY : API_ADMIN;
+}
+
+static void peer_remote(struct peer *p, struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)info->client_addr)->sin_addr, text, sizeof(text));
+	else if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)info->client_addr)->sin6_addr, text, sizeof(text));
+	snprintf(p->actor, sizeof(p->actor), "nobody");
+	snprintf(p->source, sizeof(p->source), "https %s", text);
+	p->role = API_NOBODY;                    /* accounts do not exist yet */
+}
+
+void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	const struct edge *e = cls;
+	const union MHD_ConnectionInfo *info;
+	struct peer *p;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		free(*context);
+		*context = NULL;
+		return;
+	}
+	p = calloc(1, sizeof(*p));
+	*context = p;
+	if (!p)
+		return;
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (e->is_local)
+		peer_local(p, e, info ? info->connect_fd : -1);
+	else
+		peer_remote(p, conn);
+}
+
+void *request_begin(void *cls, const char *uri, struct MHD_Connection *conn)
+{
+	struct request *rq = calloc(1, sizeof(*rq));
+
+	(void)conn;
+	if (!rq)
+		return NULL;
+	rq->edge = cls;
+	rq->target = strdup(uri);
+	return rq;
+}
+
+void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MHD_RequestTerminationCode why)
+{
+	struct request *rq = *request;
+
+	(void)cls, (void)conn, (void)why;
+	if (!rq)
+		return;
+	if (rq->counts)
+		atomic_fetch_sub(&rq->edge->active, 1);
+	free(rq->target);
+	free(rq->body);
+	free(rq);
+	*request = NULL;
+}
+
+static void add_headers(struct MHD_Response *r, const struct api_response *rs)
+{
+	static const char *const always[][2] = {
+		{ "Cache-Control", "no-store" },
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+		{ "Referrer-Policy", "no-referrer" },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(always); i++)
+		MHD_add_response_header(r, always[i][0], always[i][1]);
+	if (rs->content_type)
+		MHD_add_response_header(r, "Content-Type", rs->content_type);
+	for (size_t i = 0; i < rs->header_count; i++)
+		MHD_add_response_header(r, rs->header[i].name, rs->header[i].value);
+}
+
+/* Takes rs's body. */
+static enum MHD_Result answer(struct MHD_Connection *conn, struct api_response *rs)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(rs->body_len, rs->body, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result ok;
+
+	if (!r) {
+		api_response_done(rs);
+		return MHD_NO;
+	}
+	rs->body = NULL;
+	add_headers(r, rs);
+	ok = MHD_queue_response(conn, (unsigned)rs->status, r);
+	MHD_destroy_response(r);
+	api_response_done(rs);
+	return ok;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *detail)
+{
+	struct api_response rs;
+
+	api_refuse(&rs, status, detail);
+	if (status == 503)
+		rs.header[rs.header_count++] = (struct api_header){ "Retry-After", "1" };
+	return answer(conn, &rs);
+}
+
+static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request *rq, struct api_response *rs)
+{
+	struct MHD_Response *r = stream_new(conn, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Last-Event-ID"));
+	enum MHD_Result ok;
+
+	if (!r) {
+		api_response_done(rs);
+		return refuse(conn, 503, "Too many event streams are open; close one.");
+	}
+	add_headers(r, rs);
+	ok = MHD_queue_response(conn, 200, r);
+	MHD_destroy_response(r);
+	api_response_done(rs);
+	if (rq->counts) {                        /* an edge that ends does not wait for it */
+		rq->counts = false;
+		atomic_fetch_sub(&rq->edge->active, 1);
+	}
+	return ok;
+}
+
+static enum MHD_Result run(struct request *rq, struct MHD_Connection *conn, const char *method, const struct peer *p)
+{
+	struct api_request ask = {
+		.method = method,
+		.target = rq->target,
+		.if_match = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "If-Match"),
+		.if_none_match = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "If-None-Match"),
+		.idempotency_key = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Idempotency-Key"),
+		.content_type = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Type"),
+		.accept = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Accept"),
+		.body = rq->body,
+		.body_len = rq->body_len,
+		.role = p->role,
+		.actor = p->actor,
+		.source = p->source,
+	};
+	struct api_response rs;
+
+	api_handle(&ask, &rs);
+	return rs.event_stream ? answer_stream(conn, rq, &rs) : answer(conn, &rs);
+}
+
+/* First call for a request: refuse what can be refused before its body is read. */
+static enum MHD_Result first_look(struct request *rq, struct MHD_Connection *conn, const struct peer *p)
+{
+	const char *length = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
+
+	rq->is_seen = true;
+	rq->counts = true;
+	atomic_fetch_add(&rq->edge->active, 1);
+	if (!atomic_load(&http_is_serving))
+		return refuse(conn, 503, "The server is starting; ask again.");
+	if (p->is_refused) {
+		static struct log_limit limit = LOG_LIMIT_INIT;
+
+		if (log_limit_ok(&limit, &log_http))
+			log_warn(&log_http, "local caller refused", "user=%s", p->actor);
+		return refuse(conn, 403, "Only root and the owner of the server may use the local socket.");
+	}
+	if (length && (strlen(length) > 9 || strtoul(length, NULL, 10) > API_BODY_MAX))
+		return refuse(conn, 413, "A body may have up to 1 MiB.");
+	return MHD_YES;
+}
+
+/* A body without Content-Length shows its size only while it comes. */
+static bool body_add(struct request *rq, const char *data, size_t len)
+{
+	if (rq->is_too_large || rq->body_len + len > API_BODY_MAX) {
+		rq->is_too_large = true;
+		rq->body_len += len;
+		return rq->body_len <= 4 * (size_t)API_BODY_MAX; /* then the connection is cut */
+	}
+	if (rq->body_len + len > rq->body_room) {
+		size_t room = rq->body_room ? rq->body_room * 2 : 4096;
+		uint8_t *grown;
+
+		while (room < rq->body_len + len)
+			room *= 2;
+		grown = realloc(rq->body, room);
+		if (!grown)
+			return false;
+		rq->body = grown;
+		rq->body_room = room;
+	}
+	memcpy(rq->body + rq->body_len, data, len);
+	rq->body_len += len;
+	return true;
+}
+
+enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+			       const char *version, const char *upload, size_t *upload_bytes, void **request)
+{
+	struct request *rq = *request;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const struct peer *p = info ? info->socket_context : NULL;
+
+	(void)cls, (void)url, (void)version;
+	if (!rq || !rq->target || !p)
+		return MHD_NO;                   /* no memory when it began */
+	if (!rq->is_seen)
+		return first_look(rq, conn, p);
+	if (*upload_bytes) {
+		if (!body_add(rq, upload, *upload_bytes))
+			return MHD_NO;
+		*upload_bytes = 0;
+		return MHD_YES;
+	}
+	if (rq->is_too_large)
+		return refuse(conn, 413, "A body may have up to 1 MiB.");
+	return run(rq, conn, method, p);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* fake_control.c - see fake_control.h. */
+#include "fake_control.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static json_t *store[MODEL_KINDS];
+static unsigned next_id = 1;
+static struct config_error planned;
+static struct list subscribers = LIST_INIT(subscribers);
+static uint64_t event_seq;
+void (*fake_control_on_status)(void);
+unsigned fake_control_changes, fake_control_delay_ms;
+struct control_change fake_control_last;
+
+void fake_control_reset(void)
+{
+	for (int k = 0; k < MODEL_KINDS; k++) {
+		json_decref(store[k]);
+		store[k] = NULL;
+	}
+	next_id = 1;
+	planned = (struct config_error){ 0 };
+	fake_control_changes = 0;
+	fake_control_delay_ms = 0;
+}
+
+void fake_control_fail(int code, const char *field, const char *why)
+{
+	planned.code = code;
+	snprintf(planned.field, sizeof(planned.field), "%s", field);
+	snprintf(planned.why, sizeof(planned.why), "%s", why);
+}
+
+static json_t *kind_list(enum model_kind k)
+{
+	if (!store[k])
+		store[k] = json_array();
+	return store[k];
+}
+
+static json_t *find(enum model_kind k, const char *id, size_t *ret_at)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(kind_list(k), i, o) {
+		const char *names[] = { "id", "name", "key" };
+
+		for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
+			const char *v = json_string_value(json_object_get(o, names[n]));
+
+			if (v && id && strcmp(v, id) == 0) {
+				*ret_at = i;
+				return o;
+			}
+		}
+	}
+	return NULL;
+}
+
+static int fail(struct config_error *e, int code, const char *field, const char *why)
+{
+	e->code = code;
+	snprintf(e->field, sizeof(e->field), "%s", field);
+	snprintf(e->why, sizeof(e->why), "%s", why);
+	return code;
+}
+
+static int check_fields(const struct control_change *c, struct config_error *e)
+{
+	const struct model *m = &models[c->kind];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)c->body, key, value) {
+		const struct field *f = model_field(m, key);
+
+		if (!f || (f->flags & FIELD_SERVER))
+			return fail(e, -EINVAL, key, "There is no such field.");
+	}
+	for (size_t i = 0; c->verb == CONTROL_CREATE && i < m->field_count; i++)
+		if ((m->fields[i].flags & FIELD_REQUIRED) && !json_object_get(c->body, m->fields[i].name))
+			return fail(e, -EINVAL, m->fields[i].name, "It is required.");
+	return 0;
+}
+
+static int create(const struct control_change *c, struct control_result *r)
+{
+	const struct model *m = &models[c->kind];
+	const char *name = json_string_value(json_object_get(c->body, "name"));
+	char id[40];
+	json_t *o;
+	size_t at;
+
+	if (name && find(c->kind, name, &at))
+		return fail(&r->error, -EEXIST, "name", "The name is taken.");
+	o = json_object();
+	snprintf(id, sizeof(id), "00000000-0000-4000-8000-%012u", next_id++);
+	json_object_set_new(o, "id", json_string(id));
+	json_object_set_new(o, "revision", json_integer(1));
+	for (size_t i = 0; i < m->field_count; i++)
+		if (m->fields[i].default_json)
+			json_object_set_new(o, m->fields[i].name,
+					    json_loads(m->fields[i].default_json, JSON_DECODE_ANY, NULL));
+	json_object_update(o, (json_t *)c->body);
+	r->object = json_deep_copy(o);
+	if (c->dry_run)
+		json_decref(o);
+	else
+		json_array_append_new(kind_list(c->kind), o);
+	return 0;
+}
+
+static int update(const struct control_change *c, struct control_result *r)
+{
+	size_t at;
+	json_t *o = find(c->kind, c->id, &at), *now, *value;
+	const char *key;
+
+	if (!o)
+		return fail(&r->error, -ENOENT, "", "There is none called that.");
+	if (c->if_match && (uint64_t)json_integer_value(json_object_get(o, "revision")) != c->if_match)
+		return fail(&r->error, -ESTALE, "", "It has changed since.");
+	now = json_deep_copy(o);
+	json_object_foreach((json_t *)c->body, key, value)
+		json_object_set(now, key, value);
+	json_object_set_new(now, "revision", json_integer(json_integer_value(json_object_get(o, "revision")) + 1));
+	r->object = json_deep_copy(now);
+	if (c->dry_run)
+		json_decref(now);
+	else
+		json_array_set_new(kind_list(c->kind), at, now);
+	return 0;
+}
+
+static int delete_object(const struct control_change *c, struct control_result *r)
+{
+	size_t at;
+	json_t *o = find(c->kind, c->id, &at);
+
+	if (!o)
+		return fail(&r->error, -ENOENT, "", "There is none called that.");
+	if (c->if_match && (uint64_t)json_integer_value(json_object_get(o, "revision")) != c->if_match)
+		return fail(&r->error, -ESTALE, "", "It has changed since.");
+	if (!c->dry_run)
+		json_array_remove(kind_list(c->kind), at);
+	return 0;
+}
+
+static int change(const struct control_change *c, struct control_result *r)
+{
+	int code;
+
+	if (planned.code) {
+		r->error = planned;
+		planned = (struct config_error){ 0 };
+		return r->error.code;
+	}
+	fake_control_last = *c;
+	code = c->verb == CONTROL_DELETE ? 0 : check_fields(c, &r->error);
+	if (code == 0)
+		code = c->verb == CONTROL_CREATE ? create(c, r) : c->verb == CONTROL_UPDATE ? update(c, r) : delete_object(c, r);
+	if (code == 0 && !c->dry_run)
+		fake_control_changes++;
+	if (code == 0)
+		r->plan = json_pack("{s:[{s:s}], s:i, s:i}", "steps", "action", "fake", "sessions_touched", 0,
+				    "sessions_closed", 0);
+	return code;
+}
+
+int control_change(const struct control_change *c, struct control_result *r)
+{
+	int code;
+
+	*r = (struct control_result){ 0 };
+	pthread_mutex_lock(&lock);
+	if (fake_control_delay_ms)
+		usleep(fake_control_delay_ms * 1000);
+	code = change(c, r);
+	pthread_mutex_unlock(&lock);
+	return code;
+}
+
+int control_change_many(const struct control_change *c, size_t count, struct control_result *results)
+{
+	json_t *before[MODEL_KINDS];
+	unsigned changes = fake_control_changes;
+	int code = 0;
+
+	pthread_mutex_lock(&lock);
+	for (int k = 0; k < MODEL_KINDS; k++)
+		before[k] = json_deep_copy(kind_list((enum model_kind)k));
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = change(&c[i], &results[i]);
+	for (int k = 0; k < MODEL_KINDS; k++) {
+		if (code < 0) {
+			json_decref(store[k]);
+			store[k] = before[k];
+		} else {
+			json_decref(before[k]);
+		}
+	}
+	if (code < 0)
+		fake_control_changes = changes;
+	pthread_mutex_unlock(&lock);
+	return code;
+}
+
+void control_result_done(struct control_result *r)
+{
+	json_decref(r->object);
+	json_decref(r->plan);
+	r->object = r->plan = NULL;
+}
+
+int control_get(enum model_kind k, const char *id, json_t **ret_object, struct config_error *e)
+{
+	size_t at;
+	json_t *o;
+	int code = 0;
+
+	pthread_mutex_lock(&lock);
+	o = find(k, id, &at);
+	if (o)
+		*ret_object = json_deep_copy(o);
+	else
+		code = fail(e, -ENOENT, "", "There is none called that.");
+	pthread_mutex_unlock(&lock);
+	return code;
+}
+
+static bool matches(const json_t *o, const char *field, const char *value)
+{
+	const json_t *v = field ? json_object_get(o, field) : NULL;
+	char text[32];
+
+	if (!field)
+		return true;
+	if (json_is_integer(v)) {
+		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(v));
+		return strcmp(text, value) == 0;
+	}
+	if (json_is_boolean(v))
+		return strcmp(json_is_true(v) ? "true" : "false", value) == 0;
+	return json_is_string(v) && strcmp(json_string_value(v), value) == 0;
+}
+
+int control_list(enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e)
+{
+	json_t *out = json_array(), *o;
+	size_t i, at = 0;
+
+	pthread_mutex_lock(&lock);
+	if (q->after_id && !find(k, q->after_id, &at)) {
+		pthread_mutex_unlock(&lock);
+		json_decref(out);
+		return fail(e, -ENOENT, "", "No such cursor.");
+	}
+	json_array_foreach(kind_list(k), i, o)
+		if ((!q->after_id || i > at) && matches(o, q->where_field, q->where_value) &&
+		    matches(o, q->where_field2, q->where_value2) && (!q->limit || json_array_size(out) < q->limit))
+			json_array_append_new(out, json_deep_copy(o));
+	pthread_mutex_unlock(&lock);
+	*ret_array = out;
+	return 0;
+}
+
+json_t *control_status(void)
+{
+	if (fake_control_on_status)
+		fake_control_on_status();
+	return json_pack("{s:s}", "version", "test");
+}
+
+json_t *control_sessions(void)
+{
+	return json_pack("[{s:i, s:s, s:s}, {s:i, s:s, s:s}]", "id", 7, "initiator", "iqn.2026-11.test:a", "target", "t1", "id",
+			 8, "initiator", "iqn.2026-11.test:b", "target", "t1");
+}
+
+int control_session_close(uint64_t id, struct config_error *e)
+{
+	return id == 7 ? 0 : fail(e, -ENOENT, "", "There is no such session.");
+}
+
+json_t *control_plugins(void)
+{
+	return json_pack("[{s:s}, {s:s}]", "name", "file", "name", "ram");
+}
+
+char *control_metrics(void)
+{
+	return strdup("holdfast_up 1\n");
+}
+
+json_t *control_export(void)
+{
+	return json_pack("{s:i, s:[]}", "version", 1, "pools");
+}
+
+int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r)
+{
+	(void)prune, (void)dry_run, (void)actor;
+	*r = (struct control_result){ 0 };
+	if (!json_object_get(doc, "version"))
+		return fail(&r->error, -EINVAL, "version", "The document says no version.");
+	r->plan = json_pack("{s:[]}", "steps");
+	return 0;
+}
+
+int control_task_cancel(const char *id, struct config_error *e)
+{
+	(void)id;
+	return fail(e, -ENOENT, "", "There is no such task.");
+}
+
+void control_subscribe(struct control_subscriber *s)
+{
+	pthread_mutex_lock(&lock);
+	list_add_tail(&subscribers, &s->link);
+	pthread_mutex_unlock(&lock);
+}
+
+void control_unsubscribe(struct control_subscriber *s)
+{
+	pthread_mutex_lock(&lock);
+	list_del(&s->link);
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_control_emit(const char *type, json_t *data)
+{
+	struct control_subscriber *s;
+
+	pthread_mutex_lock(&lock);
+	event_seq++;
+	list_for_each(s, &subscribers, link)
+		s->fn(s, event_seq, type, data);
+	pthread_mutex_unlock(&lock);
+	json_decref(data);
+}
+
+int control_start(const struct control_opts *opts, struct config_error *e)
+{
+	(void)opts, (void)e;
+	return 0;
+}
+
+void control_stop(void)
+{
+}
+
+void control_event(int level, bool alert, const char *type, const char *object, const char *fmt, ...)
+{
+	(void)level, (void)alert, (void)type, (void)object, (void)fmt;
+}

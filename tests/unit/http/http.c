@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* http.c - the edge over real sockets: the local one and HTTPS, with libcurl as the client. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../api/fake_control.h"
+#include "http/http_priv.h"
+#include "tls/tls.h"
+
+static char dir[256], socket_path_[300], why[256];
+
+struct got {
+	long status;
+	size_t len;
+	char body[70000], headers[8192];
+	size_t headers_len;
+};
+
+static size_t take_body(char *data, size_t one, size_t n, void *arg)
+{
+	struct got *g = arg;
+	size_t room = sizeof(g->body) - 1 - g->len, len = min_u64(one * n, room);
+
+	memcpy(g->body + g->len, data, len);
+	g->len += len;
+	g->body[g->len] = '\0';
+	return one * n;
+}
+
+static size_t take_header(char *data, size_t one, size_t n, void *arg)
+{
+	struct got *g = arg;
+	size_t room = sizeof(g->headers) - 1 - g->headers_len, len = min_u64(one * n, room);
+
+	memcpy(g->headers + g->headers_len, data, len);
+	g->headers_len += len;
+	g->headers[g->headers_len] = '\0';
+	return one * n;
+}
+
+/* port 0: local socket.  header, body: may be NULL. */
+static CURLcode fetch_with(CURL *c, unsigned port, const char *method, const char *path, const char *header,
+			   const char *body, long body_len, struct got *g)
+{
+	struct curl_slist *list = header ? curl_slist_append(NULL, header) : NULL;
+	char url[512];
+	CURLcode r;
+
+	memset(g, 0, sizeof(*g));
+	if (body)
+		list = curl_slist_append(list, "Content-Type: application/json");
+	if (port)
+		snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", port, path);
+	else
+		snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	if (!port)
+		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, socket_path_);
+	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 20L);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(c, CURLOPT_NOBODY, strcmp(method, "HEAD") == 0 ? 1L : 0L);
+	if (body) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, body_len);
+	}
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, g);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
+	r = curl_easy_perform(c);
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &g->status);
+	curl_slist_free_all(list);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, NULL);
+	return r;
+}
+
+static CURLcode fetch(unsigned port, const char *method, const char *path, const char *header, const char *body,
+		      struct got *g)
+{
+	CURL *c = curl_easy_init();
+	CURLcode r = fetch_with(c, port, method, path, header, body, body ? (long)strlen(body) : 0, g);
+
+	curl_easy_cleanup(c);
+	return r;
+}
+
+static int connect_local(void)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(sa.sun_path, socket_path_, strlen(socket_path_) + 1);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int patience_ms = 5000;
+/* Reads until text is there or patience ends; what was read is in buf. */
+static bool read_until(int fd, char *buf, size_t buf_bytes, const char *text)
+{
+	size_t n = strlen(buf);
+
+	while (!strstr(buf, text)) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t r;
+
+		if (n + 1 >= buf_bytes || poll(&p, 1, patience_ms) <= 0)
+			return false;
+		r = read(fd, buf + n, buf_bytes - n - 1);
+		if (r <= 0)
+			return false;
+		n += (size_t)r;
+		buf[n] = '\0';
+	}
+	return true;
+}
+
+static int start_edge(void)
+{
+	struct http_opts o = { .state_dir = dir, .socket_path = socket_path_, .admin_uid = geteuid() };
+	int r = http_init(&o, why, sizeof(why));
+
+	return r < 0 ? r : http_start(why, sizeof(why));
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/hf-http-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(socket_path_, sizeof(socket_path_), "%s/holdfast.sock", dir);
+	fake_control_reset();
+	return start_edge();
+}
+
+static int teardown(void **state)
+{
+	char cmd[400];
+	static const char *const files[] = { "tls/cert.pem", "tls/key.pem", "tls/self-signed", "tls", "holdfast.sock" };
+
+	(void)state;
+	http_stop();
+	fake_control_reset();
+	fake_control_on_status = NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+		snprintf(cmd, sizeof(cmd), "%s/%s", dir, files[i]);
+		remove(cmd);
+	}
+	return rmdir(dir);
+}
+
+static void test_local_requests(void **state)
+{
+	static const struct {
+		const char *what, *method, *path, *header, *body;
+		long status;
+		const char *holds;
+	} cases[] = {
+		{ "health", "GET", "/healthz", NULL, NULL, 200, "\"ok\"" },
+		{ "create", "POST", "/api/v1/volumes", NULL, "{\"name\":\"a b\",\"size_bytes\":512}", 201, "\"a b\"" },
+		{ "raw path reaches the API", "GET", "/api/v1/volumes/a%20b", NULL, NULL, 200, "\"a b\"" },
+		{ "encoded slash is not decoded on the way", "GET", "/api/v1%2fvolumes", NULL, NULL, 404, "not-found" },
+		{ "dot segments stay", "GET", "/api/v1/pools/../volumes", NULL, NULL, 404, "not-found" },
+		{ "query", "GET", "/api/v1/volumes?name=a+b", NULL, NULL, 200, "\"a b\"" },
+		{ "bad escape", "GET", "/api/v1/volumes/%zz", NULL, NULL, 400, "bad-request" },
+		{ "If-Match arrives", "PATCH", "/api/v1/volumes/a%20b", "If-Match: \"1\"", "{\"comment\":\"x\"}", 200, "\"x\"" },
+		{ "stale", "PATCH", "/api/v1/volumes/a%20b", "If-Match: \"1\"", "{\"comment\":\"y\"}", 412, "stale" },
+		{ "If-None-Match arrives", "GET", "/api/v1/volumes/a%20b", "If-None-Match: \"2\"", NULL, 304, NULL },
+		{ "Idempotency-Key arrives", "POST", "/api/v1/volumes", "Idempotency-Key: k", "{\"name\":\"k\",\"size_bytes\":512}", 201, "k" },
+		{ "and again", "POST", "/api/v1/volumes", "Idempotency-Key: k", "{\"name\":\"k\",\"size_bytes\":512}", 201, "k" },
+		{ "HEAD has no body", "HEAD", "/api/v1/volumes", NULL, NULL, 200, NULL },
+		{ "delete", "DELETE", "/api/v1/volumes/a%20b", "If-Match: *", NULL, 204, NULL },
+		{ "strange method", "BREW", "/api/v1/volumes", NULL, NULL, 405, "GET, HEAD, POST, OPTIONS" },
+	};
+	CURL *c = curl_easy_init();
+	struct got *g = malloc(sizeof(*g));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		curl_easy_reset(c);              /* keeps the connection */
+		assert_int_equal(fetch_with(c, 0, cases[i].method, cases[i].path, cases[i].header, cases[i].body,
+					    cases[i].body ? (long)strlen(cases[i].body) : 0, g),
+				 CURLE_OK);
+		if (g->status != cases[i].status || (cases[i].holds ? !strstr(g->body, cases[i].holds) : g->len != 0))
+			fail_msg("%s: status %ld, body %s", cases[i].what, g->status, g->body);
+		if (!strstr(g->headers, "nosniff"))
+			fail_msg("%s: headers %s", cases[i].what, g->headers);
+	}
+	free(g);
+	curl_easy_cleanup(c);
+}
+
+static void test_body_limit(void **state)
+{
+	char *big = malloc(API_BODY_MAX + 3);
+	CURL *c = curl_easy_init();
+	struct got *g = malloc(sizeof(*g));
+	char answer[2048] = "";
+	int fd;
+
+	(void)state;
+	memset(big, ' ', API_BODY_MAX + 2);
+	fetch_with(c, 0, "POST", "/api/v1/volumes", "Expect:", big, API_BODY_MAX + 1, g);
+	assert_int_equal(g->status, 413);
+	curl_easy_cleanup(c);
+	/* Without Content-Length the size shows only on the way. */
+	fd = connect_local();
+	dprintf(fd, "POST /api/v1/volumes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+	dprintf(fd, "%x\r\n", API_BODY_MAX + 2);
+	for (size_t n = 0; n < API_BODY_MAX + 2;) {
+		ssize_t w = write(fd, big + n, API_BODY_MAX + 2 - n);
+
+		assert_true(w > 0);
+		n += (size_t)w;
+	}
+	dprintf(fd, "\r\n0\r\n\r\n");
+	assert_true(read_until(fd, answer, sizeof(answer), "\r\n\r\n"));
+	assert_non_null(strstr(answer, " 413 "));
+	close(fd);
+	/* A chunk that never ends is cut off. */
+	fd = connect_local();
+	dprintf(fd, "POST /api/v1/volumes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n");
+	for (size_t n = 0; n < 16; n++)
+		if (send(fd, big, API_BODY_MAX, MSG_NOSIGNAL) < 0)
+			break;
+	answer[0] = '\0';
+	read_until(fd, answer, sizeof(answer), "never comes");
+	assert_true(send(fd, "x", 1, MSG_NOSIGNAL) < 0);
+	close(fd);
+	free(g);
+	free(big);
+}
+
+static void test_malformed_requests_do_no_harm(void **state)
+{
+	static const char *const texts[] = {
+		"\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET * HTTP/1.1\r\nHost: x\r\n\r\n", "POST /api/v1/volumes HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"POST /api/v1/volumes HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"POST /api/v1/volumes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"GET http://other/healthz HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+	};
+	struct got *g = malloc(sizeof(*g));
+
+	(void)state;
+	patience_ms = 300;                       /* some get no answer at all */
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		char answer[4096] = "";
+		int fd = connect_local();
+
+		assert_true(send(fd, texts[i], strlen(texts[i]), MSG_NOSIGNAL) > 0);
+		shutdown(fd, SHUT_WR);
+		read_until(fd, answer, sizeof(answer), "never comes");
+		if (strstr(answer, " 200 "))
+			fail_msg("request %zu was answered with %s", i, answer);
+		close(fd);
+	}
+	patience_ms = 5000;
+	assert_int_equal(fetch(0, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 200);
+	free(g);
+}
+
+static void test_other_users_are_refused(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(dir, 0755), 0);
+	{
+		struct stat st;
+
+		assert_int_equal(stat(socket_path_, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0660);
+	}
+	assert_int_equal(chmod(socket_path_, 0666), 0); /* so that the peer's identity is what decides */
+	pid = fork();
+	if (pid == 0) {
+		char answer[4096] = "";
+		int fd;
+
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(2);
+		fd = connect_local();
+		dprintf(fd, "GET /api/v1/volumes HTTP/1.1\r\nHost: x\r\n\r\n");
+		_exit(read_until(fd, answer, sizeof(answer), "\r\n\r\n") && strstr(answer, " 403 ") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_socket_file(void **state)
+{
+	struct http_opts o = { .state_dir = dir, .socket_path = socket_path_, .admin_uid = geteuid() };
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char deep[200] = "", old[300];
+	int fd;
+
+	(void)state;
+	/* A socket that nobody serves any more is replaced. */
+	http_stop();
+	memcpy(sa.sun_path, socket_path_, strlen(socket_path_) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	close(fd);
+	assert_int_equal(start_edge(), 0);
+	http_stop();
+	/* One that somebody serves is not. */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(http_init(&o, why, sizeof(why)), -EADDRINUSE);
+	assert_non_null(strstr(why, "Another daemon"));
+	assert_int_equal(access(socket_path_, F_OK), 0);
+	close(fd);
+	remove(socket_path_);
+	/* A plain file is somebody's. */
+	fd = open(socket_path_, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(http_init(&o, why, sizeof(why)), -EEXIST);
+	remove(socket_path_);
+	/* A path that sockaddr_un cannot hold. */
+	memset(deep, 'd', 150);
+	snprintf(old, sizeof(old), "%s", socket_path_);
+	snprintf(socket_path_, sizeof(socket_path_), "%.100s/%s", dir, deep);
+	assert_int_equal(mkdir(socket_path_, 0700), 0);
+	strncat(socket_path_, "/s", 3);
+	assert_int_equal(start_edge(), 0);
+	assert_int_equal(access(socket_path_, F_OK), 0);
+	http_stop();
+	assert_int_equal(access(socket_path_, F_OK), -1);
+	*strrchr(socket_path_, '/') = '\0';
+	rmdir(socket_path_);
+	snprintf(socket_path_, sizeof(socket_path_), "%s", old);
+}
+
+static void test_starting_says_so(void **state)
+{
+	struct http_opts o = { .state_dir = dir, .socket_path = socket_path_, .admin_uid = geteuid() };
+	struct got *g = malloc(sizeof(*g));
+
+	(void)state;
+	http_stop();
+	assert_int_equal(http_init(&o, why, sizeof(why)), 0);
+	assert_int_equal(fetch(0, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 503);
+	assert_non_null(strstr(g->headers, "Retry-After"));
+	assert_int_equal(http_start(why, sizeof(why)), 0);
+	assert_int_equal(fetch(0, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 200);
+	free(g);
+}
+
+static int open_stream(const char *last_id, char *buf, size_t buf_bytes)
+{
+	int fd = connect_local();
+
+	assert_true(fd >= 0);
+	dprintf(fd, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n%s%s%s\r\n",
+		last_id ? "Last-Event-ID: " : "", last_id ? last_id : "", last_id ? "\r\n" : "");
+	buf[0] = '\0';
+	assert_true(read_until(fd, buf, buf_bytes, "retry: 2000"));
+	assert_non_null(strstr(buf, "text/event-stream"));
+	return fd;
+}
+
+static void test_event_stream(void **state)
+{
+	static char a[65536], b[65536];
+	int fd_a = open_stream(NULL, a, sizeof(a)), fd_b;
+	char last_id[64], *id;
+
+	(void)state;
+	fake_control_emit("config", json_pack("{s:s}", "id", "first"));
+	assert_true(read_until(fd_a, a, sizeof(a), "data: {\"id\":\"first\"}"));
+	assert_non_null(strstr(a, "event: config\n"));
+	id = strstr(a, "id: ");
+	assert_non_null(id);
+	assert_int_equal(sscanf(id, "id: %63s", last_id), 1);
+	/* Many at once: none is lost, in order. */
+	for (int i = 0; i < 500; i++)
+		fake_control_emit("event", json_pack("{s:i}", "n", i));
+	assert_true(read_until(fd_a, a, sizeof(a), "{\"n\":499}"));
+	assert_non_null(strstr(a, "{\"n\":250}"));
+	/* Coming back with the last id gives what was missed. */
+	fd_b = open_stream(last_id, b, sizeof(b));
+	assert_true(read_until(fd_b, b, sizeof(b), "{\"n\":499}"));
+	assert_null(strstr(b, "first"));
+	assert_non_null(strstr(b, "{\"n\":0}"));
+	close(fd_b);
+	/* Ids of another life, or nonsense, mean: load afresh. */
+	fd_b = open_stream("1-5", b, sizeof(b));
+	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
+	close(fd_b);
+	fd_b = open_stream("<script>", b, sizeof(b));
+	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
+	close(fd_b);
+	/* So does falling behind. */
+	for (int i = 0; i < 1500; i++)
+		fake_control_emit("event", json_pack("{s:i}", "x", i));
+	fd_b = open_stream(last_id, b, sizeof(b));
+	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
+	close(fd_b);
+	close(fd_a);
+}
+
+static void test_slow_reader_skips(void **state)
+{
+	static char text[1 << 20];
+	int fd = open_stream(NULL, text, sizeof(text)), n = 4096;
+	char *filler = malloc(2001);
+
+	(void)state;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
+	memset(filler, 'x', 2000);
+	filler[2000] = '\0';
+	for (int i = 0; i < 5000; i++)           /* 10 MB, far beyond socket buffers and ring */
+		fake_control_emit("event", json_pack("{s:s, s:i}", "f", filler, "n", i));
+	fake_control_emit("event", json_pack("{s:s}", "last", "one"));
+	assert_true(read_until(fd, text, sizeof(text), "event: reset"));
+	fake_control_emit("event", json_pack("{s:s}", "after", "reset"));
+	/* What comes after the reset are whole frames again. */
+	assert_true(read_until(fd, text, sizeof(text), "{\"after\":\"reset\"}") || strstr(text, "event: reset"));
+	close(fd);
+	free(filler);
+}
+
+static void test_heartbeat_and_stop(void **state)
+{
+	static char text[4096];
+	struct timespec t0, t1;
+	int fd;
+
+	(void)state;
+	streams_heartbeat_ms = 200;
+	fd = open_stream(NULL, text, sizeof(text));
+	assert_true(read_until(fd, text, sizeof(text), ": still here"));
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	http_stop();                             /* an open stream does not hold it up */
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	assert_true(t1.tv_sec - t0.tv_sec < 5);
+	streams_heartbeat_ms = 15000;
+	close(fd);
+	assert_int_equal(start_edge(), 0);
+}
+
+static unsigned open_portal(void **ret_portal)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int on = 1;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(http_portal_open("127.0.0.1", ntohs(sa.sin_port), fd, ret_portal), 0);
+	return ntohs(sa.sin_port);
+}
+
+static void test_https(void **state)
+{
+	struct got *g = malloc(sizeof(*g));
+	struct stat st;
+	char path[300];
+	void *portal, *second;
+	unsigned port = open_portal(&portal);
+	CURL *c;
+
+	(void)state;
+	assert_int_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 200);
+	assert_int_equal(fetch(port, "GET", "/api/v1/volumes", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 401);
+	assert_non_null(strstr(g->body, "login-required"));
+	assert_int_equal(fetch(port, "GET", "/", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 401);
+	assert_int_equal(fetch(port, "POST", "/api/v1/volumes", NULL, "{\"name\":\"x\",\"size_bytes\":512}", g), CURLE_OK);
+	assert_int_equal(g->status, 401);
+	assert_int_equal(fake_control_changes, 0);
+	snprintf(path, sizeof(path), "%s/tls/key.pem", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	c = curl_easy_init();
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_1 | (long)CURL_SSLVERSION_MAX_TLSv1_1);
+	curl_easy_setopt(c, CURLOPT_SSL_CIPHER_LIST, "DEFAULT@SECLEVEL=0");
+	assert_int_not_equal(fetch_with(c, port, "GET", "/healthz", NULL, NULL, 0, g), CURLE_OK);
+	curl_easy_cleanup(c);
+	assert_int_equal(http_portal_open("127.0.0.1", (uint16_t)port, -1, &second), -EADDRINUSE);
+	assert_int_equal(http_portal_open("nonsense", 1, -1, &second), -EINVAL);
+	http_portal_close(portal);
+	assert_int_not_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	/* The port is free at once. */
+	assert_int_equal(http_portal_open("127.0.0.1", (uint16_t)port, -1, &second), 0);
+	assert_int_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	http_portal_close(second);
+	free(g);
+}
+
+static void *closing;
+
+static void close_portal_now(void)
+{
+	http_portal_close(closing);
+	fake_control_on_status = NULL;
+}
+
+static void test_portal_closed_by_its_own_request(void **state)
+{
+	struct got *g = malloc(sizeof(*g));
+	unsigned port = open_portal(&closing);
+
+	(void)state;
+	sleep(1);                                /* health is asked at most once a second */
+	fake_control_on_status = close_portal_now;
+	assert_int_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 200);        /* its answer gets out all the same */
+	assert_null(fake_control_on_status);
+	assert_int_not_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	free(g);
+}
+
+static void fingerprint_of(unsigned port, char *text, size_t text_bytes)
+{
+	struct curl_certinfo *info = NULL;
+	struct got *g = malloc(sizeof(*g));
+	CURL *c = curl_easy_init();
+
+	curl_easy_setopt(c, CURLOPT_CERTINFO, 1L);
+	assert_int_equal(fetch_with(c, port, "GET", "/healthz", NULL, NULL, 0, g), CURLE_OK);
+	assert_int_equal(curl_easy_getinfo(c, CURLINFO_CERTINFO, &info), CURLE_OK);
+	text[0] = '\0';
+	for (struct curl_slist *l = info->num_of_certs ? info->certinfo[0] : NULL; l; l = l->next)
+		if (strncmp(l->data, "Signature:", 10) == 0)
+			snprintf(text, text_bytes, "%s", l->data);
+	curl_easy_cleanup(c);
+	free(g);
+	assert_true(*text);
+}
+
+static void test_certificate_swap(void **state)
+{
+	const char *names[] = { "localhost" };
+	char *cert[2], *key[2], before[2048], after[2048], again[2048];
+	struct got *g = malloc(sizeof(*g));
+	void *portal;
+	unsigned port = open_portal(&portal);
+	CURL *kept = curl_easy_init();
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(tls_self_signed(names, 1, 30, &cert[i], &key[i]), 0);
+	fingerprint_of(port, before, sizeof(before));
+	assert_int_equal(fetch_with(kept, port, "GET", "/healthz", NULL, NULL, 0, g), CURLE_OK);
+	assert_int_equal(http_set_certificate(cert[0], key[1]), -EINVAL);
+	fingerprint_of(port, again, sizeof(again));
+	assert_string_equal(before, again);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(http_set_certificate(cert[i % 2], key[i % 2]), 0);
+		assert_int_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	}
+	fingerprint_of(port, after, sizeof(after));
+	assert_string_not_equal(before, after);
+	/* The connection that was open all the time goes on. */
+	assert_int_equal(fetch_with(kept, port, "GET", "/healthz", NULL, NULL, 0, g), CURLE_OK);
+	{
+		long fresh = -1;
+
+		curl_easy_getinfo(kept, CURLINFO_NUM_CONNECTS, &fresh);
+		assert_int_equal(fresh, 0);
+	}
+	curl_easy_cleanup(kept);
+	/* And the next start finds the new one. */
+	http_stop();
+	assert_int_equal(start_edge(), 0);
+	port = open_portal(&portal);
+	fingerprint_of(port, again, sizeof(again));
+	assert_string_equal(after, again);
+	for (int i = 0; i < 2; i++) {
+		free(cert[i]);
+		free(key[i]);
+	}
+	free(g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_local_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_body_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_malformed_requests_do_no_harm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_users_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_starting_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_event_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_reader_skips, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heartbeat_and_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_https, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_portal_closed_by_its_own_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_certificate_swap, setup, teardown),
+	};
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
+}
