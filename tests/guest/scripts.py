@@ -4,6 +4,7 @@
 Environment: PORTAL (address:port), IQN.  Functions that ask the host are named at their use."""
 
 LIB = r"""
+shopt -s inherit_errexit # a failure inside $(..) is one outside too
 modprobe iscsi_tcp
 iscsid
 node() { iscsiadm -m node -T "${2:-$IQN}" -p "$PORTAL" -o update -n "${1%%=*}" -v "${1#*=}"; }
