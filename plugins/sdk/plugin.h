@@ -54,6 +54,10 @@ struct hf_io {
 	uint64_t len_bytes;
 	const struct iovec *iov;         /* together len_bytes; borrowed until done */
 	uint64_t src_offset_bytes;       /* COPY */
+	/* Set by whoever made the request; a plugin ends requests with host->io_done(), never with
+	 * this.  A stacked plugin sets it in the requests it makes itself. */
+	void (*done)(struct hf_io *io, int status);
+	uint64_t host_priv[8];           /* the server's */
 	uint64_t scratch[48];            /* the plugin's, uninitialised, until done; see hf_file_op */
 };
 /* submit() returns a status <= 0 (0 or -errno) when the request is done, HF_PENDING when
@@ -123,6 +127,10 @@ struct hf_work {
 	void (*work)(struct hf_work *w); /* on a worker thread; may block */
 	void (*done)(struct hf_work *w); /* back on the asking reactor */
 };
+struct hf_timer {
+	uint64_t priv[8];
+	void (*fire)(struct hf_timer *t); /* on the asking reactor */
+};
 struct hf_next;                          /* stacked plugins: the backend below */
 struct hf_host {
 	uint32_t abi, struct_bytes;
@@ -136,9 +144,14 @@ struct hf_host {
 	/* Opens a block device or a file that needs privilege; descriptor or -errno.  Only in
 	 * create() and open().  flags as open(2). */
 	int (*open_path)(const char *path, int flags);
-	/* Stacked plugins only: the backend below this one. */
-	int (*next_submit)(struct hf_next *next, struct hf_io *io); /* io is the stacked plugin's own */
+	/* Stacked plugins only: the backend below this one.  io is either the very request that
+	 * submit() was given (then forget it: it is answered by the backend below, and its scratch
+	 * belongs to that), or one of the plugin's own with done set; then a status <= 0 means that
+	 * done will not run, as with submit(). */
+	int (*next_submit)(struct hf_next *next, struct hf_io *io);
 	int (*next_info)(struct hf_next *next, struct hf_info *ret_info);
+	/* Runs t->fire once after delay_ms; like file_op only inside submit or a callback of it. */
+	void (*after)(struct hf_io *io, struct hf_timer *t, uint64_t delay_ms);
 };
 
 struct hf_extent {
@@ -162,7 +175,8 @@ struct hf_plugin {
 	void (*unload)(void);
 
 	/* Management: on the control thread or a worker, never on a reactor; may block.
-	 * Errors are -errno; error text may be written to why (why_bytes long) for the person. */
+	 * Errors are -errno; error text may be written to why (why_bytes long) for the person.
+	 * open() with size_bytes 0 means: whatever the backing store holds. */
 	int (*create)(const struct hf_volume *v, char *why, size_t why_bytes); /* make the backing store; NULL: none to make */
 	int (*destroy)(const struct hf_volume *v, char *why, size_t why_bytes); /* remove it, data and all */
 	int (*open)(const struct hf_volume *v, struct hf_next *next, void **ret_handle, char *why, size_t why_bytes);

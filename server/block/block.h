@@ -49,7 +49,7 @@ struct volume_spec {
 	const char *uuid;                /* 36 characters */
 	const char *plugin;              /* "file", "ram", .. or a stack "fault:file", top first */
 	const char *pool_path;           /* NULL: none */
-	uint64_t size_bytes;             /* a multiple of block_bytes */
+	uint64_t size_bytes;             /* a multiple of block_bytes; 0: all that the backing store holds */
 	uint32_t block_bytes;            /* 512 or 4096 */
 	bool read_only;
 	const struct volume_setting *settings;
@@ -72,15 +72,17 @@ DEFINE_FREEP(struct volume, volume_unref)
 /* Ends service: new requests fail with -ESHUTDOWN, waits until those in flight are done or
  * deadline_ms is over (-ETIMEDOUT: the backend is closed when they end), closes the backend. */
 int volume_close(struct volume *v, unsigned deadline_ms);
-/* Tries to open the backend of an OFFLINE volume again.  0 when ONLINE now. */
+/* Tries to open the backend of an OFFLINE volume again, or of one whose flush has failed (such a
+ * volume fails every later flush until this).  0 when ONLINE now. */
 int volume_reopen(struct volume *v);
-/* Grows or shrinks the backend and tells the watchers. why as above. */
+/* Grows or shrinks the backend and tells the watchers. why as above.  On an OFFLINE volume whose
+ * backing store has another size than configured: brings it to this size, and ONLINE. */
 int volume_resize(struct volume *v, uint64_t new_size_bytes, char *why, size_t why_bytes);
 int volume_rename(struct volume *v, const char *new_name);
 int volume_set_read_only(struct volume *v, bool on);
 int volume_set_option(struct volume *v, const char *name, const char *value);
-/* Holds new requests back and runs ready() on the calling reactor or thread's choice when none is
- * in flight; resume lets them go.  Calls nest.  Blocks (control thread). -ETIMEDOUT: resumed. */
+/* Holds new requests back and returns when none is in flight; resume lets them go.  Calls nest.
+ * Blocks (control thread). -ETIMEDOUT: resumed. */
 int volume_quiesce(struct volume *v, unsigned deadline_ms);
 void volume_resume(struct volume *v);
 
@@ -126,7 +128,7 @@ enum volume_io_flags {
 	VOLUME_MAY_UNMAP = 2,            /* ZERO */
 	VOLUME_ATOMIC = 4,               /* WRITE: no reader or writer sees half of it */
 };
-#define VOLUME_IO_PRIV 88                /* 64-bit words */
+#define VOLUME_IO_PRIV 112               /* 64-bit words */
 struct volume_io {
 	uint8_t op, flags;
 	uint16_t iov_count;
@@ -153,6 +155,8 @@ void volume_submit(struct volume *v, struct volume_io *io);
 /* Allocation map from lba on.  Blocks in a worker; done() on the calling reactor. */
 struct volume_map_io {
 	struct work work;                /* private */
+	struct volume_map_io *next;      /* private */
+	void *top;                       /* private */
 	struct volume *volume;
 	uint64_t lba, count_blocks;
 	struct hf_extent *ext;           /* caller's array */
