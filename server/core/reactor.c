@@ -272,7 +272,7 @@ static int engine_choose(enum reactor_engine want, const struct engine **ret_eng
 {
 	int err = -ENOSYS;
 
-#ifdef HAVE_URING_ENGINE
+#ifdef HAVE_LIBURING
 	if (want != REACTOR_EPOLL) {
 		err = engine_uring.probe();
 		if (!err) {
@@ -314,6 +314,7 @@ int reactor_new(const struct reactor_opts *opts, struct reactor **ret_reactor)
 	r->index = REACTOR_MAX;
 	r->cpu = opts->cpu;
 	r->may_wait = opts->may_wait;
+	r->may_fall_back = opts->engine == REACTOR_AUTO;
 	r->spin_ns = (uint64_t)opts->spin_max_us * 1000;
 	r->deferred.tail = &r->deferred.head;
 	list_init(&r->streams);
@@ -392,6 +393,12 @@ int reactor_run(struct reactor *r)
 	self = r;
 	r->busy_from_ns = r->now_ns = reactor_clock_ns();
 	int err = r->engine->open(r);
+	if (err && r->engine != &engine_epoll && r->may_fall_back) {
+		log_warn(&log_reactor, "engine does not open, continuing with epoll",
+			 "reactor=%s engine=%s errno=%d", r->name, r->engine->name, -err);
+		r->engine = &engine_epoll;
+		err = r->engine->open(r);
+	}
 	if (err) {
 		life_set(r, LIFE_OVER, err);
 		self = outer;

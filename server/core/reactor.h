@@ -101,7 +101,8 @@ int watch_change(struct watch *w, unsigned events) _must_check_;
 void watch_stop(struct watch *w);                        /* ready() will not run again */
 
 /* A listening socket.  fd stays the caller's; accepted() owns the new descriptor (non-blocking,
- * close-on-exec). */
+ * close-on-exec).  Connections that the kernel has accepted for us but that accepted() has not seen
+ * when listening stops are closed. */
 struct listener {
 	void (*accepted)(struct listener *l, int fd);
 	void (*failed)(struct listener *l, int err);     /* -EMFILE ..: accepting goes on after a pause */
@@ -166,7 +167,7 @@ static inline int stream_fd(const struct stream *s)
 	return s->fd;
 }
 
-/* File I/O.  Runs on the kernel's ring or on the worker pool; done() always runs later, never
+/* File I/O, for regular files and block devices.  Runs on the kernel's ring or on the worker pool; done() always runs later, never
  * inside reactor_file().  result: bytes moved, or -errno; a short count is possible as with
  * preadv2().  Storage and vectors are borrowed until done(). */
 enum file_opcode { FILE_READV, FILE_WRITEV, FILE_FDATASYNC, FILE_FALLOCATE };

@@ -55,7 +55,7 @@ struct engine {
 	void (*file)(struct reactor *r, struct file_op *op);
 };
 extern const struct engine engine_epoll;
-#ifdef HAVE_URING_ENGINE
+#ifdef HAVE_LIBURING
 extern const struct engine engine_uring;
 #endif
 
@@ -76,6 +76,7 @@ struct reactor {
 	uint64_t spin_ns;
 	unsigned spin_score;                     /* 0..1024: how often a spin would have won */
 	bool draining;                           /* told to quit, waiting for what is in flight */
+	bool may_fall_back;                      /* opts: engine AUTO */
 	bool may_wait;                           /* opts: may wait for other reactors */
 	uint8_t *scratch;                        /* SCRATCH_BYTES, hot: small things arrive here */
 	struct iovec gather[GATHER_MAX];
@@ -122,6 +123,7 @@ struct stream_priv {
 	int error;
 	bool paused, feeding, blocked, eof;
 	bool bulk;                               /* sinks are large: receive straight into them */
+	uint8_t without_sink;                    /* receives since the last large sink, while bulk */
 	bool shut;                               /* we have sent our end of file */
 	uint64_t engine[8];
 } __attribute__((may_alias));

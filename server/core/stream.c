@@ -27,6 +27,7 @@
 #define BULK_BYTES (16u << 10)
 /* Behind a large sink only a header is wanted; more would be data that has to be copied. */
 #define BULK_TAIL_BYTES 1024u
+#define BULK_PATIENCE 8
 #define FLUSH_ROUNDS 8
 
 static void stream_move(struct stream *s, enum stream_state to)
@@ -204,8 +205,6 @@ static size_t feed(struct stream *s, const uint8_t *from, size_t len_bytes)
 			size_t n = left < s->sink_left_bytes ? left : s->sink_left_bytes;
 			memcpy(s->sink, from + at, n);
 			at += n;
-			if (n >= BULK_BYTES)
-				p->bulk = true;
 			sink_took(s, n);
 			continue;
 		}
@@ -261,7 +260,8 @@ void stream_on_readable(struct stream *s)
 				{ s->sink, sink_bytes },
 				{ r->scratch, sink_bytes >= BULK_BYTES ? BULK_TAIL_BYTES : SCRATCH_BYTES },
 			};
-			n = readv(s->fd, iov, 2);
+			struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+			n = recvmsg(s->fd, &msg, MSG_DONTWAIT);
 		} else {
 			n = recv(s->fd, r->scratch, p->bulk ? BULK_TAIL_BYTES : SCRATCH_BYTES, MSG_DONTWAIT);
 		}
@@ -274,11 +274,9 @@ void stream_on_readable(struct stream *s)
 	stat_add(&r->stats.recvs, 1);
 	if (sink_bytes) {
 		size_t direct = min_u64((uint64_t)n, sink_bytes);
-		if (direct >= BULK_BYTES)
-			p->bulk = true;
 		sink_took(s, direct);
 		n -= (ssize_t)direct;
-	} else if (p->bulk && (size_t)n == BULK_TAIL_BYTES) {
+	} else if (p->bulk && (++p->without_sink == BULK_PATIENCE || (size_t)n == BULK_TAIL_BYTES)) {
 		p->bulk = false;         /* many small things instead; a large sink sets it again */
 	}
 	if (n)
@@ -287,9 +285,18 @@ void stream_on_readable(struct stream *s)
 
 void stream_sink(struct stream *s, void *to, size_t len_bytes)
 {
+	struct stream_priv *p = stream_priv(s);
+
 	assert(len_bytes && !s->sink_left_bytes);
 	s->sink = to;
 	s->sink_left_bytes = len_bytes;
+	if (len_bytes < BULK_BYTES)
+		return;
+	p->without_sink = 0;
+	if (!p->bulk && s->state == STREAM_OPEN) {
+		p->bulk = true;
+		update(s);
+	}
 }
 
 void stream_pause(struct stream *s)
@@ -470,7 +477,8 @@ size_t stream_unsent_bytes(const struct stream *s)
 int stream_open(struct reactor *r, struct stream *s, int fd, const struct stream_ops *ops)
 {
 	struct stream_priv *p;
-	int one = 1;
+	int one = 1, type;
+	socklen_t len = sizeof(type);
 
 	memset(s, 0, sizeof(*s));
 	p = stream_priv(s);
@@ -485,12 +493,17 @@ int stream_open(struct reactor *r, struct stream *s, int fd, const struct stream
 	/* Replies leave once per turn: waiting for more would only delay them.  Other kinds of
 	 * sockets do not know the option, which is fine. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	stream_move(s, STREAM_OPEN);
-	int err = r->engine->stream_attach(s);
+	int err = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ? -errno :
+		  type != SOCK_STREAM				       ? -EPROTOTYPE :
+									 0;
+	if (!err) {
+		stream_move(s, STREAM_OPEN);
+		err = r->engine->stream_attach(s);
+	}
 	if (err) {
 		s->state = STREAM_FREE;
 		s->fd = -1;
-		close(fd);
+		closep(&fd);
 		return err;
 	}
 	list_add_tail(&r->streams, &p->link);

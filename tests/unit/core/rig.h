@@ -29,7 +29,7 @@ struct rig_case {
 	uint64_t buf_limit_bytes;
 };
 
-/* Wait, at most ten seconds, for something another thread brings about. */
+/* Wait, at most twenty seconds, for something another thread brings about. */
 #define wait_for(cond)                                                                         \
 	do {                                                                                   \
 		uint64_t until_ = reactor_clock_ns() + UINT64_C(20000000000);                  \
