@@ -15,6 +15,8 @@ if how == "silent":
 end = {{"good": 0, "leaks": 99, "reports": 0, "stubborn": 0, "crashes": 0}}[how]
 signal.signal(signal.SIGTERM, (lambda *a: None) if how == "stubborn" else (lambda *a: os._exit(end)))
 s = socket.socket(socket.AF_UNIX)
+if os.path.exists(state + "/holdfast.sock"):
+    os.unlink(state + "/holdfast.sock")
 s.bind(state + "/holdfast.sock")
 s.listen()
 print("ready", file=sys.stderr, flush=True)
