@@ -31,7 +31,7 @@ struct scsi_unit_spec {
 	const char *product;             /* at most 16; NULL: "Volume"; the same on all units (ESXi) */
 	const char *serial;              /* NULL: the uuid's 32 hex digits */
 };
-/* NAA, EUI and serial derive from the volume's uuid and never change. */
+/* NAA and serial derive from the volume's uuid and never change.  -EINVAL: text not printable or too long. */
 int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit) _must_check_;
 struct scsi_unit *scsi_unit_ref(struct scsi_unit *u);
 void scsi_unit_unref(struct scsi_unit *u);
@@ -93,6 +93,10 @@ struct scsi_task {
 	uint16_t cdb_len;
 	enum scsi_attribute attribute;
 	uint64_t tag;                    /* unique within the nexus while the task lives */
+	/* Runs once after parse returned 0: from execute (also inside of it), or before execute when the
+	 * task is aborted while the transport still brings its data; then execute and drop are no
+	 * longer called (they do nothing), a buf_waiter is the transport's to cancel, and iov stays valid
+	 * until release. */
 	void (*done)(struct scsi_task *t);
 
 	/* parse fills these. */
@@ -116,7 +120,7 @@ struct scsi_task {
  * will not run.  Either way scsi_task_release() must follow some day. */
 int scsi_task_parse(struct scsi_task *t) _must_check_;
 /* Data-Out memory for data_len_bytes (or want_bytes, if smaller: a transport that gets less data
- * than the CDB asks).  -EAGAIN: none free now, ready() runs when it is worth trying again. */
+ * than the CDB asks), in pieces of 1 MiB, the last one shorter.  -EAGAIN: none free now, ready() runs when it is worth trying again. */
 int scsi_task_buffer(struct scsi_task *t, uint64_t want_bytes, struct buf_waiter *w) _must_check_;
 /* got_bytes: Data-Out that arrived; less than data_len_bytes means only whole blocks of it are written
  * and the task ends as SBC says for a short transfer. */
@@ -143,6 +147,7 @@ struct scsi_tmf_request {
 	struct msg msg;                  /* private from here */
 	uint64_t priv[24];
 };
+/* done() of aborted tasks may run inside of it; the request's own done() never does. */
 void scsi_tmf(struct scsi_tmf_request *rq);
 
 #endif

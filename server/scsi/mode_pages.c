@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mode_pages.c - the mode pages: one row each, with what it says and what a host may change.
+ * SPC-4 7.5, SBC-3 6.5.  Nothing is saved (PS = 0): after a reset of the unit the defaults rule. */
+#include "scsi/mode_priv.h"
+
+#include <string.h>
+
+/* 08h, SBC-3 6.5.5.  WCE says whether a write may be lost by a power cut before a flush; it is the
+ * volume's nature and no host's choice. */
+static void fill_caching(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	struct volume_limits l;
+	(void)defaults;
+	volume_limits(u->volume, &l);
+	b[2] = l.volatile_cache ? SCSI_CACHE_WCE : 0;
+}
+
+/* 0Ah, SPC-4 7.5.8.  A task set per nexus, unrestricted reordering, QErr 0: an error aborts nobody else. */
+static void fill_control(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	b[2] = SCSI_CTRL_TST_NEXUS | SCSI_CTRL_GLTSD;
+	b[3] = 0x10;
+	if (defaults)
+		return;
+	b[2] |= atomic_load(&u->d_sense) ? SCSI_CTRL_D_SENSE : 0;
+	b[4] = atomic_load(&u->swp) ? SCSI_CTRL_SWP : 0;
+	b[5] = atomic_load(&u->tas) ? SCSI_CTRL_TAS : 0;
+}
+
+static void apply_control(struct scsi_unit *u, const uint8_t *b)
+{
+	atomic_store(&u->d_sense, b[2] & SCSI_CTRL_D_SENSE);
+	atomic_store(&u->swp, b[4] & SCSI_CTRL_SWP);
+	atomic_store(&u->tas, b[5] & SCSI_CTRL_TAS);
+}
+
+/* 0Ah/01h, SPC-4 7.5.9: IALUAE, the target may change access states by itself */
+static void fill_control_ext(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	(void)u;
+	(void)defaults;
+	b[4] = 0x01;
+}
+
+/* 1Ch, SPC-4 7.5.11: DEXCPT, no informational exceptions are reported */
+static void fill_exceptions(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	(void)u;
+	(void)defaults;
+	b[2] = 0x08;
+}
+
+/* 1Ch/02h, SBC-3 6.5.9: one unit attention for all nexuses, no thresholds that a host could set */
+static void fill_lbp(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	(void)u;
+	(void)defaults;
+	b[4] = SCSI_LBP_SITUA;
+}
+
+const struct mode_page mode_pages[] = {
+	{ .code = SCSI_MP_RECOVERY, .len_bytes = 12 },
+	{ .code = SCSI_MP_CACHING, .len_bytes = 20, .fill = fill_caching },
+	{ .code = SCSI_MP_CONTROL, .len_bytes = 12, .fill = fill_control, .apply = apply_control,
+	  .changeable = { [2] = SCSI_CTRL_D_SENSE, [4] = SCSI_CTRL_SWP, [5] = SCSI_CTRL_TAS } },
+	{ .code = SCSI_MP_CONTROL, .subpage = SCSI_MSP_CONTROL_EXT, .len_bytes = 32, .fill = fill_control_ext },
+	{ .code = SCSI_MP_EXCEPTIONS, .len_bytes = 12, .fill = fill_exceptions },
+	{ .code = SCSI_MP_EXCEPTIONS, .subpage = SCSI_MSP_LBP, .len_bytes = 16, .thin = true, .fill = fill_lbp },
+};
+const size_t mode_page_count = ARRAY_COUNT(mode_pages);
+
+void mode_page_read(const struct mode_page *m, const struct scsi_unit *u, enum mode_values which,
+		    uint8_t to[MODE_PAGE_MAX])
+{
+	memset(to, 0, MODE_PAGE_MAX);
+	if (which == MODE_CHANGEABLE)
+		memcpy(to, m->changeable, sizeof(m->changeable));
+	else if (m->fill)
+		m->fill(u, which == MODE_DEFAULT, to);
+	if (m->subpage) {
+		to[0] = m->code | SCSI_MP_SPF;
+		to[1] = m->subpage;
+		to[2] = 0;
+		to[3] = (uint8_t)(m->len_bytes - 4);
+	} else {
+		to[0] = m->code;
+		to[1] = (uint8_t)(m->len_bytes - 2);
+	}
+}
+
+bool mode_page_is_here(const struct mode_page *m, const struct scsi_unit *u)
+{
+	return !m->thin || atomic_load(&u->can_unmap);
+}
+
+void mode_reset(struct scsi_unit *u)
+{
+	atomic_store(&u->d_sense, false);
+	atomic_store(&u->swp, false);
+	atomic_store(&u->tas, false);
+}

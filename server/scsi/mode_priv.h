@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mode_priv.h - rows of mode_pages.c, read by mode_sense.c and mode_select.c. */
+#ifndef HOLDFAST_SCSI_MODE_PRIV_H
+#define HOLDFAST_SCSI_MODE_PRIV_H
+
+#include "scsi/ops_priv.h"
+
+#define MODE_PAGE_MAX 32
+enum mode_values { MODE_CURRENT = 0, MODE_CHANGEABLE = 1, MODE_DEFAULT = 2, MODE_SAVED = 3 };
+struct mode_page {
+	uint8_t code, subpage, len_bytes;        /* length with its header of 2 or 4 bytes */
+	bool thin;                               /* only on volumes that can unmap */
+	uint8_t changeable[8];                   /* bits of bytes 0 to 7; later ones never are */
+	void (*fill)(const struct scsi_unit *u, bool defaults, uint8_t *page);
+	void (*apply)(struct scsi_unit *u, const uint8_t *page);
+};
+extern const struct mode_page mode_pages[];
+extern const size_t mode_page_count;
+void mode_page_read(const struct mode_page *m, const struct scsi_unit *u, enum mode_values which,
+		    uint8_t to[MODE_PAGE_MAX]);
+bool mode_page_is_here(const struct mode_page *m, const struct scsi_unit *u);
+/* Mode parameters as after power on. */
+void mode_reset(struct scsi_unit *u);
+
+#endif

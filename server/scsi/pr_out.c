@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pr_out.c - PERSISTENT RESERVE OUT: translated into a request to block/'s reservations, and then all
+ * who lost something are told, on whatever reactor they live.  SPC-4 5.13, 6.16. */
+#include "scsi/pr_priv.h"
+
+#include <string.h>
+
+#include "wire/scsi_data.h"
+
+#define REGISTER_AT_ONCE_MAX 64u         /* TransportIDs in one SPEC_I_PT list */
+
+/* ---- parse -------------------------------------------------------------------------------------------------- */
+static bool type_is_valid(unsigned type)
+{
+	switch (type) {
+	case RESV_WRITE_EXCLUSIVE:
+	case RESV_EXCLUSIVE_ACCESS:
+	case RESV_WRITE_EXCLUSIVE_REG_ONLY:
+	case RESV_EXCLUSIVE_ACCESS_REG_ONLY:
+	case RESV_WRITE_EXCLUSIVE_ALL_REG:
+	case RESV_EXCLUSIVE_ACCESS_ALL_REG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool has_type(unsigned action)
+{
+	return action == SCSI_PROUT_RESERVE || action == SCSI_PROUT_RELEASE || action == SCSI_PROUT_PREEMPT ||
+	       action == SCSI_PROUT_PREEMPT_ABORT;
+}
+
+enum scsi_result parse_pr_out(struct scsi_task *t, struct task *p)
+{
+	unsigned action = p->op->action;
+	be32 len;
+	memcpy(&len, t->cdb + 5, sizeof(len));
+	if (has_type(action)) {
+		if (t->cdb[2] >> 4)
+			return cdb_field(p, 2, 7);
+		if (!type_is_valid(t->cdb[2] & 0x0f))
+			return cdb_field(p, 2, 3);
+	}
+	uint32_t bytes = be32_get(len);
+	bool may_be_longer = action == SCSI_PROUT_REGISTER || action == SCSI_PROUT_REGISTER_MOVE;
+	if (bytes < sizeof(struct scsi_prout_list) || bytes > CONTROL_DATA_MAX ||
+	    (bytes > sizeof(struct scsi_prout_list) && !may_be_longer))
+		return RES_PARAM_LIST_LENGTH;
+	return parse_data_out(p, bytes);
+}
+
+/* ---- telling the others --------------------------------------------------------------------------------------- */
+struct news {
+	struct fan fan;
+	struct drain drain;
+	struct task *p;
+	struct scsi_unit *unit;          /* the task's, which outlives this */
+	bool abort;                      /* PREEMPT AND ABORT */
+	uint8_t action;
+	size_t count;
+	struct resv_change change[];
+};
+
+static bool id_is(const struct resv_id *a, const struct resv_id *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+static const struct resv_change *news_for(const struct news *w, const struct itl *i)
+{
+	for (size_t k = 0; i->unit == w->unit && k < w->count; k++)
+		if (id_is(&w->change[k].id, &i->nexus->resv_id))
+			return &w->change[k];
+	return NULL;
+}
+
+/* SPC-4 5.13.11: what each kind of loss is called. */
+static uint16_t news_asc(const struct news *w, const struct resv_change *c)
+{
+	if (w->action == SCSI_PROUT_CLEAR)
+		return SCSI_ASC_RESV_PREEMPTED;
+	return c->loss == RESV_LOST_REGISTRATION || c->loss == RESV_PREEMPTED ? SCSI_ASC_REG_PREEMPTED :
+										SCSI_ASC_RESV_RELEASED;
+}
+
+/* Tasks whose end must be waited for.  Not other PERSISTENT RESERVE OUTs: two that preempt each other
+ * would wait for each other. */
+static bool must_abort(const struct task *p)
+{
+	return !(p->op->flags & OP_WHOLE);
+}
+
+static bool concerns_news(struct drain *d, const struct itl *i, const struct task *p)
+{
+	const struct resv_change *c = news_for(container_of(d, struct news, drain), i);
+	return c && c->loss != RESV_TYPE_CHANGED && must_abort(p);
+}
+
+static void abort_preempted(struct itl *i)
+{
+	i->busy++;
+	for (bool again = true; again;) {
+		struct task *p;
+		again = false;
+		list_for_each(p, &i->tasks, link)
+			if (!p->aborting && must_abort(p)) {
+				task_abort(p, false);
+				again = true;
+				break;
+			}
+	}
+	i->busy--;
+}
+
+static bool news_visit(struct fan *f)
+{
+	struct news *w = container_of(f, struct news, fan);
+	struct scsi_nexus *n;
+	list_for_each(n, &home_here()->nexuses, link) {
+		n->tmf_count++;          /* stays while we walk its list */
+		for (size_t k = 0; k < n->map->count; k++) {
+			const struct resv_change *c = news_for(w, n->itl[k]);
+			if (!c)
+				continue;
+			ua_push(n->itl[k], news_asc(w, c));
+			if (w->abort && c->loss != RESV_TYPE_CHANGED)
+				abort_preempted(n->itl[k]);
+		}
+		n->tmf_count--;
+		nexus_settle(n);
+	}
+	return true;
+}
+
+static void news_drained(struct drain *d)
+{
+	fan_next(&container_of(d, struct news, drain)->fan);
+}
+
+static bool news_wait(struct fan *f)
+{
+	struct news *w = container_of(f, struct news, fan);
+	w->drain = (struct drain){ .concerns = concerns_news, .empty = news_drained };
+	return drain_start(&w->drain);
+}
+
+static void news_over(struct fan *f)
+{
+	struct news *w = container_of(f, struct news, fan);
+	struct task *p = w->p;
+	free(w);
+	task_continue(p, 0);
+}
+
+static void news_told(struct fan *f)
+{
+	struct news *w = container_of(f, struct news, fan);
+	if (!w->abort) {
+		news_over(f);
+		return;
+	}
+	w->fan = (struct fan){ .home = w->p->itl->nexus->reactor, .visit = news_wait, .over = news_over };
+	fan_start(&w->fan);
+}
+
+/* Copies what block/ lends us and sends it round.  False: nobody to tell. */
+static bool news_send(struct task *p, const struct resv_change *c, size_t count)
+{
+	if (!count)
+		return false;
+	struct news *w = calloc(1, sizeof(*w) + count * sizeof(*c));
+	if (!w) {                        /* then everybody hears that something was lost */
+		unit_raise(task_unit(p), EVENT_RESV_LOST);
+		return false;
+	}
+	w->p = p;
+	w->unit = task_unit(p);
+	w->action = (uint8_t)p->op->action;
+	w->abort = p->op->action == SCSI_PROUT_PREEMPT_ABORT;
+	w->count = count;
+	memcpy(w->change, c, count * sizeof(*c));
+	w->fan = (struct fan){ .home = p->itl->nexus->reactor, .visit = news_visit, .over = news_told };
+	fan_start(&w->fan);
+	return true;
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------------------- */
+static enum step finished(struct scsi_task *t, struct task *p, int status)
+{
+	(void)t;
+	switch (status) {
+	case 0:
+		return STEP_END;
+	case -EACCES:
+		return task_fail(p, RES_CONFLICT);
+	case -EINVAL:
+		return task_fail(p, p->op->action == SCSI_PROUT_RELEASE ? RES_BAD_RELEASE : RES_INVALID_PARAM_FIELD);
+	case -ENOSPC:
+	case -ENOMEM:
+		return task_fail(p, RES_NO_REGISTRATION_ROOM);
+	default:
+		return task_fail(p, RES_INTERNAL);
+	}
+}
+
+static void resv_done(struct resv_request *rq, int status, const struct resv_change *affected, size_t count)
+{
+	struct task *p = container_of(rq, struct task, resv);
+	if (status || !news_send(p, affected, count))
+		task_continue(p, status);
+}
+
+/* SPEC_I_PT: other initiator ports that the same REGISTER registers, SPC-4 6.16.3.  They are kept in
+ * p->heap, with mark of them. */
+static enum step read_others(struct task *p, const uint8_t *b, size_t len)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	be32 said;
+	if (len < 28)
+		return task_fail(p, RES_PARAM_LIST_LENGTH);
+	memcpy(&said, b + 24, sizeof(said));
+	if (be32_get(said) > len - 28)
+		return task_fail(p, RES_PARAM_LIST_LENGTH);
+	size_t end = 28 + be32_get(said), at = 28;
+	struct resv_id *ids = calloc(REGISTER_AT_ONCE_MAX, sizeof(*ids));
+	if (!ids)
+		return task_fail(p, RES_RESOURCES);
+	p->heap = ids;
+	while (at < end) {
+		char port[RESV_ID_MAX];
+		size_t some;
+		if (transport_id_read(b + at, end - at, port, &some) ||
+		    (p->mark < REGISTER_AT_ONCE_MAX &&
+		     nexus_resv_id(port, n->target_port, n->relative_port_id, &ids[p->mark])))
+			return task_fail_param(p, (unsigned)at, -1);
+		if (p->mark++ == REGISTER_AT_ONCE_MAX)
+			return task_fail(p, RES_NO_REGISTRATION_ROOM);
+		at += some;
+	}
+	return STEP_WAIT;
+}
+
+/* REGISTER AND MOVE, SPC-4 6.16.4.  Only among nexuses of this target port: we know no other. */
+static enum step read_move(struct task *p, const uint8_t *b, size_t len, struct scsi_prout_move *m)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	char port[RESV_ID_MAX];
+	size_t some;
+	memcpy(m, b, sizeof(*m));
+	if (be32_get(m->transport_id_len_bytes) != len - sizeof(*m))
+		return task_fail(p, RES_PARAM_LIST_LENGTH);
+	if (be16_get(m->rel_port) != n->relative_port_id)
+		return task_fail_param(p, 18, -1);
+	struct resv_id *id = calloc(1, sizeof(*id));
+	if (!id)
+		return task_fail(p, RES_RESOURCES);
+	p->heap = id;
+	if (transport_id_read(b + sizeof(*m), len - sizeof(*m), port, &some) ||
+	    nexus_resv_id(port, n->target_port, n->relative_port_id, id) || id_is(id, &n->resv_id))
+		return task_fail_param(p, sizeof(*m), -1);
+	return STEP_WAIT;
+}
+
+static const enum resv_action actions[] = {
+	[SCSI_PROUT_REGISTER] = RESV_REGISTER,
+	[SCSI_PROUT_RESERVE] = RESV_RESERVE,
+	[SCSI_PROUT_RELEASE] = RESV_RELEASE,
+	[SCSI_PROUT_CLEAR] = RESV_CLEAR,
+	[SCSI_PROUT_PREEMPT] = RESV_PREEMPT,
+	[SCSI_PROUT_PREEMPT_ABORT] = RESV_PREEMPT,
+	[SCSI_PROUT_REGISTER_IGNORE] = RESV_REGISTER_IGNORE,
+	[SCSI_PROUT_REGISTER_MOVE] = RESV_MOVE,
+};
+
+enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	unsigned action = p->op->action;
+	const uint8_t *b = p->piece[0].iov_base;
+	size_t len = (size_t)t->data_len_bytes;
+	struct scsi_prout_list l;
+	struct scsi_prout_move m = { .flags = 0 };
+	bool registers = action == SCSI_PROUT_REGISTER || action == SCSI_PROUT_REGISTER_IGNORE;
+	(void)status;
+	memcpy(&l, b, sizeof(l));
+	if (registers && l.flags & SCSI_PR_ALL_TG_PT)
+		return task_fail_param(p, 20, 2);        /* ATP_C is 0 */
+	if (action == SCSI_PROUT_REGISTER_IGNORE && l.flags & SCSI_PR_SPEC_I_PT)
+		return task_fail_param(p, 20, 3);
+	if (action == SCSI_PROUT_REGISTER && l.flags & SCSI_PR_SPEC_I_PT) {
+		if (read_others(p, b, len) == STEP_END)
+			return STEP_END;
+	} else if (action == SCSI_PROUT_REGISTER && len != sizeof(l)) {
+		return task_fail(p, RES_PARAM_LIST_LENGTH);
+	}
+	if (action == SCSI_PROUT_REGISTER_MOVE && read_move(p, b, len, &m) == STEP_END)
+		return STEP_END;
+	p->resv = (struct resv_request){
+		.action = actions[action],
+		.type = has_type(action) ? t->cdb[2] & 0x0f : RESV_NONE,
+		.key = be64_get(l.key),
+		.new_key = be64_get(l.action_key),
+		.id = &n->resv_id,
+		.move_to = action == SCSI_PROUT_REGISTER_MOVE ? p->heap : NULL,
+		.extra = action == SCSI_PROUT_REGISTER ? p->heap : NULL,
+		.extra_count = action == SCSI_PROUT_REGISTER ? (size_t)p->mark : 0,
+		.aptpl = registers ? !!(l.flags & SCSI_PR_APTPL) : -1,
+		.unregister_moved = m.flags & SCSI_PR_UNREG,
+		.done = resv_done,
+	};
+	if (action == SCSI_PROUT_REGISTER_MOVE)
+		p->resv.aptpl = !!(m.flags & SCSI_PR_APTPL);
+	p->next = finished;
+	volume_resv_request(task_volume(p), &p->resv);
+	return STEP_WAIT;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* vpd.c - vital product data pages: one row per page.  SPC-4 7.8, SBC-3 6.6.
+ * Page 00h lists the rows, so what is listed is what is served. */
+#include "scsi/ops_priv.h"
+
+#include <string.h>
+
+#include "scsi/out.h"
+
+static uint8_t supported_page(size_t i);
+
+static void page_supported(const struct task *p, struct out *o)
+{
+	(void)p;
+	for (size_t i = 0; supported_page(i) != 0xff; i++)
+		out_8(o, supported_page(i));
+}
+
+static void page_serial(const struct task *p, struct out *o)
+{
+	out_bytes(o, task_unit(p)->serial, strlen(task_unit(p)->serial));
+}
+
+/* ---- 83h, device identification, SPC-4 7.8.6 ------------------------------------------------------- */
+static size_t designator(struct out *o, unsigned code, unsigned type)
+{
+	out_8(o, (type & SCSI_DESIG_PIV ? SCSI_PROTOCOL_ISCSI << 4 : 0) | code);
+	out_8(o, type);
+	out_8(o, 0);
+	out_8(o, 0);
+	return o->len;
+}
+
+static void designator_end(struct out *o, size_t start)
+{
+	out_patch_8(o, start - 1, o->len - start);
+}
+
+/* NUL-terminated, filled with NUL to a multiple of four, SPC-4 7.8.6.11 */
+static void out_name(struct out *o, const char *name)
+{
+	size_t len = strlen(name) + 1, fill = (4 - len % 4) % 4;
+	out_bytes(o, name, len);
+	out_zero(o, fill);
+}
+
+static void designate_name(struct out *o, unsigned association, const char *name)
+{
+	if (strlen(name) > 251)          /* cannot be said in this format */
+		return;
+	size_t at = designator(o, SCSI_CODE_UTF8, SCSI_DESIG_PIV | association | SCSI_DESIG_NAME);
+	out_name(o, name);
+	designator_end(o, at);
+}
+
+static void page_identification(const struct task *p, struct out *o)
+{
+	const struct scsi_unit *u = task_unit(p);
+	const struct scsi_nexus *n = p->itl->nexus;
+	/* Hosts name the disk by the first one that they like: NAA leads. */
+	size_t at = designator(o, SCSI_CODE_BINARY, SCSI_ASSOC_UNIT | SCSI_DESIG_NAA);
+	out_bytes(o, u->naa, sizeof(u->naa));
+	designator_end(o, at);
+	at = designator(o, SCSI_CODE_ASCII, SCSI_ASSOC_UNIT | SCSI_DESIG_T10);
+	out_padded(o, u->vendor, 8);
+	out_bytes(o, u->serial, strlen(u->serial));
+	designator_end(o, at);
+	at = designator(o, SCSI_CODE_BINARY, SCSI_DESIG_PIV | SCSI_ASSOC_PORT | SCSI_DESIG_REL_PORT);
+	out_16(o, 0);
+	out_16(o, n->relative_port_id);
+	designator_end(o, at);
+	at = designator(o, SCSI_CODE_BINARY, SCSI_DESIG_PIV | SCSI_ASSOC_PORT | SCSI_DESIG_PORT_GROUP);
+	out_16(o, 0);
+	out_16(o, n->port_group);
+	designator_end(o, at);
+	designate_name(o, SCSI_ASSOC_PORT, n->target_port);
+	designate_name(o, SCSI_ASSOC_DEVICE, n->target_device);
+}
+
+/* 86h, extended INQUIRY, SPC-4 7.8.7 */
+static void page_extended(const struct task *p, struct out *o)
+{
+	(void)p;
+	out_8(o, 0);
+	out_8(o, SCSI_EXT_HEADSUP | SCSI_EXT_ORDSUP | SCSI_EXT_SIMPSUP);
+	out_8(o, 0);                     /* V_SUP: READ FUA does not pass a volatile cache by */
+	out_8(o, SCSI_EXT_LUICLR);
+	out_zero(o, 56);
+}
+
+/* 87h, mode page policy, SPC-4 7.8.9: every page is shared by all nexuses */
+static void page_mode_policy(const struct task *p, struct out *o)
+{
+	(void)p;
+	out_8(o, SCSI_MP_ALL);
+	out_8(o, SCSI_MP_SUB_ALL);
+	out_16(o, 0);
+}
+
+/* 88h, SCSI ports, SPC-4 7.8.10: the port that the question came in by */
+static void page_ports(const struct task *p, struct out *o)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	out_16(o, 0);
+	out_16(o, n->relative_port_id);
+	out_16(o, 0);
+	out_16(o, 0);                    /* no initiator port transport id */
+	out_16(o, 0);
+	size_t len_at = o->len;
+	out_16(o, 0);
+	size_t start = o->len;
+	designate_name(o, SCSI_ASSOC_PORT, n->target_port);
+	out_patch_16(o, len_at, o->len - start);
+}
+
+/* ---- block devices -------------------------------------------------------------------------------------- */
+uint32_t limit_transfer_blocks(const struct scsi_unit *u)
+{
+	return TRANSFER_MAX_BYTES >> u->block_shift;
+}
+
+uint64_t limit_same_blocks(const struct scsi_unit *u)
+{
+	struct volume_limits l;
+	volume_limits(u->volume, &l);
+	uint64_t most = l.max_zero_bytes ? l.max_zero_bytes : 1ull << 30;
+	most >>= u->block_shift;
+	return most < 1 ? 1 : min_u64(most, UINT32_MAX);
+}
+
+/* VMFS unmaps by itself only where this divides 1 MiB. */
+static uint32_t unmap_granularity_blocks(const struct scsi_unit *u, const struct volume_limits *l)
+{
+	uint32_t bytes = l->unmap_granularity_bytes;
+	if (bytes > PIECE_BYTES || !is_pow2(bytes))
+		bytes = PIECE_BYTES;
+	return bytes >> u->block_shift ? bytes >> u->block_shift : 1;
+}
+
+/* B0h, block limits, SBC-3 6.6.3 */
+static void page_limits(const struct task *p, struct out *o)
+{
+	const struct scsi_unit *u = task_unit(p);
+	struct volume_limits l;
+	volume_limits(u->volume, &l);
+	out_8(o, 0x01);                  /* WSNZ: WRITE SAME of 0 blocks is refused */
+	out_8(o, CAW_MAX_BLOCKS);
+	uint32_t granule = (l.physical_bytes > 1u << u->block_shift ? l.physical_bytes : 1u << u->block_shift);
+	out_16(o, min_u64(granule >> u->block_shift, UINT16_MAX) & UINT16_MAX);
+	out_32(o, limit_transfer_blocks(u));
+	out_32(o, PIECE_BYTES >> u->block_shift);        /* optimal: one piece of memory */
+	out_32(o, 0);                                    /* no XDREAD and the like */
+	if (atomic_load(&u->can_unmap)) {
+		out_32(o, UNMAP_MAX_BLOCKS);
+		out_32(o, UNMAP_MAX_DESCRIPTORS);
+		out_32(o, unmap_granularity_blocks(u, &l));
+		out_32(o, 0x80000000);                   /* UGAVALID, alignment 0 */
+	} else {
+		out_zero(o, 16);
+	}
+	out_64(o, limit_same_blocks(u));
+	out_zero(o, 20);
+}
+
+/* B1h, block device characteristics, SBC-3 6.6.2 */
+static void page_characteristics(const struct task *p, struct out *o)
+{
+	struct volume_limits l;
+	volume_limits(task_volume(p), &l);
+	out_16(o, l.rotational ? 0 : 1); /* rate not reported; or non-rotating */
+	out_zero(o, 58);
+}
+
+/* B2h, logical block provisioning, SBC-3 6.6.4 */
+static void page_provisioning(const struct task *p, struct out *o)
+{
+	struct volume_limits l;
+	volume_limits(task_volume(p), &l);
+	bool unmaps = atomic_load(&task_unit(p)->can_unmap);
+	out_8(o, 0);                     /* no thresholds of ours to arm */
+	out_8(o, unmaps ? SCSI_LBP_LBPU | SCSI_LBP_LBPWS | SCSI_LBP_LBPWS10 |
+			  (l.unmap_zeroes ? SCSI_LBP_LBPRZ : 0) : 0);
+	out_8(o, unmaps ? SCSI_LBP_THIN : 0);
+	out_8(o, 0);
+}
+
+static const struct {
+	uint8_t code;
+	void (*write)(const struct task *p, struct out *o);
+} pages[] = {
+	{ SCSI_VPD_SUPPORTED, page_supported },
+	{ SCSI_VPD_SERIAL, page_serial },
+	{ SCSI_VPD_IDENTIFICATION, page_identification },
+	{ SCSI_VPD_EXTENDED, page_extended },
+	{ SCSI_VPD_MODE_POLICY, page_mode_policy },
+	{ SCSI_VPD_PORTS, page_ports },
+	{ SCSI_VPD_LIMITS, page_limits },
+	{ SCSI_VPD_CHARACTERISTICS, page_characteristics },
+	{ SCSI_VPD_PROVISIONING, page_provisioning },
+};
+
+static uint8_t supported_page(size_t i)
+{
+	return i < ARRAY_COUNT(pages) ? pages[i].code : 0xff;
+}
+
+bool vpd_page(uint8_t code, const struct task *p, struct out *o)
+{
+	if (!task_unit(p)) {             /* nothing is here to describe */
+		if (code != SCSI_VPD_SUPPORTED)
+			return false;
+		out_8(o, SCSI_PQ_NO_LUN);
+		out_zero(o, 2);
+		out_8(o, 1);
+		out_8(o, SCSI_VPD_SUPPORTED);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {
+		if (pages[i].code != code)
+			continue;
+		out_8(o, 0);
+		out_8(o, code);
+		out_16(o, 0);
+		pages[i].write(p, o);
+		out_patch_16(o, 2, o->len - 4);
+		return true;
+	}
+	return false;
+}
