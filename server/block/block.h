@@ -252,6 +252,7 @@ int volume_resv_read(struct volume *v, struct resv_state *ret_state);
 enum resv_access { RESV_ACCESS_READ, RESV_ACCESS_WRITE };
 bool volume_resv_allows(struct volume *v, const struct resv_id *id, enum resv_access a);
 /* Durability: called (on a worker thread) with the state to keep before done(); 0 or -errno.
+ * "" means that nothing is to be kept.  Without a callback APTPL is refused with -EIO.
  * Installed by control/.  The text form is ours, versioned, and is what volume_resv_load takes. */
 typedef int volume_resv_save_fn(void *arg, const char *volume_uuid, const char *state_text);
 void volume_resv_on_save(volume_resv_save_fn *fn, void *arg);
