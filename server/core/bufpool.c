@@ -43,7 +43,7 @@ struct bufpool {
 	uint32_t *next, *prev;           /* per first page of a free buffer */
 	bool joined;                     /* no put since the last join */
 	uint64_t gets, gets_at_arming;
-	struct list waiters;
+	struct list waiters, mark;
 	struct defer wake;
 	struct timer trim;
 };
@@ -223,16 +223,15 @@ void buf_wait_cancel(struct buf_waiter *w)
 static void wake(struct defer *d)
 {
 	struct bufpool *p = container_of(d, struct bufpool, wake);
-	struct list last;
 
 	/* Those that wait again from ready() come after the mark. */
-	list_add_tail(&p->waiters, &last);
-	while (p->waiters.next != &last) {
+	list_add_tail(&p->waiters, &p->mark);
+	while (p->waiters.next != &p->mark) {
 		struct buf_waiter *w = list_entry(p->waiters.next, struct buf_waiter, link);
 		list_del(&w->link);
 		w->ready(w);
 	}
-	list_del(&last);
+	list_del(&p->mark);
 }
 
 int bufpool_new(struct reactor *r, uint64_t limit_bytes, struct bufpool **ret_pool)

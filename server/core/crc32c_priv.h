@@ -13,4 +13,16 @@ struct crc32c_impl {
 };
 extern const struct crc32c_impl crc32c_impls[]; /* ends with a row without a name */
 
+#if defined(__x86_64__)
+#define CRC32C_HAVE_SSE42 1
+bool crc32c_sse42_ok(void);
+uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p, size_t len_bytes);
+#endif
+/* Big-endian ARM would have to swap what it loads; nobody runs it, the table serves it. */
+#if defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define CRC32C_HAVE_ARMV8 1
+bool crc32c_armv8_ok(void);
+uint32_t crc32c_armv8(uint32_t crc, const uint8_t *p, size_t len_bytes);
+#endif
+
 #endif

@@ -458,14 +458,32 @@ static int ur_probe(void)
 	return err;
 }
 
+/* Connections that were accepted for listeners which are gone must not stay open unseen. */
+static void close_the_unseen(struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, count = 0;
+
+	io_uring_submit_and_get_events(&u->ring);
+	io_uring_for_each_cqe(&u->ring, head, cqe) {
+		count++;
+		if (cqe->user_data & 1 && cqe->res >= 0 &&
+		    u->slots[cqe->user_data >> 1].kind == SLOT_ACCEPT)
+			close(cqe->res);
+	}
+	io_uring_cq_advance(&u->ring, count);
+}
+
 static void ur_close(struct reactor *r)
 {
 	struct uring *u = uring_of(r);
 
 	if (!u)
 		return;
-	if (u->ring_ready)
+	if (u->ring_ready) {
+		close_the_unseen(u);
 		io_uring_queue_exit(&u->ring);
+	}
 	uring_bufs_close(u);
 	free(u->slots);
 	free(u);

@@ -46,7 +46,7 @@ static int stop_fn(void *arg)
 	return 0;
 }
 
-static void listen_begin(struct rig *g)
+static void listen_make(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
@@ -57,6 +57,11 @@ static void listen_begin(struct rig *g)
 	assert_int_equal(listen(listen_fd, 512), 0);
 	getsockname(listen_fd, (struct sockaddr *)&sin, &len);
 	listen_port = sin.sin_port;
+}
+
+static void listen_begin(struct rig *g)
+{
+	listen_make();
 	on_reactor(g, start_fn, NULL);
 }
 
@@ -120,7 +125,7 @@ static void lack_of_descriptors(struct rig *g)
 	struct rlimit old, tight;
 	int fds[10], first_free;
 
-	listen_begin(g);
+	listen_make();
 	for (size_t i = 0; i < ARRAY_COUNT(fds); i++)
 		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
 	first_free = dup(fds[0]);
@@ -128,7 +133,9 @@ static void lack_of_descriptors(struct rig *g)
 	getrlimit(RLIMIT_NOFILE, &old);
 	tight = old;
 	tight.rlim_cur = (rlim_t)first_free;
+	/* First the limit, then the listener: io_uring notes it when accepting begins. */
 	setrlimit(RLIMIT_NOFILE, &tight);
+	on_reactor(g, start_fn, NULL);
 	for (size_t i = 0; i < ARRAY_COUNT(fds); i++) {
 		struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = (in_port_t)listen_port,
 					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
