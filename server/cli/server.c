@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* server.c - the verbs about the server as a whole: status, sessions, settings, configuration, events,
+ * tasks. */
+#include "cli/cli_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int run_status(struct cli *c)
+{
+	struct reply r;
+	int code = client_do(c, "GET", "/api/v1/status", NULL, NULL, &r);
+	const json_t *alert;
+	size_t i;
+
+	if (code == CLI_DONE && c->output != OUT_TABLE) {
+		print_json(r.json);
+	} else if (code == CLI_DONE) {
+		json_t *alerts = json_incref(json_object_get(r.json, "alerts"));
+
+		json_object_del(r.json, "alerts");
+		print_object(c, r.json);
+		if (json_array_size(alerts))
+			printf("\n%sNeeds attention:%s\n", c->colours ? COLOUR_BOLD : "", c->colours ? COLOUR_OFF : "");
+		json_array_foreach(alerts, i, alert) {
+			const char *level = json_string_value(json_object_get(alert, "level"));
+			const char *message = json_string_value(json_object_get(alert, "message"));
+			_cleanup_(freep) char *line = text_format("%s", message ? message : "?");
+
+			text_tame(line);
+			printf("  %s%s%s  %s\n", c->colours && level ? state_colour(level) : "", level ? level : "",
+			       c->colours ? COLOUR_OFF : "", line);
+		}
+		json_decref(alerts);
+	}
+	reply_done(&r);
+	return code;
+}
+
+int run_session_close(struct cli *c)
+{
+	_cleanup_(freep) char *path = path_join("/api/v1/sessions", c->arg[0]);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "closing a session has no dry run.");
+	code = client_do(c, "DELETE", path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, NULL, "session %s closes", c->arg[0]);
+	reply_done(&r);
+	return code;
+}
+
+int run_setting_get(struct cli *c)
+{
+	_cleanup_(freep) char *path = path_join("/api/v1/settings", c->arg[0]);
+	struct reply r;
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE && c->output == OUT_TABLE) {
+		const char *value = json_string_value(json_object_get(r.json, "value"));
+
+		puts(value ? value : "");
+	} else if (code == CLI_DONE) {
+		print_object(c, r.json);
+	}
+	reply_done(&r);
+	return code;
+}
+
+int run_setting_set(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/settings", c->arg[0]), *query = args_query(c);
+	_cleanup_(freep) char *path = text_format("%s%s", one, query);
+	json_t *body = json_pack("{s:s}", "value", c->arg[1]);
+	struct reply r = { 0 };
+	int code = body ? client_do(c, "PATCH", path, body, "*", &r) : usage_error(c, "the value is not UTF-8 text.");
+
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, r.json, "%s is \"%s\" now", c->arg[0], c->arg[1]);
+	reply_done(&r);
+	json_decref(body);
+	return code;
+}
+
+int run_export(struct cli *c)
+{
+	struct reply r;
+	int code = client_do(c, "GET", "/api/v1/config", NULL, NULL, &r);
+
+	if (code == CLI_DONE && c->arg_count && strcmp(c->arg[0], "-") != 0) {
+		/* It names hosts and their users: not for everybody to read. */
+		int fd = open(c->arg[0], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+		bool ok = f && json_dumpf(r.json, f, JSON_INDENT(2)) == 0 && fputc('\n', f) != EOF && fflush(f) == 0 && fsync(fd) == 0;
+		int error = errno;
+
+		if (f)
+			fclose(f);
+		else if (fd >= 0)
+			close(fd);
+		code = ok ? CLI_DONE : refused("%s cannot be written: %s.", c->arg[0], strerror(error));
+	} else if (code == CLI_DONE) {
+		print_json(r.json);
+	}
+	reply_done(&r);
+	return code;
+}
+
+int run_import(struct cli *c)
+{
+	_cleanup_(freep) char *query = args_query(c), *path = text_format("/api/v1/config%s", query);
+	bool is_stdin = strcmp(c->arg[0], "-") == 0;
+	FILE *f = is_stdin ? stdin : fopen(c->arg[0], "re");
+	struct reply r = { 0 };
+	json_error_t e;
+	json_t *doc;
+	int code;
+
+	if (!f)
+		return refused("%s cannot be read: %s.", c->arg[0], strerror(errno));
+	doc = json_loadf(f, JSON_REJECT_DUPLICATES, &e);
+	if (!is_stdin)
+		fclose(f);
+	if (!doc)
+		return refused("%s is not JSON: %s at line %d, column %d.", c->arg[0], e.text, e.line, e.column);
+	if (cli_flag(c, "prune") && !is_stdin && !confirm(c, c->arg[0]))
+		code = CLI_REFUSED;
+	else
+		code = client_do(c, "POST", path, doc, NULL, &r);
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, r.json, "configuration imported from %s", c->arg[0]);
+	reply_done(&r);
+	json_decref(doc);
+	return code;
+}
+
+static bool print_event(struct cli *c, const char *type, json_t *data)
+{
+	if (c->output == OUT_JSON) {
+		json_t *line = json_pack("{s:s, s:O}", "type", type, "data", data);
+
+		json_dumpf(line, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(line);
+	} else if (strcmp(type, "event") == 0) {
+		for (const struct column *col = c->noun->columns; col->title; col++) {
+			_cleanup_(freep) char *text = cell_text(data, col);
+			const char *colour = c->colours && col->type == COL_STATE ? state_colour(text) : "";
+
+			printf("%s%s%s%s", colour, text, *colour ? COLOUR_OFF : "", col[1].title ? "  " : "\n");
+		}
+	} else if (strcmp(type, "reset") == 0) {
+		puts("(some events were missed)");
+	} else {
+		_cleanup_(freep) char *text = json_dumps(data, JSON_COMPACT);
+
+		if (text)
+			text_tame(text);
+		printf("%s  %s\n", type, text ? text : "");
+	}
+	return fflush(stdout) == 0;              /* false: nobody reads any more */
+}
+
+int run_event_follow(struct cli *c)
+{
+	return client_follow(c, "/api/v1/events", print_event);
+}
+
+int run_task_cancel(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/tasks", c->arg[0]), *path = text_format("%s/cancel", one);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "cancelling a task has no dry run.");
+	code = client_do(c, "POST", path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, r.json, "task %s was asked to stop", c->arg[0]);
+	reply_done(&r);
+	return code;
+}

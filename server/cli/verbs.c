@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* verbs.c - the table: every noun, verb, word and flag of the holdfast command.  Parsing, help,
+ * completion, the man page's list and the tests all read it. */
+#include "cli/cli_priv.h"
+
+#include <string.h>
+
+#define END_FLAGS { .name = NULL }
+#define TEXT(n, m, f, h) { .name = n, .metavar = m, .type = FLAG_TEXT, .field = f, .help = h }
+#define REF(n, m, f, what, h) { .name = n, .metavar = m, .type = FLAG_TEXT, .field = f, .noun = what, .help = h }
+#define ENUM(n, f, v, h) { .name = n, .metavar = v, .type = FLAG_TEXT, .field = f, .values = v, .help = h }
+#define ON_OFF(n, f, h) { .name = n, .metavar = "on|off", .type = FLAG_ON_OFF, .field = f, .values = "on|off", .help = h }
+#define FILTER(n, m, f, h) { .name = n, .metavar = m, .type = FLAG_TEXT, .where = IN_QUERY, .field = f, .help = h }
+#define FILTER_ENUM(n, f, v, h) { .name = n, .metavar = v, .type = FLAG_TEXT, .where = IN_QUERY, .field = f, .values = v, .help = h }
+#define FILTER_REF(n, m, f, what, h) { .name = n, .metavar = m, .type = FLAG_TEXT, .where = IN_QUERY, .field = f, .noun = what, .help = h }
+#define QUERY_YES(n, f, h) { .name = n, .type = FLAG_YES, .where = IN_QUERY, .field = f, .help = h }
+#define SECRET(n, f, h) { .name = n, .metavar = "FILE", .type = FLAG_SECRET_FILE, .field = f, .help = h }
+#define FORCE(h) QUERY_YES("force", "force", h)
+#define COMMENT TEXT("comment", "TEXT", "comment", "Free text for people.")
+
+const struct flag cli_global_flags[] = {
+	{ .name = "output", .metavar = "table|json|name", .type = FLAG_TEXT, .where = IN_VERB, .values = "table|json|name",
+	  .help = "How to print: tables for people, JSON, or names only.  Short: -o." },
+	{ .name = "state", .metavar = "DIR", .type = FLAG_TEXT, .where = IN_VERB,
+	  .help = "Speak to the daemon that was started with --state DIR." },
+	{ .name = "socket", .metavar = "PATH", .type = FLAG_TEXT, .where = IN_VERB, .help = "Speak to the daemon behind this socket." },
+	{ .name = "dry-run", .type = FLAG_YES, .where = IN_VERB, .help = "Tell what a change would do, and change nothing." },
+	{ .name = "yes", .type = FLAG_YES, .where = IN_VERB, .help = "Do not ask before data is lost.  Short: -y." },
+	{ .name = "help", .type = FLAG_YES, .where = IN_VERB, .help = "Tell about the command so far.  Short: -h." },
+	{ .name = "version", .type = FLAG_YES, .where = IN_VERB, .help = "Print the version." },
+	END_FLAGS
+};
+
+/* ---- pool ---- */
+static const struct flag pool_create[] = {
+	{ .name = "path", .metavar = "DIR", .type = FLAG_TEXT, .field = "path", .required = true,
+	  .help = "Folder on a local file system that will hold the data; an absolute path." },
+	COMMENT, END_FLAGS
+};
+static const struct flag pool_set[] = { TEXT("name", "NAME", "name", "New name."), COMMENT, END_FLAGS };
+static const struct flag force_only[] = { FORCE("Also what depends on it."), END_FLAGS };
+static const struct verb pool_verbs[] = {
+	{ "create", "NAME", pool_create, "POST", "/api/v1/pools", "Make a pool in a folder.", NULL, run_create },
+	{ "list", "", NULL, "GET", "/api/v1/pools", "List pools.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/pools/{id}", "Show a pool.", NULL, run_show },
+	{ "set", "NAME", pool_set, "PATCH", "/api/v1/pools/{id}", "Change a pool.", NULL, run_set },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/pools/{id}", "Delete a pool; its folder stays.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column pool_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "STATE", "state", COL_STATE }, { "PATH", "path", COL_TEXT },
+	{ "FS", "file_system", COL_TEXT }, { "SIZE", "total_bytes", COL_SIZE }, { "FREE", "free_bytes", COL_SIZE }, { .title = NULL }
+};
+
+/* ---- volume ---- */
+static const struct flag volume_create[] = {
+	{ .name = "size", .metavar = "SIZE", .type = FLAG_SIZE, .field = "size_bytes", .required = true,
+	  .help = "Size, as 10G or 512M: K, M, G, T, P are powers of 1024." },
+	REF("pool", "POOL", "pool", "pool", "Pool that holds it; the only or first one when left out."),
+	REF("plugin", "PLUGIN", "plugin", "plugin", "Backend: file (default), block, ram, .. or a stack such as fault:file."),
+	{ .name = "block-size", .metavar = "512|4096", .type = FLAG_INT, .field = "block_size", .values = "512|4096",
+	  .help = "Logical block size (default 512)." },
+	{ .name = "option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "options",
+	  .help = "Option of the plugin; may be repeated.  See: holdfast plugin show PLUGIN." },
+	{ .name = "read-only", .type = FLAG_YES, .field = "read_only", .help = "Refuse writes." },
+	COMMENT, END_FLAGS
+};
+static const struct flag volume_list[] = {
+	FILTER_REF("pool", "POOL", "pool", "pool", "Only those in this pool."),
+	FILTER_REF("plugin", "PLUGIN", "plugin", "plugin", "Only those with this backend."), END_FLAGS
+};
+static const struct flag volume_set[] = {
+	TEXT("name", "NAME", "name", "New name."), ON_OFF("read-only", "read_only", "Refuse writes."),
+	{ .name = "option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "options", .help = "Option of the plugin; may be repeated." },
+	COMMENT, END_FLAGS
+};
+static const struct flag volume_resize[] = {
+	{ .name = "size", .metavar = "SIZE", .type = FLAG_SIZE, .field = "size_bytes", .required = true, .help = "New size, as 20G." },
+	QUERY_YES("shrink", "shrink", "A smaller size is meant: what lies beyond it is lost."), END_FLAGS
+};
+static const struct flag volume_delete[] = {
+	FORCE("Also when targets serve it: it is detached first."),
+	QUERY_YES("keep-data", "keep_data", "Leave its files in the pool."), END_FLAGS
+};
+static const struct verb volume_verbs[] = {
+	{ "create", "NAME", volume_create, "POST", "/api/v1/volumes", "Make a volume.", NULL, run_create },
+	{ "list", "", volume_list, "GET", "/api/v1/volumes", "List volumes.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/volumes/{id}", "Show a volume.", NULL, run_show },
+	{ "set", "NAME", volume_set, "PATCH", "/api/v1/volumes/{id}", "Change a volume.", NULL, run_set },
+	{ "resize", "NAME", volume_resize, "PATCH", "/api/v1/volumes/{id}", "Change the size; hosts see it after a rescan.", "what lies beyond the new size", run_resize },
+	{ "delete", "NAME", volume_delete, "DELETE", "/api/v1/volumes/{id}", "Delete a volume and its data.", "all its data", run_delete },
+	{ .name = NULL }
+};
+static const struct column volume_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "STATE", "state", COL_STATE }, { "SIZE", "size_bytes", COL_SIZE },
+	{ "USED", "used_bytes", COL_SIZE }, { "POOL", "pool", COL_TEXT }, { "PLUGIN", "plugin", COL_TEXT },
+	{ "BLOCK", "block_size", COL_COUNT }, { "READ-ONLY", "read_only", COL_YES }, { .title = NULL }
+};
+
+/* ---- portal ---- */
+static const struct flag portal_add[] = {
+	{ .name = "group-tag", .metavar = "N", .type = FLAG_INT, .field = "group_tag", .help = "Portal group tag (iSCSI; default 1)." },
+	{ .name = "disabled", .type = FLAG_YES, .where = IN_VERB, .help = "Do not listen yet." }, END_FLAGS
+};
+static const struct flag portal_list[] = {
+	FILTER_ENUM("protocol", "protocol", "https|iscsi|nvme-tcp|nvme-discovery|smb|nfs", "Only those of this protocol."), END_FLAGS
+};
+static const struct verb portal_verbs[] = {
+	{ "add", "PROTOCOL ADDRESS:PORT", portal_add, "POST", "/api/v1/portals", "Listen: https, iscsi, nvme-tcp, nvme-discovery, smb or nfs on an address (0.0.0.0 or [::] for all).", NULL, run_portal_add },
+	{ "list", "", portal_list, "GET", "/api/v1/portals", "List portals.", NULL, run_list },
+	{ "show", "PORTAL", NULL, "GET", "/api/v1/portals/{id}", "Show a portal, by ADDRESS:PORT.", NULL, run_portal_show },
+	{ "enable", "PORTAL", NULL, "PATCH", "/api/v1/portals/{id}", "Listen again.", NULL, run_portal_enable },
+	{ "disable", "PORTAL", NULL, "PATCH", "/api/v1/portals/{id}", "Stop listening, keep the portal.", NULL, run_portal_disable },
+	{ "delete", "PORTAL", force_only, "DELETE", "/api/v1/portals/{id}", "Delete a portal.", NULL, run_portal_delete },
+	{ .name = NULL }
+};
+static const struct column portal_columns[] = {
+	{ "PROTOCOL", "protocol", COL_TEXT }, { "ADDRESS", "address", COL_TEXT }, { "PORT", "port", COL_COUNT },
+	{ "STATE", "state", COL_STATE }, { "REASON", "reason", COL_TEXT }, { .title = NULL }
+};
+
+/* ---- target ---- */
+static const struct flag target_create[] = {
+	ENUM("protocol", "protocol", "iscsi|nvme", "How hosts reach it (default iscsi)."),
+	TEXT("name", "IQN-OR-NQN", "qualified_name", "Its qualified name; made from NAME when left out."),
+	TEXT("alias", "TEXT", "alias", "TargetAlias, shown by some initiators."), COMMENT, END_FLAGS
+};
+static const struct flag target_list[] = { FILTER_ENUM("protocol", "protocol", "iscsi|nvme", "Only those of this protocol."), END_FLAGS };
+static const struct flag target_set[] = {
+	TEXT("name", "NAME", "name", "New name; the qualified name stays."), TEXT("alias", "TEXT", "alias", "TargetAlias."),
+	ON_OFF("enabled", "enabled", "Whether logins are accepted."), COMMENT, END_FLAGS
+};
+static const struct flag target_attach[] = {
+	{ .name = "lun", .metavar = "N", .type = FLAG_INT, .field = "lun", .help = "Logical unit number; the lowest free one when left out." },
+	{ .name = "read-only", .type = FLAG_YES, .field = "read_only", .help = "Refuse writes through this target." }, END_FLAGS
+};
+static const struct flag target_allow[] = {
+	{ .name = "any", .type = FLAG_YES, .where = IN_VERB, .help = "Every host, without authentication." },
+	{ .name = "host", .metavar = "HOST", .type = FLAG_LIST, .where = IN_VERB, .noun = "host", .help = "This host; may be repeated." },
+	{ .name = "group", .metavar = "GROUP", .type = FLAG_LIST, .where = IN_VERB, .noun = "host-group", .help = "The hosts of this group; may be repeated." },
+	{ .name = "luns", .metavar = "N", .type = FLAG_LIST, .where = IN_VERB, .help = "Only these LUNs; may be repeated.  All when left out." }, END_FLAGS
+};
+static const struct flag target_deny[] = {
+	{ .name = "any", .type = FLAG_YES, .where = IN_VERB, .help = "No longer every host." },
+	{ .name = "host", .metavar = "HOST", .type = FLAG_LIST, .where = IN_VERB, .noun = "host", .help = "This host; may be repeated." },
+	{ .name = "group", .metavar = "GROUP", .type = FLAG_LIST, .where = IN_VERB, .noun = "host-group", .help = "This group; may be repeated." }, END_FLAGS
+};
+static const struct verb target_verbs[] = {
+	{ "create", "NAME", target_create, "POST", "/api/v1/targets", "Make a target that hosts log in to.", NULL, run_create },
+	{ "list", "", target_list, "GET", "/api/v1/targets", "List targets.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/targets/{id}", "Show a target.", NULL, run_show },
+	{ "set", "NAME", target_set, "PATCH", "/api/v1/targets/{id}", "Change a target.", NULL, run_set },
+	{ "attach", "TARGET VOLUME", target_attach, "POST", "/api/v1/luns", "Serve a volume through a target.", NULL, run_attach },
+	{ "detach", "TARGET VOLUME", force_only, "DELETE", "/api/v1/luns/{id}", "Stop serving a volume through a target; its data stays.", NULL, run_detach },
+	{ "allow", "TARGET", target_allow, "POST", "/api/v1/accesses", "Let hosts use a target.", NULL, run_allow },
+	{ "deny", "TARGET", target_deny, "DELETE", "/api/v1/accesses/{id}", "Take an access away.", NULL, run_deny },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/targets/{id}", "Delete a target; its volumes stay.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column target_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "PROTOCOL", "protocol", COL_TEXT }, { "QUALIFIED NAME", "qualified_name", COL_TEXT },
+	{ "ENABLED", "enabled", COL_YES }, { "ANY HOST", "allow_any", COL_YES }, { "LUNS", "luns", COL_LUNS },
+	{ "HOSTS", "hosts", COL_LIST }, { "SESSIONS", "sessions", COL_COUNT }, { .title = NULL }
+};
+
+/* ---- host, host-group ---- */
+#define HOST_SECRETS                                                                                                     \
+	TEXT("chap-user", "USER", "chap_user", "CHAP name the host must use."),                                          \
+	SECRET("chap-secret-file", "chap_secret", "File with the host's CHAP secret (12 characters or more); - reads it from standard input."), \
+	TEXT("mutual-user", "USER", "mutual_user", "CHAP name this server answers with."),                               \
+	SECRET("mutual-secret-file", "mutual_secret", "File with the CHAP secret this server answers with."),            \
+	SECRET("dhchap-key-file", "dhchap_key", "File with the host's NVMe authentication key (DHHC-1:..)."),            \
+	SECRET("dhchap-ctrl-key-file", "dhchap_ctrl_key", "File with the key this server answers with."),                \
+	SECRET("tls-psk-file", "tls_psk", "File with the NVMe/TCP TLS key (NVMeTLSkey-1:..).")
+#define HOST_NAMES                                                                                                       \
+	{ .name = "iqn", .metavar = "IQN", .type = FLAG_LIST, .field = "iqns", .help = "iSCSI initiator name, * and ? match; may be repeated." }, \
+	{ .name = "nqn", .metavar = "NQN", .type = FLAG_LIST, .field = "nqns", .help = "NVMe host name; may be repeated." }, \
+	{ .name = "address", .metavar = "ADDRESS", .type = FLAG_LIST, .field = "addresses", .help = "Address or network it comes from; may be repeated." }
+static const struct flag host_create[] = { HOST_NAMES, HOST_SECRETS, COMMENT, END_FLAGS };
+static const struct flag host_set[] = { TEXT("name", "NAME", "name", "New name."), HOST_NAMES, HOST_SECRETS, COMMENT, END_FLAGS };
+static const struct verb host_verbs[] = {
+	{ "create", "NAME", host_create, "POST", "/api/v1/hosts", "Make a client machine known.", NULL, run_create },
+	{ "list", "", NULL, "GET", "/api/v1/hosts", "List hosts.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/hosts/{id}", "Show a host; secrets are never shown.", NULL, run_show },
+	{ "set", "NAME", host_set, "PATCH", "/api/v1/hosts/{id}", "Change a host; lists replace those before.", NULL, run_set },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/hosts/{id}", "Delete a host.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column host_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "IQNS", "iqns", COL_LIST }, { "NQNS", "nqns", COL_LIST },
+	{ "ADDRESSES", "addresses", COL_LIST }, { "CHAP", "chap_secret", COL_YES }, { "MUTUAL", "mutual_secret", COL_YES }, { .title = NULL }
+};
+static const struct flag group_create[] = {
+	{ .name = "host", .metavar = "HOST", .type = FLAG_LIST, .field = "hosts", .noun = "host", .help = "Member; may be repeated." },
+	COMMENT, END_FLAGS
+};
+static const struct flag group_set[] = { TEXT("name", "NAME", "name", "New name."), COMMENT, END_FLAGS };
+static const struct verb group_verbs[] = {
+	{ "create", "NAME", group_create, "POST", "/api/v1/host-groups", "Make a group of hosts.", NULL, run_create },
+	{ "list", "", NULL, "GET", "/api/v1/host-groups", "List host groups.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/host-groups/{id}", "Show a host group.", NULL, run_show },
+	{ "set", "NAME", group_set, "PATCH", "/api/v1/host-groups/{id}", "Change a host group.", NULL, run_set },
+	{ "add", "GROUP HOST", NULL, "PATCH", "/api/v1/host-groups/{id}", "Put a host into a group.", NULL, run_group_add },
+	{ "remove", "GROUP HOST", NULL, "PATCH", "/api/v1/host-groups/{id}", "Take a host out of a group.", NULL, run_group_remove },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/host-groups/{id}", "Delete a group; its hosts stay.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column group_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "HOSTS", "hosts", COL_LIST }, { "COMMENT", "comment", COL_TEXT }, { .title = NULL }
+};
+
+/* ---- session, setting, config, status ---- */
+static const struct verb session_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/sessions", "List the sessions of hosts.", NULL, run_list },
+	{ "show", "ID", NULL, "GET", "/api/v1/sessions/{id}", "Show a session.", NULL, run_show },
+	{ "close", "ID", NULL, "DELETE", "/api/v1/sessions/{id}", "Ask the host to log out, then close; it may log in again.", NULL, run_session_close },
+	{ .name = NULL }
+};
+static const struct column session_columns[] = {
+	{ "ID", "id", COL_COUNT }, { "TARGET", "target", COL_TEXT }, { "INITIATOR", "initiator", COL_TEXT }, { "HOST", "host", COL_TEXT },
+	{ "PEER", "peer", COL_TEXT }, { "AUTH", "auth", COL_TEXT }, { "CONNECTIONS", "connections", COL_COUNT },
+	{ "READ", "read_bytes", COL_SIZE }, { "WRITTEN", "write_bytes", COL_SIZE }, { .title = NULL }
+};
+static const struct verb setting_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/settings", "List settings.", NULL, run_list },
+	{ "get", "KEY", NULL, "GET", "/api/v1/settings/{id}", "Print the value of a setting.", NULL, run_setting_get },
+	{ "set", "KEY VALUE", NULL, "PATCH", "/api/v1/settings/{id}", "Change a setting.", NULL, run_setting_set },
+	{ .name = NULL }
+};
+static const struct column setting_columns[] = {
+	{ "KEY", "key", COL_TEXT }, { "VALUE", "value", COL_TEXT }, { "DEFAULT", "default_value", COL_TEXT },
+	{ "WHAT IT DOES", "help", COL_TEXT }, { .title = NULL }
+};
+static const struct flag config_import[] = {
+	QUERY_YES("prune", "prune", "Also delete what the document does not have."), END_FLAGS
+};
+static const struct verb config_verbs[] = {
+	{ "export", "[FILE]", NULL, "GET", "/api/v1/config", "Write the configuration, without secrets, as JSON.", NULL, run_export },
+	{ "import", "FILE", config_import, "POST", "/api/v1/config", "Make the configuration what a document says; - reads standard input.", "whatever the document does not have", run_import },
+	{ .name = NULL }
+};
+static const struct verb status_verbs[] = {
+	{ "", "", NULL, "GET", "/api/v1/status", "Show the state of the server and what needs attention.", NULL, run_status },
+	{ .name = NULL }
+};
+
+/* ---- event, audit, task, plugin ---- */
+#define LIMIT FILTER("limit", "N", "limit", "How many at most (default 50).")
+static const struct flag event_list[] = {
+	FILTER_ENUM("level", "level", "info|warning|error", "Only those of this level."),
+	FILTER("type", "TYPE", "type", "Only those of this type, such as volume.offline."),
+	FILTER("object", "NAME", "object", "Only those about this object."),
+	{ .name = "alerts", .type = FLAG_YES, .where = IN_QUERY, .field = "alert", .help = "Only what needs a person." }, LIMIT, END_FLAGS
+};
+static const struct verb event_verbs[] = {
+	{ "list", "", event_list, "GET", "/api/v1/events", "List what happened, newest first.", NULL, run_list },
+	{ "follow", "", NULL, "GET", "/api/v1/events", "Print what happens, until interrupted.", NULL, run_event_follow },
+	{ .name = NULL }
+};
+static const struct column event_columns[] = {
+	{ "AT", "at", COL_TIME }, { "LEVEL", "level", COL_STATE }, { "TYPE", "type", COL_TEXT }, { "OBJECT", "object", COL_TEXT },
+	{ "MESSAGE", "message", COL_TEXT }, { .title = NULL }
+};
+static const struct flag audit_list[] = {
+	FILTER("actor", "WHO", "actor", "Only what this one did."), FILTER("kind", "KIND", "kind", "Only changes of this kind of object."), LIMIT, END_FLAGS
+};
+static const struct verb audit_verbs[] = {
+	{ "list", "", audit_list, "GET", "/api/v1/audit", "List who changed what, newest first.", NULL, run_list },
+	{ .name = NULL }
+};
+static const struct column audit_columns[] = {
+	{ "AT", "at", COL_TIME }, { "WHO", "actor", COL_TEXT }, { "FROM", "source", COL_TEXT }, { "VERB", "verb", COL_TEXT },
+	{ "KIND", "kind", COL_TEXT }, { "OBJECT", "object_name", COL_TEXT }, { .title = NULL }
+};
+static const struct flag task_list[] = {
+	FILTER_ENUM("in", "state", "running|done|failed|cancelled", "Only those in this state."), LIMIT, END_FLAGS
+};
+static const struct verb task_verbs[] = {
+	{ "list", "", task_list, "GET", "/api/v1/tasks", "List long work, newest first.", NULL, run_list },
+	{ "show", "ID", NULL, "GET", "/api/v1/tasks/{id}", "Show a task.", NULL, run_show },
+	{ "cancel", "ID", NULL, "POST", "/api/v1/tasks/{id}/cancel", "Ask a task to stop.", NULL, run_task_cancel },
+	{ .name = NULL }
+};
+static const struct column task_columns[] = {
+	{ "ID", "id", COL_TEXT }, { "TYPE", "type", COL_TEXT }, { "OBJECT", "object", COL_TEXT }, { "STATE", "state", COL_STATE },
+	{ "PERCENT", "percent", COL_COUNT }, { "STARTED", "started_at", COL_TIME }, { "MESSAGE", "message", COL_TEXT }, { .title = NULL }
+};
+static const struct verb plugin_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/plugins", "List backend plugins.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/plugins/{id}", "Show a plugin and its options.", NULL, run_show },
+	{ .name = NULL }
+};
+static const struct column plugin_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "VERSION", "version", COL_TEXT }, { "SUMMARY", "summary", COL_TEXT }, { .title = NULL }
+};
+
+const struct noun cli_nouns[] = {
+	{ "pool", "pools", "Places that hold data.", pool_verbs, pool_columns, LIST_PAGES },
+	{ "volume", "volumes", "Block devices served to hosts.", volume_verbs, volume_columns, LIST_PAGES },
+	{ "target", "targets", "What hosts log in to.", target_verbs, target_columns, LIST_PAGES },
+	{ "portal", "portals", "Addresses and ports that serve a protocol.", portal_verbs, portal_columns, LIST_PAGES },
+	{ "host", "hosts", "Client machines.", host_verbs, host_columns, LIST_PAGES },
+	{ "host-group", "host-groups", "Groups of hosts.", group_verbs, group_columns, LIST_PAGES },
+	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },
+	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_PAGES },
+	{ "config", NULL, "The configuration as one document.", config_verbs, NULL, LIST_WHOLE },
+	{ "event", "events", "What happened.", event_verbs, event_columns, LIST_NEWEST },
+	{ "audit", "audit", "Who changed what.", audit_verbs, audit_columns, LIST_NEWEST },
+	{ "task", "tasks", "Long work.", task_verbs, task_columns, LIST_NEWEST },
+	{ "plugin", "plugins", "Backends of volumes.", plugin_verbs, plugin_columns, LIST_WHOLE },
+	{ "status", NULL, "The state of the server.", status_verbs, NULL, LIST_WHOLE },
+	{ .name = NULL }
+};
+
+const struct noun *noun_find(const char *name)
+{
+	for (const struct noun *n = cli_nouns; n->name; n++)
+		if (strcmp(n->name, name) == 0 || (n->plural && strcmp(n->plural, name) == 0))
+			return n;
+	return NULL;
+}
+
+const struct verb *verb_find(const struct noun *n, const char *name)
+{
+	for (const struct verb *v = n->verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+static const struct flag *find_in(const struct flag *f, const char *name, size_t len)
+{
+	for (; f && f->name; f++)
+		if (strlen(f->name) == len && memcmp(f->name, name, len) == 0)
+			return f;
+	return NULL;
+}
+
+const struct flag *flag_find(const struct verb *v, const char *name, size_t len)
+{
+	return find_in(v->flags, name, len);
+}
+
+const struct flag *flag_find_global(const char *name, size_t len)
+{
+	return find_in(cli_global_flags, name, len);
+}
+
+void verb_arity(const struct verb *v, size_t *ret_least, size_t *ret_most)
+{
+	*ret_least = *ret_most = 0;
+	for (const char *p = v->args; *p;) {
+		size_t len = strcspn(p, " ");
+
+		(*ret_most)++;
+		if (*p != '[')
+			(*ret_least)++;
+		p += len + strspn(p + len, " ");
+	}
+}
