@@ -76,6 +76,7 @@ enum step run_get_lba_status(struct scsi_task *t, struct task *p, int status)
 		return task_fail(p, RES_LBA_RANGE);      /* it shrank */
 	p->next = have_map;
 	p->map = (struct volume_map_io){
+		.volume = task_volume(p),
 		.lba = p->lba,
 		.count_blocks = total - p->lba,
 		.ext = (struct hf_extent *)(void *)p->scratch,

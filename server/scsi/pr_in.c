@@ -11,6 +11,8 @@ static void state_done(struct resv_state *s)
 
 enum scsi_result parse_pr_in(struct scsi_task *t, struct task *p)
 {
+	if (spc2_is_reserved(p))
+		return RES_CONFLICT;
 	return parse_data_in(p, (uint32_t)(t->cdb[7] << 8 | t->cdb[8]));
 }
 

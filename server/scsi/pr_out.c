@@ -36,6 +36,8 @@ enum scsi_result parse_pr_out(struct scsi_task *t, struct task *p)
 	unsigned action = p->op->action;
 	be32 len;
 	memcpy(&len, t->cdb + 5, sizeof(len));
+	if (spc2_is_reserved(p))
+		return RES_CONFLICT;
 	if (has_type(action)) {
 		if (t->cdb[2] >> 4)
 			return cdb_field(p, 2, 7);
@@ -57,7 +59,6 @@ struct news {
 	struct task *p;
 	struct scsi_unit *unit;          /* the task's, which outlives this */
 	bool abort;                      /* PREEMPT AND ABORT */
-	uint8_t action;
 	size_t count;
 	struct resv_change change[];
 };
@@ -76,12 +77,18 @@ static const struct resv_change *news_for(const struct news *w, const struct itl
 }
 
 /* SPC-4 5.13.11: what each kind of loss is called. */
-static uint16_t news_asc(const struct news *w, const struct resv_change *c)
+static uint16_t news_asc(const struct resv_change *c)
 {
-	if (w->action == SCSI_PROUT_CLEAR)
+	switch (c->loss) {
+	case RESV_PREEMPTED:             /* by CLEAR */
 		return SCSI_ASC_RESV_PREEMPTED;
-	return c->loss == RESV_LOST_REGISTRATION || c->loss == RESV_PREEMPTED ? SCSI_ASC_REG_PREEMPTED :
-										SCSI_ASC_RESV_RELEASED;
+	case RESV_LOST_REGISTRATION:
+		return SCSI_ASC_REG_PREEMPTED;
+	case RESV_LOST_RESERVATION:
+	case RESV_TYPE_CHANGED:
+		break;
+	}
+	return SCSI_ASC_RESV_RELEASED;
 }
 
 /* Tasks whose end must be waited for.  Not other PERSISTENT RESERVE OUTs: two that preempt each other
@@ -123,7 +130,7 @@ static bool news_visit(struct fan *f)
 			const struct resv_change *c = news_for(w, n->itl[k]);
 			if (!c)
 				continue;
-			ua_push(n->itl[k], news_asc(w, c));
+			ua_push(n->itl[k], news_asc(c));
 			if (w->abort && c->loss != RESV_TYPE_CHANGED)
 				abort_preempted(n->itl[k]);
 		}
@@ -176,7 +183,6 @@ static bool news_send(struct task *p, const struct resv_change *c, size_t count)
 	}
 	w->p = p;
 	w->unit = task_unit(p);
-	w->action = (uint8_t)p->op->action;
 	w->abort = p->op->action == SCSI_PROUT_PREEMPT_ABORT;
 	w->count = count;
 	memcpy(w->change, c, count * sizeof(*c));

@@ -3,6 +3,12 @@
  * The holder is one number in the unit: any nexus on any reactor sees it with one load. */
 #include "scsi/ops_priv.h"
 
+/* SPC-2 5.5.1: PERSISTENT RESERVE conflicts with any RESERVE, even one's own. */
+bool spc2_is_reserved(const struct task *p)
+{
+	return atomic_load_explicit(&task_unit(p)->spc2_holder, memory_order_relaxed) != 0;
+}
+
 /* SPC-4 5.13.3: where somebody has registered for persistent reservations, RESERVE conflicts. */
 static bool has_registrants(struct volume *v)
 {

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pages.c - VPD pages, mode pages, log pages and sense formats, byte by byte.  SPC-4 6, 7; SBC-3 6. */
+#include "rig.h"
+
+#include "scsi/scsi_priv.h"
+
+static struct rig rig;
+static struct volume *volume;
+static struct scsi_unit *unit;
+static struct scsi_lun_map *map, *map_ro;
+static struct nx nx, other;
+static uint8_t in[4096];
+
+static int setup(void **state)
+{
+	(void)state;
+	rig_start(&rig, 2);
+	assert_int_equal(scsi_start(rig.reactor, 2), 0);
+	volume = rig_volume("ram", 64 << 20, 512);
+	unit = unit_on(volume);
+	map = map_of(unit, 0, false);
+	map_ro = map_of(unit, 0, true);
+	nx_open(&nx, rig.reactor[0], "iqn.2026-11.test:a,i,0x00023d000001", 1, map);
+	nx_open(&other, rig.reactor[1], "iqn.2026-11.test:b,i,0x00023d000002", 2, map_ro);
+	nx_calm(&nx, 0);
+	nx_calm(&other, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	nx_close(&nx);
+	nx_close(&other);
+	scsi_lun_map_unref(map);
+	scsi_lun_map_unref(map_ro);
+	scsi_unit_unref(unit);
+	scsi_stop();
+	rig_close(volume);
+	rig_stop(&rig);
+	return 0;
+}
+
+static size_t vpd(struct nx *x, uint8_t page)
+{
+	struct cmd c = { CDB(0x12, 1, page, 0x10, 0), .in = in, .in_room = sizeof(in) };
+	memset(in, 0xee, sizeof(in));
+	assert_int_equal(cmd_do(x, 0, &c), SCSI_GOOD);
+	assert_int_equal(in[1], page);
+	assert_int_equal(in[2] << 8 | in[3], c.in_len - 4);
+	return c.in_len;
+}
+
+/* Hosts know disks by these names: if this fails, the function was changed, and it must not be. */
+static void names_are_for_ever(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t uuid[16], naa[16];
+	} cases[] = {
+		{ "zero", { 0 },
+		  { 0x60, 0x24, 0x84, 0x63, 0x23, 0x70, 0x0b, 0xd1, 0xa2, 0x21, 0xbf, 0xfa, 0x77, 0x2b, 0x61, 0xd3 } },
+		{ "random",
+		  { 0x0b, 0x5a, 0x3c, 0x1e, 0x7d, 0x2f, 0x4e, 0x0a, 0x9c, 0x6b, 0x1f, 0x2e, 0x3d, 0x4c, 0x5b, 0x6a },
+		  { 0x60, 0x24, 0x84, 0x63, 0x6f, 0x27, 0x48, 0xc4, 0x46, 0xf9, 0x7e, 0xbb, 0xe9, 0x11, 0x25, 0x67 } },
+		{ "its neighbour",
+		  { 0x0b, 0x5a, 0x3c, 0x1e, 0x7d, 0x2f, 0x4e, 0x0a, 0x9c, 0x6b, 0x1f, 0x2e, 0x3d, 0x4c, 0x5b, 0x6b },
+		  { 0x60, 0x24, 0x84, 0x61, 0xc8, 0x48, 0x02, 0x19, 0x80, 0x3f, 0x7e, 0x49, 0xcc, 0xb7, 0xaf, 0x49 } },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		uint8_t naa[16];
+		identity_naa(cases[i].uuid, naa);
+		if (memcmp(naa, cases[i].naa, 16)) {
+			print_error("%s:", cases[i].what);
+			for (unsigned k = 0; k < 16; k++)
+				print_error(" 0x%02x,", naa[k]);
+			print_error("\n");
+		}
+		assert_memory_equal(naa, cases[i].naa, 16);
+	}
+	char text[40];
+	scsi_unit_naa_text(unit, text);
+	assert_int_equal(strlen(text), 36);
+	assert_memory_equal(text, "naa.6024846", 11);
+}
+
+static void identification(void **state)
+{
+	(void)state;
+	size_t len = vpd(&nx, 0x83);
+	/* NAA comes first: binary, of the unit, 16 bytes. */
+	assert_memory_equal(in + 4, "\x01\x03\x00\x10", 4);
+	assert_memory_equal(in + 8, unit->naa, 16);
+	static const struct {
+		const char *what;
+		uint8_t head[2];
+		const char *bytes;
+		size_t len;
+	} want[] = {
+		{ "NAA", { 0x01, 0x03 }, NULL, 16 },
+		{ "T10 vendor", { 0x02, 0x01 }, "HOLDFAST0b5a3c1e7d2f4e0a9c6b1f2e3d4c5b6a", 40 },
+		{ "relative target port", { 0x51, 0x94 }, "\0\0\0\1", 4 },
+		{ "target port group", { 0x51, 0x95 }, "\0\0\0\1", 4 },
+		{ "target port name", { 0x53, 0x98 }, "iqn.2026-11.test:disk,t,0x0001\0", 32 },
+		{ "target device name", { 0x53, 0xa8 }, "iqn.2026-11.test:disk\0\0", 24 },
+	};
+	size_t at = 4;
+	for (size_t i = 0; i < ARRAY_COUNT(want); i++) {
+		assert_true(at < len);
+		assert_memory_equal(in + at, want[i].head, 2);
+		assert_int_equal(in[at + 3], want[i].len);
+		if (want[i].bytes)
+			assert_memory_equal(in + at + 4, want[i].bytes, want[i].len);
+		at += 4 + in[at + 3];
+	}
+	assert_int_equal(at, len);
+	uint8_t first[20];
+	memcpy(first, in + 4, 20);
+	(void)vpd(&other, 0x83);                 /* the same name by every path */
+	assert_memory_equal(first, in + 4, 20);
+}
+
+static void listed_pages_are_served(void **state)
+{
+	uint8_t list[64];
+	(void)state;
+	size_t len = vpd(&nx, 0x00);
+	memcpy(list, in, len);
+	uint8_t before = 0;
+	for (size_t i = 4; i < len; i++) {
+		assert_true(i == 4 || list[i] > before);         /* ascending, SPC-4 7.8.14 */
+		before = list[i];
+		(void)vpd(&nx, list[i]);
+	}
+	static const uint8_t esxi_needs[] = { 0x00, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
+	for (size_t i = 0; i < sizeof(esxi_needs); i++)
+		assert_non_null(memchr(list + 4, esxi_needs[i], len - 4));
+}
+
+static void block_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(vpd(&nx, 0xb0), 64);
+	assert_int_equal(in[4], 1);                      /* WSNZ */
+	assert_int_equal(in[5], 255);                    /* compare and write */
+	assert_int_equal(get32(in + 8), 16384);          /* 8 MiB */
+	assert_true(get32(in + 20) >= 2048);             /* unmap blocks */
+	assert_true(get32(in + 24) >= 100);              /* descriptors */
+	uint32_t granularity = get32(in + 28);
+	assert_true(granularity && 2048 % granularity == 0);     /* VMFS: divides 1 MiB */
+	assert_int_equal(get32(in + 32) >> 31, 1);
+	assert_true(get64(in + 36) > 0);
+	assert_int_equal(vpd(&nx, 0xb1), 64);
+	assert_int_equal(vpd(&nx, 0xb2), 8);
+	assert_int_equal(in[5] & 0xe0, 0xe0);
+	assert_int_equal(in[6] & 7, 2);
+	uint8_t lbprz = in[5] & 4;
+	struct cmd c = { CDB(0x9e, 0x10, [13] = 32), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &c), SCSI_GOOD);
+	assert_int_equal(!!(in[14] & 0x40), !!lbprz);    /* the two places agree */
+}
+
+static void mode_sense(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t cdb[16];
+		unsigned sense;
+		size_t len;
+		uint8_t bytes[40];
+	} cases[] = {
+		{ "caching", { 0x1a, 0x08, 0x08, 0, 255 }, 0, 24, { 23, 0, 0x10, 0, 0x08, 0x12 } },
+		{ "control", { 0x1a, 0x08, 0x0a, 0, 255 }, 0, 16, { 15, 0, 0x10, 0, 0x0a, 0x0a, 0x22, 0x10, 0, 0 } },
+		{ "control, changeable", { 0x1a, 0x08, 0x4a, 0, 255 }, 0, 16,
+		  { 15, 0, 0x10, 0, 0x0a, 0x0a, 0x04, 0, 0x08, 0x40 } },
+		{ "control, default", { 0x1a, 0x08, 0x8a, 0, 255 }, 0, 16, { 15, 0, 0x10, 0, 0x0a, 0x0a, 0x22, 0x10 } },
+		{ "control extension", { 0x1a, 0x08, 0x0a, 1, 255 }, 0, 36, { 35, 0, 0x10, 0, 0x4a, 1, 0, 0x1c, 1 } },
+		{ "control with subpages", { 0x1a, 0x08, 0x0a, 0xff, 255 }, 0, 48, { 47, 0, 0x10, 0, 0x0a, 0x0a } },
+		{ "exceptions", { 0x1a, 0x08, 0x1c, 0, 255 }, 0, 16, { 15, 0, 0x10, 0, 0x1c, 0x0a, 0x08 } },
+		{ "provisioning", { 0x1a, 0x08, 0x1c, 2, 255 }, 0, 20, { 19, 0, 0x10, 0, 0x5c, 2, 0, 0x0c, 1 } },
+		{ "block descriptor", { 0x1a, 0, 0x08, 0, 255 }, 0, 32, { 31, 0, 0x10, 8, 0, 2, 0, 0, 0, 0, 2, 0, 0x08 } },
+		{ "10 bytes", { 0x5a, 0x08, 0x08, 0, 0, 0, 0, 0, 255 }, 0, 28, { 0, 26, 0, 0x10, 0, 0, 0, 0, 0x08 } },
+		{ "10 bytes, long descriptor", { 0x5a, 0x10, 0x08, 0, 0, 0, 0, 0, 255 }, 0, 44,
+		  { 0, 42, 0, 0x10, 1, 0, 0, 16, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x08 } },
+		{ "saved", { 0x1a, 0x08, 0xca, 0, 255 }, 0x053900, 0, { 0 } },
+		{ "no such page", { 0x1a, 0x08, 0x02, 0, 255 }, 0x052400, 0, { 0 } },
+		{ "no such subpage", { 0x1a, 0x08, 0x08, 7, 255 }, 0x052400, 0, { 0 } },
+		{ "all pages, odd subpage", { 0x1a, 0x08, 0x3f, 7, 255 }, 0x052400, 0, { 0 } },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct cmd c = { .in = in, .in_room = sizeof(in) };
+		memcpy(c.cdb, cases[i].cdb, 16);
+		cmd_do(&nx, 0, &c);
+		if (cmd_sense(&c) != cases[i].sense || c.in_len != cases[i].len)
+			print_error("%s: sense %06x len %zu\n", cases[i].what, cmd_sense(&c), c.in_len);
+		assert_int_equal(cmd_sense(&c), cases[i].sense);
+		assert_int_equal(c.in_len, cases[i].len);
+		if (i == 0)
+			in[6] = 0;               /* WCE is the volume's */
+		for (size_t k = 0; k < sizeof(cases[i].bytes) && k < cases[i].len; k++)
+			if (cases[i].bytes[k] && in[k] != cases[i].bytes[k]) {
+				print_error("%s: byte %zu\n", cases[i].what, k);
+				assert_int_equal(in[k], cases[i].bytes[k]);
+			}
+	}
+	struct cmd ro = { CDB(0x1a, 0x08, 0x3f, 0, 4), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&other, 0, &ro), SCSI_GOOD);
+	assert_int_equal(in[2], 0x90);                   /* WP: a read-only LUN */
+}
+
+static void mode_select(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t cdb[16];
+		uint8_t out[32];
+		size_t out_len;
+		unsigned sense;
+	} cases[] = {
+		{ "PF is 0", { 0x15, 0x00, 0, 0, 16 }, { 0 }, 16, 0x052400 },
+		{ "SP", { 0x15, 0x11, 0, 0, 16 }, { 0 }, 16, 0x052400 },
+		{ "nothing", { 0x15, 0x10, 0, 0, 0 }, { 0 }, 0, 0 },
+		{ "shorter than its header", { 0x15, 0x10, 0, 0, 3 }, { 0 }, 3, 0x051a00 },
+		{ "unchanged", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 0x0a, 0x22, 0x10 }, 16, 0 },
+		{ "TST", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 0x0a, 0x02, 0x10 }, 16, 0x052600 },
+		{ "QERR, as ESXi never needs to", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 0x0a, 0x22, 0x12 }, 16, 0x052600 },
+		{ "wrong page length", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 0x09, 0x22, 0x10 }, 16, 0x052600 },
+		{ "page is cut", { 0x15, 0x10, 0, 0, 12 }, { 0, 0, 0, 0, 0x0a, 0x0a, 0x22, 0x10 }, 12, 0x051a00 },
+		{ "no such page", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x3e, 0x0a }, 16, 0x052600 },
+		{ "descriptor as it is", { 0x15, 0x10, 0, 0, 12 }, { 0, 0, 0, 8, 0, 2, 0, 0, 0, 0, 2, 0 }, 12, 0 },
+		{ "another block size", { 0x15, 0x10, 0, 0, 12 }, { 0, 0, 0, 8, 0, 2, 0, 0, 0, 0, 16, 0 }, 12, 0x052600 },
+		{ "descriptor of odd length", { 0x15, 0x10, 0, 0, 12 }, { 0, 0, 0, 7 }, 12, 0x052600 },
+		{ "descriptor past the end", { 0x15, 0x10, 0, 0, 8 }, { 0, 0, 0, 8 }, 8, 0x051a00 },
+		{ "less data than said", { 0x15, 0x10, 0, 0, 16 }, { 0 }, 8, 0x050e03 },
+		{ "D_SENSE on", { 0x15, 0x10, 0, 0, 16 }, { 0, 0, 0, 0, 0x0a, 0x0a, 0x26, 0x10 }, 16, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct cmd c = { .out = cases[i].out, .out_len = cases[i].out_len };
+		memcpy(c.cdb, cases[i].cdb, 16);
+		cmd_do(&nx, 0, &c);
+		if (cmd_sense(&c) != cases[i].sense)
+			print_error("%s: sense %06x\n", cases[i].what, cmd_sense(&c));
+		assert_int_equal(cmd_sense(&c), cases[i].sense);
+	}
+	/* D_SENSE is in force, for all; the others hear of the change, the changer does not. */
+	struct cmd bad = { CDB(0xff) };
+	cmd_do(&nx, 0, &bad);
+	assert_int_equal(bad.sense[0], 0x72);
+	assert_int_equal(cmd_sense(&bad), 0x052000);
+	struct cmd tur = { CDB(0) };
+	for (unsigned i = 0; i < 500 && cmd_do(&other, 0, &tur) == SCSI_GOOD; i++)
+		usleep(1000);
+	assert_int_equal(cmd_sense(&tur), 0x062a01);
+	struct cmd mine = { CDB(0) };
+	assert_int_equal(cmd_do(&nx, 0, &mine), SCSI_GOOD);
+	uint8_t back[16] = { 0, 0, 0, 0, 0x0a, 0x0a, 0x22, 0x10, 0x08 };
+	struct cmd swp = { CDB(0x15, 0x10, 0, 0, 16), .out = back, .out_len = 16 };
+	assert_int_equal(cmd_do(&nx, 0, &swp), SCSI_GOOD);
+	uint8_t block[512] = { 0 };
+	struct cmd w = { CDB(0x2a, [8] = 1), .out = block, .out_len = 512 };
+	cmd_do(&nx, 0, &w);
+	assert_int_equal(cmd_sense(&w), 0x072702);       /* software write protected */
+	back[8] = 0;
+	struct cmd off = { CDB(0x15, 0x10, 0, 0, 16), .out = back, .out_len = 16 };
+	assert_int_equal(cmd_do(&nx, 0, &off), SCSI_GOOD);
+	struct cmd w2 = { CDB(0x2a, [8] = 1), .out = block, .out_len = 512 };
+	assert_int_equal(cmd_do(&nx, 0, &w2), SCSI_GOOD);
+	usleep(20000);
+	nx_calm(&other, 0);
+	struct cmd ro = { CDB(0x2a, [8] = 1), .out = block, .out_len = 512 };
+	cmd_do(&other, 0, &ro);
+	assert_int_equal(cmd_sense(&ro), 0x072700);      /* a read-only LUN */
+}
+
+static void logs(void **state)
+{
+	(void)state;
+	struct cmd c = { CDB(0x4d, 0, 0x40, 0, 0, 0, 0, 0, 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &c), SCSI_GOOD);
+	assert_memory_equal(in, "\x00\x00\x00\x02\x00\x0c", 6);
+	struct cmd p = { CDB(0x4d, 0, 0x4c, 0, 0, 0, 0, 0, 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &p), SCSI_GOOD);
+	assert_int_equal(in[0] & 0x3f, 0x0c);
+	assert_int_equal(in[2] << 8 | in[3], p.in_len - 4);
+	struct cmd no = { CDB(0x4d, 0, 0x6f, 0, 0, 0, 0, 0, 255) };
+	cmd_do(&nx, 0, &no);
+	assert_int_equal(cmd_sense(&no), 0x052400);
+}
+
+static void sense_formats(void **state)
+{
+	static const struct {
+		const char *what;
+		struct scsi_sense s;
+		bool descriptor;
+		size_t len;
+		uint8_t bytes[32];
+	} cases[] = {
+		{ "fixed", { .key = 5, .asc = 0x2400 }, false, 18, { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0 } },
+		{ "fixed, information", { .key = 3, .asc = 0x1100, .has_info = true, .info = 0x12345678 }, false, 18,
+		  { 0xf0, 0, 3, 0x12, 0x34, 0x56, 0x78, 10, 0, 0, 0, 0, 0x11 } },
+		{ "fixed, information too large", { .key = 3, .asc = 0x1100, .has_info = true, .info = 1ull << 32 }, false, 18,
+		  { 0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11 } },
+		{ "fixed, byte and bit of the CDB",
+		  { .key = 5, .asc = 0x2400, .has_pointer = true, .pointer_in_cdb = true, .pointer_has_bit = true,
+		    .pointer_bit = 3, .pointer = 14 }, false, 18,
+		  { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0, 0, 0xcb, 0, 14 } },
+		{ "fixed, byte of the list", { .key = 5, .asc = 0x2600, .has_pointer = true, .pointer = 0x102 }, false, 18,
+		  { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x26, 0, 0, 0x80, 1, 2 } },
+		{ "descriptor", { .key = 6, .asc = 0x2900 }, true, 8, { 0x72, 6, 0x29, 0, 0, 0, 0, 0 } },
+		{ "descriptor, information", { .key = 3, .asc = 0x1100, .has_info = true, .info = 0x123456789a }, true, 20,
+		  { 0x72, 3, 0x11, 0, 0, 0, 0, 12, 0, 0x0a, 0x80, 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a } },
+		{ "descriptor, pointer",
+		  { .key = 5, .asc = 0x2400, .has_pointer = true, .pointer_in_cdb = true, .pointer = 2 }, true, 16,
+		  { 0x72, 5, 0x24, 0, 0, 0, 0, 8, 2, 6, 0, 0, 0xc0, 0, 2, 0 } },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		uint8_t b[64] = { 0 };
+		assert_int_equal(scsi_sense_format(&cases[i].s, cases[i].descriptor, b, sizeof(b)), cases[i].len);
+		if (memcmp(b, cases[i].bytes, cases[i].len))
+			print_error("%s\n", cases[i].what);
+		assert_memory_equal(b, cases[i].bytes, cases[i].len);
+		assert_int_equal(scsi_sense_format(&cases[i].s, cases[i].descriptor, b, 4), 4);
+	}
+}
+
+static void luns(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t wire[8];
+		int lun;
+	} cases[] = {
+		{ "zero", { 0 }, 0 },
+		{ "peripheral", { 0, 255 }, 255 },
+		{ "flat", { 0x41, 0x2c }, 300 },
+		{ "flat, small", { 0x40, 5 }, 5 },
+		{ "flat, largest", { 0x7f, 0xff }, 16383 },
+		{ "a bus", { 1, 5 }, -1 },
+		{ "logical unit addressing", { 0x80, 5 }, -1 },
+		{ "well known REPORT LUNS", { 0xc1, 1 }, -1 },
+		{ "second level", { 0, 1, 0, 1 }, -1 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		uint16_t lun = 0;
+		int r = lun_decode(cases[i].wire, &lun);
+		if (r ? cases[i].lun != -1 : cases[i].lun != lun)
+			print_error("%s\n", cases[i].what);
+		assert_int_equal(r ? -1 : lun, cases[i].lun);
+	}
+	for (unsigned l = 0; l <= SCSI_LUN_MAX; l++) {
+		uint8_t wire[8];
+		uint16_t lun;
+		lun_encode((uint16_t)l, wire);
+		assert_int_equal(lun_decode(wire, &lun), 0);
+		assert_int_equal(lun, l);
+	}
+	struct scsi_lun_entry twice[] = { { .lun = 3, .unit = unit }, { .lun = 3, .unit = unit } };
+	struct scsi_lun_entry far[] = { { .lun = 16384, .unit = unit } };
+	struct scsi_lun_map *m;
+	assert_int_equal(scsi_lun_map_new(twice, 2, &m), -EINVAL);
+	assert_int_equal(scsi_lun_map_new(far, 1, &m), -EINVAL);
+	assert_int_equal(scsi_lun_map_new(NULL, 0, &m), 0);
+	assert_int_equal(scsi_lun_map_count(m), 0);
+	scsi_lun_map_unref(m);
+}
+
+static void request_sense(void **state)
+{
+	(void)state;
+	struct cmd c = { CDB(0x03, 0, 0, 0, 252), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &c), SCSI_GOOD);
+	assert_int_equal(c.in_len, 18);
+	assert_int_equal(in[0], 0x70);
+	assert_int_equal(in[2], 0);
+	struct cmd d = { CDB(0x03, 1, 0, 0, 252), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &d), SCSI_GOOD);
+	assert_int_equal(in[0], 0x72);
+	unit_raise(unit, EVENT_CAPACITY);
+	for (unsigned i = 0; i < 500; i++) {
+		struct cmd u = { CDB(0x03, 0, 0, 0, 252), .in = in, .in_room = sizeof(in) };
+		assert_int_equal(cmd_do(&nx, 0, &u), SCSI_GOOD);
+		if (in[2])
+			break;
+		usleep(1000);
+	}
+	assert_int_equal(in[2], 6);                      /* the unit attention, as data, and gone with it */
+	assert_int_equal(in[12] << 8 | in[13], 0x2a09);
+	struct cmd tur = { CDB(0) };
+	assert_int_equal(cmd_do(&nx, 0, &tur), SCSI_GOOD);
+}
+
+static void port_groups(void **state)
+{
+	(void)state;
+	nx_calm(&other, 0);
+	struct cmd c = { CDB(0xa3, 0x0a, [9] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&other, 0, &c), SCSI_GOOD);
+	assert_memory_equal(in, "\0\0\0\x0c\x00\x01\0\2\0\0\0\1\0\0\0\2", 16);
+	struct cmd x = { CDB(0xa3, 0x2a, [9] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&other, 0, &x), SCSI_GOOD);
+	assert_memory_equal(in, "\0\0\0\x10\x10\0\0\0\x00\x01\0\2\0\0\0\1\0\0\0\2", 20);
+	struct cmd bad = { CDB(0xa3, 0x4a, [9] = 64) };
+	cmd_do(&other, 0, &bad);
+	assert_int_equal(cmd_sense(&bad), 0x052400);
+	struct cmd tmf = { CDB(0xa3, 0x0d, 0x80, [9] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&other, 0, &tmf), SCSI_GOOD);
+	assert_int_equal(tmf.in_len, 16);
+	assert_int_equal(in[3], 12);
+	struct cmd time = { CDB(0xa3, 0x0f, [9] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&other, 0, &time), SCSI_GOOD);
+	assert_int_equal(time.in_len, 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_for_ever), cmocka_unit_test(identification),
+		cmocka_unit_test(listed_pages_are_served), cmocka_unit_test(block_limits),
+		cmocka_unit_test(mode_sense), cmocka_unit_test(mode_select), cmocka_unit_test(logs),
+		cmocka_unit_test(sense_formats), cmocka_unit_test(luns), cmocka_unit_test(request_sense),
+		cmocka_unit_test(port_groups),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
