@@ -105,7 +105,7 @@ def test_portal_that_cannot_listen_is_an_alert_and_is_retried(daemon):
 def test_port_is_free_after_the_portal_is_deleted(daemon):
     port = daemon.portal()
     (row,) = daemon.json("portal", "list")
-    daemon.cli("portal", "delete", row["id"])
+    daemon.cli("portal", "delete", f"127.0.0.1:{row['port']}", "--yes")
     assert not can_connect(port)
 
 

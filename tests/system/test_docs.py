@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What our pages tell people to type is understood by the programs: every verb and every flag."""
+import re
+import subprocess
+
+import pytest
+
+from harness import BUILD, SRC
+
+PAGES = ["README.md", "HACKING.md", *sorted(str(p.relative_to(SRC)) for p in (SRC / "docs").rglob("*.md")), "dev"]
+COMMAND = re.compile(r"(?:^|[\s`/(])(?:holdfast|hf) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^`|&>\n]*)", re.M)
+
+
+def commands():
+    for page in PAGES:
+        text = (SRC / page).read_text().replace("\\\n", " ")
+        blocks = text if page == "dev" else "\n".join(re.findall(r"^```.*?^```", text, re.M | re.S)) + "\n" + "\n".join(re.findall(r"`holdfast [^`]+`", text))
+        for noun, verb, rest in COMMAND.findall(blocks):
+            yield pytest.param(noun, verb, re.findall(r"(--[a-z-]+)", rest), id=f"{page}: {noun} {verb}".strip())
+
+
+@pytest.mark.parametrize("noun, verb, flags", commands())
+def test_command_exists(noun, verb, flags):
+    words = [w for w in (noun, verb) if w]
+    out = subprocess.run([BUILD / "server/holdfast", *words, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert out.returncode == 0, out.stderr
+    assert all(w in out.stdout for w in words)
+    general = subprocess.run([BUILD / "server/holdfast", "--help"], capture_output=True, text=True).stdout
+    for flag in flags:
+        assert flag in out.stdout + general, f"{' '.join(words)} has no {flag}"
+
+
+def test_the_pages_do_show_commands():
+    assert len(list(commands())) > 15
+
+
+@pytest.mark.parametrize("program, page", [("holdfast", "docs/man/holdfast.1"), ("holdfastd", "docs/man/holdfastd.8")])
+def test_flags_of_help_are_in_the_man_page(program, page):
+    if not (SRC / page).exists():
+        pytest.skip(f"{page} is not written yet")
+    out = subprocess.run([BUILD / "server" / program, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert out.returncode == 0
+    text = (SRC / page).read_text().replace("\\-", "-")
+    for flag in set(re.findall(r"--([a-z][a-z-]+)", out.stdout)) - {"flags"}:
+        assert flag in text, f"{page} does not tell about --{flag}"
