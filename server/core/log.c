@@ -135,7 +135,8 @@ static size_t append_clean(char *to, size_t at, size_t cap, const char *from)
 	return at;
 }
 
-static void write_stderr(const char *topic, enum log_level level, const char *what,
+/* False: the line is lost. */
+static bool write_stderr(const char *topic, enum log_level level, const char *what,
 			 const char *facts)
 {
 	char line[PIPE_BUF];
@@ -160,11 +161,10 @@ static void write_stderr(const char *topic, enum log_level level, const char *wh
 	do
 		n = write(STDERR_FILENO, line, at);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		atomic_fetch_add_explicit(&lost_lines, 1, memory_order_relaxed);
+	return n >= 0;
 }
 
-static void write_line(const char *topic, enum log_level level, const char *what,
+static bool write_line(const char *topic, enum log_level level, const char *what,
 		       const char *facts)
 {
 #ifdef HAVE_SYSTEMD
@@ -173,10 +173,10 @@ static void write_line(const char *topic, enum log_level level, const char *what
 		sd_journal_send("MESSAGE=%s%s%s", what, *facts ? " " : "", facts, "PRIORITY=%i",
 				priority[level], "SYSLOG_IDENTIFIER=%s", program, "HOLDFAST_TOPIC=%s",
 				topic, "HOLDFAST_EVENT=%s", what, "HOLDFAST_FACTS=%s", facts, NULL);
-		return;
+		return true;
 	}
 #endif
-	write_stderr(topic, level, what, facts);
+	return write_stderr(topic, level, what, facts);
 }
 
 void log_write(struct log_topic *t, enum log_level level, const char *what, const char *fmt, ...)
@@ -195,14 +195,14 @@ void log_write(struct log_topic *t, enum log_level level, const char *what, cons
 		memcpy(facts + sizeof(facts) - 4, "...", 4);
 
 	lost = atomic_load_explicit(&lost_lines, memory_order_relaxed);
-	if (unlikely(lost)) {
-		char tell[64];
-		lost = atomic_exchange(&lost_lines, 0);
+	if (unlikely(lost) && (lost = atomic_exchange(&lost_lines, 0))) {
+		char tell[32];
 		snprintf(tell, sizeof(tell), "lines=%u", lost);
-		if (lost)
-			write_line("log", LOG_LEVEL_WARN, "lines were lost", tell);
+		if (!write_line("log", LOG_LEVEL_WARN, "lines were lost", tell))
+			atomic_fetch_add(&lost_lines, lost);
 	}
-	write_line(t->name, level, what, facts);
+	if (!write_line(t->name, level, what, facts))
+		atomic_fetch_add(&lost_lines, 1);
 
 	if (level <= LOG_LEVEL_INFO && atomic_load_explicit(&sink_set, memory_order_relaxed)) {
 		pthread_mutex_lock(&sink_lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* trace.h - a binary ring per thread: what happened last, at 16 ns an entry, always on.
+/* trace.h - a binary ring per thread: what happened last, always on, some 20 ns an entry (the clock).
  * Entries are fixed size and name their event by a row of trace.def. */
 #ifndef HOLDFAST_CORE_TRACE_H
 #define HOLDFAST_CORE_TRACE_H
