@@ -132,11 +132,11 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	if (!u)
 		return -ENOMEM;
 	atomic_init(&u->refs, 1);
-	strcpy(u->vendor, vendor);
-	strcpy(u->product, product);
+	memcpy(u->vendor, vendor, strlen(vendor)); /* lengths were checked above */
+	memcpy(u->product, product, strlen(product));
 	const uint8_t *uuid = volume_uuid(spec->volume);
 	if (spec->serial)
-		strcpy(u->serial, spec->serial);
+		memcpy(u->serial, spec->serial, strlen(spec->serial));
 	else
 		for (unsigned i = 0; i < 16; i++) {
 			u->serial[2 * i] = "0123456789abcdef"[uuid[i] >> 4];

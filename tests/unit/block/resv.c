@@ -58,9 +58,10 @@ static void step_done(struct resv_request *rq, int status, const struct resv_cha
 	for (size_t i = 0; i < count; i++)
 		snprintf(letters[i], 3, "%c%c", affected[i].id.bytes[0], loss[affected[i].loss]);
 	qsort(letters, count, 3, (int (*)(const void *, const void *))strcmp);
+	size_t at = 0;
 	s->told[0] = 0;
 	for (size_t i = 0; i < count; i++)
-		strcat(s->told, letters[i]);
+		at += (size_t)snprintf(s->told + at, sizeof(s->told) - at, "%s", letters[i]);
 	pthread_mutex_lock(&s->lock);
 	s->status = status;
 	s->over = true;
