@@ -222,6 +222,12 @@ static void watch_ready(struct watch *w, unsigned events)
 	}
 }
 
+static int nothing_fn(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
 static int watch_fn(void *arg)
 {
 	(void)arg;
@@ -243,6 +249,7 @@ static void watch_is_level_triggered(struct rig *g)
 	assert_int_equal(write(watch_fd, &one, sizeof(one)), sizeof(one));
 	wait_for(watch_reads == 5);
 	usleep(20000);
+	on_reactor(g, nothing_fn, NULL); /* the callback that stopped it is over */
 	assert_int_equal(watch_reads, 5);
 	close(watch_fd);
 }
@@ -271,6 +278,7 @@ static void watch_sees_hangup(struct rig *g)
 	on_reactor(g, hangup_fn, NULL);
 	close(pipe_end[1]);
 	wait_for(hangups == 1);
+	on_reactor(g, nothing_fn, NULL);
 	close(pipe_end[0]);
 }
 
