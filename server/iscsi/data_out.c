@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* data_out.c - Data-Out: immediate, unsolicited, and asked for by R2T.  RFC 7143 4.2.5.2, 11.7, 11.8.
+ * DataPDUInOrder and DataSequenceInOrder are always Yes, so one offset per command only grows. */
+#include "iscsi/iscsi_priv.h"
+
+#include <string.h>
+
+void iscsi_cmd_fault(struct iscsi_cmd *cmd, uint8_t asc, uint8_t ascq)
+{
+	if (cmd->fault_asc)
+		return;                  /* the first one tells the most */
+	cmd->fault_asc = asc;
+	cmd->fault_ascq = ascq;
+}
+
+bool iscsi_cmd_place(struct iscsi_cmd *cmd, uint8_t **ret_to, size_t *ret_bytes)
+{
+	if (cmd->state != CMD_COLLECT || cmd->fault_asc || cmd->got_bytes >= cmd->want_bytes)
+		return false;
+	while (cmd->iov_skip_bytes == cmd->task.iov[cmd->iov_at].iov_len) {
+		cmd->iov_at++;
+		cmd->iov_skip_bytes = 0;
+	}
+	const struct iovec *iov = &cmd->task.iov[cmd->iov_at];
+	*ret_to = (uint8_t *)iov->iov_base + cmd->iov_skip_bytes;
+	*ret_bytes = min_u64(iov->iov_len - cmd->iov_skip_bytes, cmd->want_bytes - cmd->got_bytes);
+	return true;
+}
+void iscsi_cmd_placed(struct iscsi_cmd *cmd, size_t len_bytes)
+{
+	cmd->got_bytes += (uint32_t)len_bytes;
+	cmd->iov_skip_bytes += len_bytes;   /* past its iov only for surplus, which places nothing */
+}
+
+/* ---- R2T ---------------------------------------------------------------------------------------- */
+static void r2t_sent(struct stream_out *o, int status)
+{
+	struct iscsi_burst *b = container_of(o, struct iscsi_burst, out);
+	struct iscsi_cmd *cmd = b->cmd;
+
+	b->busy = false;
+	cmd->pending_outs--;
+	if (cmd->state == CMD_ENDED)
+		iscsi_cmd_end(cmd);
+	else if (!status && cmd->state == CMD_COLLECT)
+		iscsi_cmd_data(cmd);     /* it may have waited for this one */
+}
+
+static void r2t_send(struct iscsi_cmd *cmd, struct iscsi_burst *b, uint32_t offset_bytes)
+{
+	struct iscsi_conn *c = cmd->conn;
+	struct iscsi_r2t *h = (struct iscsi_r2t *)b->header;
+
+	*h = (struct iscsi_r2t){
+		.opcode = ISCSI_R2T,
+		.flags = ISCSI_FINAL,
+		.itt = be32_of(cmd->itt),
+		.ttt = be32_of(b->ttt),
+		.r2tsn = be32_of(cmd->datasn++),
+		.offset_bytes = be32_of(offset_bytes),
+		.desired_bytes = be32_of(b->len_bytes),
+	};
+	memcpy(h->lun, cmd->lun, sizeof(h->lun));
+	iscsi_stamp(c, b->header, false);
+	size_t len = ISCSI_BHS_BYTES;
+	if (c->st.header_digest) {
+		iscsi_digest_put(b->header + ISCSI_BHS_BYTES, crc32c(0, b->header, ISCSI_BHS_BYTES));
+		len += ISCSI_DIGEST_BYTES;
+	}
+	b->cmd = cmd;
+	b->busy = true;
+	b->iov = (struct iovec){ b->header, len };
+	b->out = (struct stream_out){ .sent = r2t_sent, .iov = &b->iov, .iov_count = 1 };
+	cmd->pending_outs++;
+	stream_send(&c->stream, &b->out);
+}
+
+void iscsi_cmd_bursts(struct iscsi_cmd *cmd)
+{
+	const struct iscsi_params *p = &cmd->session->st.params;
+
+	if (cmd->requested_bytes < cmd->got_bytes)
+		cmd->requested_bytes = cmd->got_bytes;
+	while (cmd->burst_count < p->max_outstanding_r2t && cmd->requested_bytes < cmd->want_bytes) {
+		struct iscsi_burst *b = &cmd->burst[(cmd->burst_first + cmd->burst_count) % ISCSI_OUR_MAX_R2T];
+		if (b->busy)
+			return;          /* r2t_sent() comes back */
+		b->ttt = (uint32_t)++cmd->generation << 16 | cmd->index;
+		b->len_bytes = (uint32_t)min_u64(p->max_burst_bytes, cmd->want_bytes - cmd->requested_bytes);
+		b->got_bytes = 0;
+		b->datasn = 0;
+		cmd->burst_count++;
+		r2t_send(cmd, b, cmd->requested_bytes);
+		cmd->requested_bytes += b->len_bytes;
+	}
+}
+
+/* ---- Data-Out PDUs -------------------------------------------------------------------------------- */
+static struct iscsi_cmd *cmd_of_ttt(struct iscsi_session *s, uint32_t ttt, uint32_t itt)
+{
+	unsigned index = ttt & 0xffff;
+
+	if (index >= s->slot_count)
+		return NULL;
+	struct iscsi_cmd *cmd = s->slots[index];
+	if ((cmd->state != CMD_COLLECT && cmd->state != CMD_WAIT_BUFFER) || cmd->itt != itt || !cmd->burst_count ||
+	    cmd->burst[cmd->burst_first].ttt != ttt)
+		return NULL;
+	return cmd;
+}
+
+static void check_unsolicited(struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu, uint32_t datasn, uint32_t offset)
+{
+	uint64_t limit = min_u64(cmd->session->st.params.first_burst_bytes, cmd->edtl);
+
+	if (!cmd->unsolicited_open || (uint64_t)cmd->got_bytes + pdu->data_len_bytes > limit)
+		iscsi_cmd_fault(cmd, 0x0c, 0x0c);        /* unexpected unsolicited data */
+	else if (datasn != cmd->unsolicited_datasn++ || offset != cmd->got_bytes)
+		iscsi_cmd_fault(cmd, 0x4b, 0x00);        /* data phase error */
+}
+static void check_solicited(struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu, uint32_t datasn, uint32_t offset)
+{
+	struct iscsi_burst *b = &cmd->burst[cmd->burst_first];
+
+	if (datasn != b->datasn++ || offset != cmd->got_bytes)
+		iscsi_cmd_fault(cmd, 0x4b, 0x00);
+	else if (pdu->data_len_bytes > b->len_bytes - b->got_bytes)
+		iscsi_cmd_fault(cmd, 0x4b, 0x02);        /* too much write data */
+	b->got_bytes += (uint32_t)min_u64(pdu->data_len_bytes, b->len_bytes - b->got_bytes);
+	if (pdu->final && b->got_bytes < b->len_bytes)
+		iscsi_cmd_fault(cmd, 0x0c, 0x0d);        /* not enough data */
+}
+
+void iscsi_data_out(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
+{
+	const struct iscsi_data_out *h = (const void *)pdu->bhs;
+	struct iscsi_session *s = c->session;
+	struct iscsi_cmd *cmd;
+
+	if (pdu->ttt == ISCSI_TAG_NONE) {
+		cmd = iscsi_cmd_find(s, pdu->itt);
+		if (!cmd) {
+			if (!list_is_empty(&s->held) && iscsi_held_has(s, pdu->itt) &&
+			    iscsi_hold(s, pdu, &c->rx.to) < 0)
+				iscsi_conn_close(c, "too many commands out of order", true);
+			return;
+		}
+		if (cmd->state != CMD_COLLECT && cmd->state != CMD_WAIT_BUFFER)
+			return;
+		check_unsolicited(cmd, pdu, be32_get(h->datasn), be32_get(h->offset_bytes));
+	} else {
+		/* Data for a task that was aborted meanwhile is thrown away, RFC 7143 4.2.3.3. */
+		cmd = cmd_of_ttt(s, pdu->ttt, pdu->itt);
+		if (!cmd)
+			return;
+		check_solicited(cmd, pdu, be32_get(h->datasn), be32_get(h->offset_bytes));
+	}
+	c->rx.cmd = cmd;
+	if (cmd->state == CMD_WAIT_BUFFER && pdu->data_len_bytes)
+		iscsi_conn_pause(c, PAUSE_BUFFER);
+}
+
+void iscsi_data_out_arrived(struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu)
+{
+	if (pdu->ttt == ISCSI_TAG_NONE) {
+		if (pdu->final)
+			cmd->unsolicited_open = false;
+	} else if (cmd->burst_count) {
+		struct iscsi_burst *b = &cmd->burst[cmd->burst_first];
+		if (pdu->final) {
+			cmd->burst_first = (uint8_t)((cmd->burst_first + 1) % ISCSI_OUR_MAX_R2T);
+			cmd->burst_count--;
+		} else if (b->got_bytes == b->len_bytes) {
+			iscsi_cmd_fault(cmd, 0x4b, 0x00); /* a sequence ends with the F bit, and only so */
+		}
+	}
+	iscsi_cmd_data(cmd);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* manage.c - task management requests.  RFC 7143 11.5, 11.6; SAM-5 7.
+ *
+ * A request concerns the commands that came before it on this connection; all of them are with
+ * scsi/ already, or end here.  The answer goes out when the last of them has ended, so nothing of a
+ * task follows the answer that ended it.  We do not wait for Data-Out of R2Ts that are still open
+ * (4.2.3.3 would have us to): initiators stop sending it at this moment, and what comes is thrown
+ * away by its stale tag. */
+#include "iscsi/iscsi_priv.h"
+
+#include <string.h>
+
+static void respond(struct iscsi_cmd *cmd, enum iscsi_task_answer answer)
+{
+	struct iscsi_conn *c = cmd->conn;
+	struct iscsi_task_response *h = (struct iscsi_task_response *)cmd->header[0];
+
+	if (!c || cmd->state == CMD_ENDED) {
+		iscsi_cmd_end(cmd);
+		return;
+	}
+	*h = (struct iscsi_task_response){
+		.opcode = ISCSI_TASK_RESPONSE,
+		.flags = ISCSI_FINAL,
+		.response = (uint8_t)answer,
+		.itt = be32_of(cmd->itt),
+	};
+	iscsi_cmd_move(cmd, CMD_SEND);
+	iscsi_cmd_credit(cmd);
+	iscsi_stamp(c, cmd->header[0], true);
+	iscsi_slot_send(cmd, NULL, 0);
+}
+
+static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
+{
+	static const enum iscsi_task_answer answers[] = {
+		[SCSI_TMF_COMPLETE] = ISCSI_TASK_COMPLETE,
+		[SCSI_TMF_SUCCEEDED] = ISCSI_TASK_SUCCEEDED,
+		[SCSI_TMF_NO_TASK] = ISCSI_TASK_NO_TASK,
+		[SCSI_TMF_NO_LUN] = ISCSI_TASK_NO_LUN,
+		[SCSI_TMF_UNSUPPORTED] = ISCSI_TASK_UNSUPPORTED,
+	};
+
+	/* The task was here when the request came: then it has ended, however that came about. */
+	if (rq->function == SCSI_ABORT_TASK && answer == SCSI_TMF_NO_TASK)
+		answer = SCSI_TMF_COMPLETE;
+	respond(container_of(rq, struct iscsi_cmd, tmf), answers[answer]);
+}
+
+static const struct function_row {
+	bool known, one_task, whole_target;
+	enum scsi_tmf function;
+} functions[] = {
+	[ISCSI_ABORT_TASK] = { true, .one_task = true, .function = SCSI_ABORT_TASK },
+	[ISCSI_ABORT_TASK_SET] = { true, .function = SCSI_ABORT_TASK_SET },
+	[ISCSI_CLEAR_ACA] = { true, .function = SCSI_CLEAR_ACA },
+	[ISCSI_CLEAR_TASK_SET] = { true, .function = SCSI_CLEAR_TASK_SET },
+	[ISCSI_LUN_RESET] = { true, .function = SCSI_LUN_RESET },
+	[ISCSI_TARGET_WARM_RESET] = { true, .whole_target = true, .function = SCSI_TARGET_RESET },
+	[ISCSI_TARGET_COLD_RESET] = { true, .whole_target = true, .function = SCSI_TARGET_RESET },
+	[ISCSI_QUERY_TASK] = { true, .one_task = true, .function = SCSI_QUERY_TASK },
+	[ISCSI_QUERY_TASK_SET] = { true, .function = SCSI_QUERY_TASK_SET },
+};
+
+static bool concerns(const struct iscsi_cmd *cmd, const struct function_row *row, const uint8_t *lun, uint32_t ref_itt)
+{
+	if (cmd->opcode != ISCSI_SCSI_COMMAND)
+		return false;
+	return row->one_task ? cmd->itt == ref_itt : row->whole_target || !memcmp(cmd->lun, lun, sizeof(cmd->lun));
+}
+/* Ends what scsi/ does not know (any more): answers half sent, refused writes whose data still comes. */
+static void cut_answers(struct iscsi_session *s, const struct function_row *row, const uint8_t *lun, uint32_t ref_itt)
+{
+	for (unsigned i = 0; i < s->slot_count; i++) {
+		struct iscsi_cmd *cmd = s->slots[i];
+		if (cmd->state == CMD_SEND && cmd->more && concerns(cmd, row, lun, ref_itt)) {
+			iscsi_cmd_credit(cmd);
+			cmd->more = false;
+		} else if (cmd->state == CMD_COLLECT && !cmd->live && concerns(cmd, row, lun, ref_itt)) {
+			iscsi_cmd_end(cmd);
+		}
+	}
+}
+
+/* The task is not here.  If its command is still on its way, it counts as received.  11.6.1 */
+static enum iscsi_task_answer task_is_unknown(struct iscsi_session *s, const struct iscsi_pdu *pdu, uint32_t ref_cmdsn)
+{
+	if (iscsi_sn_in(ref_cmdsn, s->st.exp_cmdsn, session_max_cmdsn(s)) && iscsi_sn_lt(ref_cmdsn, pdu->cmdsn))
+		return iscsi_hold_void(s, ref_cmdsn) < 0 ? ISCSI_TASK_REJECTED : ISCSI_TASK_COMPLETE;
+	/* It has just been answered: ESXi takes "no such task" as a reason to reset. */
+	if (iscsi_sn_lt(ref_cmdsn, s->st.exp_cmdsn) && s->st.exp_cmdsn - ref_cmdsn <= 4 * ISCSI_WINDOW)
+		return ISCSI_TASK_COMPLETE;
+	return ISCSI_TASK_NO_TASK;
+}
+
+void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu)
+{
+	const struct iscsi_task_request *rq = (const void *)pdu->bhs;
+	struct iscsi_session *s = c->session;
+	unsigned function = pdu->flags & 0x7f;
+	uint32_t ref_itt = be32_get(rq->ref_itt);
+
+	cmd->opcode = ISCSI_TASK_REQUEST;
+	cmd->itt = pdu->itt;
+	cmd->flags = pdu->flags;
+	iscsi_cmd_move(cmd, CMD_MANAGE);
+	trace(TRACE_TMF, pdu->itt, function);
+	if (function == ISCSI_TASK_REASSIGN) {   /* needs ErrorRecoveryLevel 2 */
+		respond(cmd, ISCSI_TASK_NO_REASSIGN);
+		return;
+	}
+	const struct function_row *row = function < ARRAY_COUNT(functions) ? &functions[function] : NULL;
+	if (!row || !row->known) {
+		respond(cmd, ISCSI_TASK_UNSUPPORTED);
+		return;
+	}
+	log_debug(&log_iscsi, "task management", "function=%u initiator=%s ref=0x%x", function, s->st.initiator, ref_itt);
+	if (row->function == SCSI_ABORT_TASK) {
+		struct iscsi_cmd *ref = iscsi_cmd_find(s, ref_itt);
+		if (!ref) {
+			respond(cmd, task_is_unknown(s, pdu, be32_get(rq->ref_cmdsn)));
+			return;
+		}
+		if (memcmp(ref->lun, rq->lun, sizeof(ref->lun))) {
+			respond(cmd, ISCSI_TASK_NO_TASK);
+			return;
+		}
+	}
+	if (row->function != SCSI_QUERY_TASK && row->function != SCSI_QUERY_TASK_SET && row->function != SCSI_CLEAR_ACA)
+		cut_answers(s, row, rq->lun, ref_itt);
+	cmd->tmf.nexus = s->nexus;
+	cmd->tmf.function = row->function;
+	memcpy(cmd->tmf.lun, rq->lun, sizeof(cmd->tmf.lun));
+	cmd->tmf.tag = ref_itt;
+	cmd->tmf.done = tmf_done;
+	scsi_tmf(&cmd->tmf);
+}
