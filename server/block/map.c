@@ -53,6 +53,7 @@ void volume_map_start(struct volume_queue *q, struct volume_map_io *m)
 void volume_map(struct volume *v, struct volume_map_io *m)
 {
 	struct volume_queue *q = &v->queue[block_thread()->slot];
+	m->volume = v;
 	if (q->held && !q->closed) {
 		m->next = q->pending_map;
 		q->pending_map = m;
