@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* drain.c - waits until tasks that were marked as aborting have ended on this reactor. */
+/* drain.c - waits until certain tasks have ended on this reactor: aborted ones, for task management;
+ * running writes, for RESERVE. */
 #include "scsi/scsi_priv.h"
 
 static bool itl_drains(struct drain *d, struct itl *i)
 {
 	struct task *p;
 	list_for_each(p, &i->tasks, link)
-		if (p->aborting && d->concerns(d, i, p))
+		if (d->concerns(d, i, p))
 			return true;
 	return false;
 }
@@ -36,9 +37,9 @@ bool drain_start(struct drain *d)
 	return false;
 }
 
-void drain_check(void)
+void drain_check(struct home *h)
 {
-	struct list *waits = &home_here()->waits;
+	struct list *waits = &h->waits;
 	for (bool again = !list_is_empty(waits); again;) {
 		struct drain *d;
 		again = false;

@@ -110,6 +110,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	if (!n)
 		return -ENOMEM;
 	n->reactor = reactor_self();
+	n->home = home_here();
 	n->map = scsi_lun_map_ref(spec->map);
 	list_init(&n->leaving);
 	n->relative_port_id = spec->relative_port_id;
@@ -131,7 +132,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	}
 	n->id = atomic_fetch_add(&next_id, 1);
 	n->next_seq = 1;
-	list_add_tail(&home_here()->nexuses, &n->link);
+	list_add_tail(&n->home->nexuses, &n->link);
 	*ret_nexus = TAKE(n);
 	return 0;
 }

@@ -101,7 +101,7 @@ static bool must_abort(const struct task *p)
 static bool concerns_news(struct drain *d, const struct itl *i, const struct task *p)
 {
 	const struct resv_change *c = news_for(container_of(d, struct news, drain), i);
-	return c && c->loss != RESV_TYPE_CHANGED && must_abort(p);
+	return p->aborting && c && c->loss != RESV_TYPE_CHANGED && must_abort(p);
 }
 
 static void abort_preempted(struct itl *i)

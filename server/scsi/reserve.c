@@ -19,6 +19,40 @@ static bool has_registrants(struct volume *v)
 	return s.count;
 }
 
+/* ---- what others have begun to write must end before the reservation is granted: VMFS relies on RESERVE
+ * and COMPARE AND WRITE never crossing each other ---------------------------------------------------------- */
+static bool concerns_writes(struct drain *d, const struct itl *i, const struct task *p)
+{
+	const struct task *me = container_of(d, struct task, hold.drain);
+	return i->unit == task_unit(me) && i->nexus != me->itl->nexus && p->state == TASK_RUNNING &&
+	       p->op->flags & OP_WRITES;
+}
+
+static void writes_over(struct drain *d)
+{
+	fan_next(&container_of(d, struct task, hold.drain)->hold.fan);
+}
+
+static bool writes_wait(struct fan *f)
+{
+	struct task *p = container_of(f, struct task, hold.fan);
+	p->hold.drain = (struct drain){ .concerns = concerns_writes, .empty = writes_over };
+	return drain_start(&p->hold.drain);
+}
+
+static void all_writes_over(struct fan *f)
+{
+	task_continue(container_of(f, struct task, hold.fan), 0);
+}
+
+static enum step reserved(struct scsi_task *t, struct task *p, int status)
+{
+	(void)t;
+	(void)p;
+	(void)status;
+	return STEP_END;
+}
+
 enum step run_reserve(struct scsi_task *t, struct task *p, int status)
 {
 	struct scsi_unit *u = task_unit(p);
@@ -27,9 +61,12 @@ enum step run_reserve(struct scsi_task *t, struct task *p, int status)
 	(void)status;
 	if (has_registrants(u->volume))
 		return task_fail(p, RES_CONFLICT);
-	if (!atomic_compare_exchange_strong(&u->spc2_holder, &holder, id) && holder != id)
-		return task_fail(p, RES_CONFLICT);
-	return STEP_END;
+	if (!atomic_compare_exchange_strong(&u->spc2_holder, &holder, id))
+		return holder == id ? STEP_END : task_fail(p, RES_CONFLICT);
+	p->next = reserved;
+	p->hold.fan = (struct fan){ .home = p->itl->nexus->reactor, .visit = writes_wait, .over = all_writes_over };
+	fan_start(&p->hold.fan);
+	return STEP_WAIT;
 }
 
 /* Of somebody else's reservation: GOOD, and nothing happens. */

@@ -148,6 +148,7 @@ struct itl {                             /* one I_T_L nexus: unit attentions and
 struct scsi_nexus {
 	struct list link;                /* in its reactor's list */
 	struct reactor *reactor;
+	struct home *home;
 	uint64_t id;                     /* never reused */
 	uint64_t next_seq;
 	char *initiator_port, *target_port, *target_device;
@@ -164,7 +165,7 @@ struct scsi_nexus {
 	struct msg close_msg;
 	struct nexus_stats stats;
 };
-struct home {                            /* what a reactor keeps */
+struct home {                            /* what the room keeps per reactor */
 	struct reactor *reactor;
 	struct list nexuses;
 	struct list waits;               /* struct drain, drain.c */
@@ -191,7 +192,7 @@ void ua_drop(struct itl *i, uint16_t asc);
 /* ---- fan.c, drain.c ------------------------------------------------------------------------------------------ */
 void fan_start(struct fan *f);           /* any thread */
 void fan_next(struct fan *f);
-/* Waits on one reactor until tasks that were marked aborting are gone. */
+/* Waits on one reactor until no task is left that it concerns. */
 struct drain {
 	struct list link;
 	bool (*concerns)(struct drain *d, const struct itl *i, const struct task *p);
@@ -199,7 +200,7 @@ struct drain {
 };
 /* True: nothing to wait for.  Otherwise empty() runs later. */
 bool drain_start(struct drain *d);
-void drain_check(void);                  /* a task that was aborting has ended here */
+void drain_check(struct home *h);        /* a task has ended here */
 
 /* ---- tasks, task.c ---------------------------------------------------------------------------------------------- */
 #define PIECE_BYTES (1u << 20)
@@ -250,7 +251,10 @@ struct task {                            /* scsi's own part of a struct scsi_tas
 		struct volume_map_io map;
 		struct resv_request resv;
 		struct work work;
-		struct msg msg;
+		struct {
+			struct fan fan;
+			struct drain drain;
+		} hold;                  /* RESERVE */
 	};
 };
 static_assert(sizeof(struct task) <= sizeof(((struct scsi_task *)0)->priv), "scsi.h: SCSI_TASK_PRIV");

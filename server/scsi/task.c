@@ -304,12 +304,12 @@ static void leave(struct task *p)
 }
 
 /* After a task has left: those who waited for that. */
-static void aftermath(struct itl *i, bool was_aborting)
+static void aftermath(struct itl *i)
 {
 	struct scsi_nexus *n = i->nexus;
 	order_kick(i);
-	if (unlikely(was_aborting))
-		drain_check();
+	if (unlikely(!list_is_empty(&n->home->waits)))
+		drain_check(n->home);
 	i->busy--;
 	if (unlikely(i->gone))
 		itl_release(i);
@@ -321,11 +321,10 @@ void task_end(struct task *p)
 {
 	struct scsi_task *t = p->t;
 	struct itl *i = p->itl;
-	bool was_aborting = p->aborting;
 	i->busy++;
 	leave(p);
-	if (unlikely(was_aborting)) {
-		t->aborted = p->abort_silent || !i->unit || !atomic_load(&i->unit->tas);
+	if (unlikely(p->aborting)) {
+		t->aborted = p->abort_silent;
 		p->result = RES_TASK_ABORTED;
 	}
 	if (unlikely(p->result))
@@ -333,12 +332,13 @@ void task_end(struct task *p)
 	count(p);
 	trace(TRACE_CMD_DONE, t->tag, t->status);
 	t->done(t);
-	aftermath(i, was_aborting);
+	aftermath(i);
 }
 
 void task_abort(struct task *p, bool silent)
 {
-	p->abort_silent |= silent;
+	/* Whether others are answered (TAS) counts now: a reset will change it. */
+	p->abort_silent |= silent || !p->itl->unit || !atomic_load(&p->itl->unit->tas);
 	if (p->aborting)
 		return;
 	p->aborting = true;
@@ -356,7 +356,7 @@ void scsi_task_drop(struct scsi_task *t)
 	struct itl *i = p->itl;
 	i->busy++;
 	leave(p);
-	aftermath(i, p->aborting);
+	aftermath(i);
 }
 
 void scsi_task_release(struct scsi_task *t)

@@ -50,7 +50,7 @@ static void answer(struct tmf *f, enum scsi_tmf_answer a)
 static bool concerns_local(struct drain *d, const struct itl *i, const struct task *p)
 {
 	const struct tmf *f = container_of(d, struct tmf, drain);
-	return i == f->itl && (!f->seq || p->seq == f->seq);
+	return p->aborting && i == f->itl && (!f->seq || p->seq == f->seq);
 }
 
 static void local_over(struct drain *d)
@@ -112,8 +112,7 @@ static bool is_reset_here(const struct tmf *f, const struct itl *i)
 
 static bool concerns_reset(struct drain *d, const struct itl *i, const struct task *p)
 {
-	(void)p;
-	return is_reset_here(container_of(d, struct tmf, drain), i);
+	return p->aborting && is_reset_here(container_of(d, struct tmf, drain), i);
 }
 
 static bool reset_visit(struct fan *fan)
@@ -153,28 +152,33 @@ static void reset_over(struct fan *fan)
 	answer(container_of(fan, struct tmf, fan), SCSI_TMF_COMPLETE);
 }
 
+/* SAM-5 6.3.3: reservations of SPC-2 end, mode parameters return to their defaults; persistent
+ * reservations stay.  After all tasks have been told, since TAS is one of those parameters. */
+static void reset_units(const struct tmf *f)
+{
+	for (size_t k = 0; k < f->map->count; k++) {
+		struct scsi_unit *u = f->map->entry[k].unit;
+		if (f->unit && u != f->unit)
+			continue;
+		atomic_store(&u->spc2_holder, 0);
+		mode_reset(u);
+	}
+}
+
 static void reset_all_told(struct fan *fan)
 {
 	struct tmf *f = container_of(fan, struct tmf, fan);
+	reset_units(f);
 	f->fan = (struct fan){ .home = f->rq->nexus->reactor, .visit = reset_wait, .over = reset_over };
 	fan_start(&f->fan);
 }
 
-/* SAM-5 6.3.3: reservations of SPC-2 end, mode parameters return to their defaults; persistent
- * reservations stay. */
-static void reset_unit(struct scsi_unit *u)
-{
-	atomic_store(&u->spc2_holder, 0);
-	mode_reset(u);
-}
-
 static void reset_start(struct tmf *f)
 {
-	for (size_t k = 0; k < f->map->count; k++)
-		if (!f->unit || f->map->entry[k].unit == f->unit)
-			reset_unit(f->map->entry[k].unit);
-	log_info(&log_scsi, f->unit ? "LUN reset" : "target reset", "initiator=%s target=%s",
-		 f->rq->nexus->initiator_port, f->rq->nexus->target_port);
+	static struct log_limit limit = LOG_LIMIT_INIT;
+	if (log_limit_ok(&limit, &log_scsi))
+		log_info(&log_scsi, f->unit ? "LUN reset" : "target reset", "initiator=%s target=%s",
+			 f->rq->nexus->initiator_port, f->rq->nexus->target_port);
 	f->fan = (struct fan){ .home = f->rq->nexus->reactor, .visit = reset_visit, .over = reset_all_told };
 	fan_start(&f->fan);
 }
