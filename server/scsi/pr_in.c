@@ -67,7 +67,7 @@ static enum step capabilities(struct task *p)
 {
 	struct out o = task_out(p);
 	struct resv_state s __attribute__((cleanup(state_done))) = { 0 };
-	if (volume_resv_read(task_volume(p), &s))
+	if (volume_resv_read(task_volume(p), &s) < 0)
 		return task_fail(p, RES_RESOURCES);
 	out_16(&o, 8);
 	out_8(&o, 0x08 | 0x01);          /* SIP_C: SPEC_I_PT; PTPL_C: APTPL */
@@ -86,7 +86,7 @@ enum step run_pr_in(struct scsi_task *t, struct task *p, int status)
 	(void)status;
 	if (p->op->action == SCSI_PRIN_CAPABILITIES)
 		return capabilities(p);
-	if (volume_resv_read(task_volume(p), &s))
+	if (volume_resv_read(task_volume(p), &s) < 0)
 		return task_fail(p, RES_RESOURCES);
 	out_32(&o, s.generation);
 	out_32(&o, 0);

@@ -13,7 +13,7 @@ bool spc2_is_reserved(const struct task *p)
 static bool has_registrants(struct volume *v)
 {
 	struct resv_state s = { 0 };
-	if (volume_resv_read(v, &s))
+	if (volume_resv_read(v, &s) < 0)
 		return true;             /* unknown: better a conflict than two owners */
 	free(s.registrants);
 	return s.count;
