@@ -138,7 +138,7 @@ struct hf_host {
 	void (*log)(enum hf_log_level level, const char *volume, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
 	void (*file_op)(struct hf_io *io, struct hf_file_op *op); /* only inside submit or a callback of it */
-	void (*work)(struct hf_io *io, struct hf_work *w);        /* likewise */
+	void (*work)(struct hf_io *io, struct hf_work *w);        /* any thread */
 	/* The size or state below changed (a device was resized, went away, came back). Any thread. */
 	void (*changed)(void *handle);
 	/* Opens a block device or a file that needs privilege; descriptor or -errno.  Only in

@@ -108,6 +108,7 @@ struct layer_io {
 	struct msg msg;
 	struct reactor *reactor;
 	struct layer *layer;
+	void *arg;                       /* struct hf_work that another thread wants started */
 	int status;
 };
 static_assert(sizeof(struct layer_io) <= sizeof(((struct hf_io *)0)->host_priv), "host_priv");

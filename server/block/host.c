@@ -93,13 +93,27 @@ static void work_done(struct work *w)
 	theirs->done(theirs);
 }
 
+static void work_start(struct msg *m)
+{
+	struct layer_io *h = container_of(m, struct layer_io, msg);
+	struct work_link *l = (struct work_link *)(void *)((struct hf_work *)h->arg)->priv;
+	reactor_work(h->reactor, &l->work);
+}
+
 static void host_work(struct hf_io *io, struct hf_work *w)
 {
 	struct work_link *l = (struct work_link *)(void *)w->priv;
+	struct layer_io *h = link_of(io);
 	l->theirs = w;
 	l->work.work = work_run;
 	l->work.done = work_done;
-	reactor_work(link_of(io)->reactor, &l->work);
+	if (h->reactor == reactor_self()) {
+		reactor_work(h->reactor, &l->work);
+		return;
+	}
+	h->arg = w;
+	h->msg.run = work_start;
+	reactor_post(h->reactor, &h->msg);
 }
 
 struct timer_link {

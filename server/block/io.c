@@ -245,8 +245,8 @@ void vio_end_write(struct volume_io *io, int status)
 		return;
 	}
 	if (status) {
-		/* The backend may have told us with this answer about older writes that it lost. */
-		if (info->can_fua)
+		/* With -EIO the backend may have told us about older writes that it lost. */
+		if (info->can_fua && status == -EIO)
 			flush_done(io, status);
 		else
 			vio_end(io, status);
