@@ -19,6 +19,8 @@
 #define BATCH_MAX 512
 #define ACCEPTS_PER_TURN 64
 
+bool uring_pretend_old;
+
 struct io_uring_sqe *uring_sqe(struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
@@ -183,11 +185,9 @@ static void listener_arm(struct listener *l)
 		*listener_slot(l) = uring_poll(u, l->fd, POLLIN, SLOT_ACCEPT_POLL, l);
 		return;
 	}
-#ifdef URING_HAVE_MULTISHOT
 	struct io_uring_sqe *sqe = uring_sqe(u);
 	io_uring_prep_multishot_accept(sqe, l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	*listener_slot(l) = uring_slot_new(u, sqe, SLOT_ACCEPT, l);
-#endif
 }
 
 static int ur_listener_set(struct listener *l, bool on)
@@ -343,17 +343,9 @@ static unsigned reap(struct reactor *r)
 
 static bool kernel_has_something(struct uring *u)
 {
-	unsigned mask = IORING_SQ_CQ_OVERFLOW;
+	unsigned flags = __atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED);
 
-#ifdef IORING_SQ_TASKRUN
-	if (u->has_taskrun_flag)
-		mask |= IORING_SQ_TASKRUN;
-	else
-		return true;
-#else
-	return true;
-#endif
-	return __atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) & mask;
+	return !u->has_taskrun_flag || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 static bool ur_peek(struct reactor *r)
@@ -399,18 +391,14 @@ static unsigned ur_poll(struct reactor *r, uint64_t timeout_ns)
 static int ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entries, bool *ret_taskrun_flag)
 {
 	static const unsigned tries[] = {
-#ifdef IORING_SETUP_DEFER_TASKRUN
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 			IORING_SETUP_SUBMIT_ALL,
-#endif
-#ifdef IORING_SETUP_TASKRUN_FLAG
 		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-#endif
 		0,
 	};
 	int err = -ENOSYS;
 
-	for (size_t i = 0; i < ARRAY_COUNT(tries); i++) {
+	for (size_t i = uring_pretend_old ? ARRAY_COUNT(tries) - 1 : 0; i < ARRAY_COUNT(tries); i++) {
 		struct io_uring_params params = {
 			.flags = tries[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
 			.cq_entries = cq_entries,
@@ -427,10 +415,7 @@ static int ring_open(struct io_uring *ring, unsigned entries, unsigned cq_entrie
 			io_uring_queue_exit(ring);
 			return -ENOSYS;
 		}
-		*ret_taskrun_flag = false;
-#ifdef IORING_SETUP_TASKRUN_FLAG
 		*ret_taskrun_flag = params.flags & IORING_SETUP_TASKRUN_FLAG;
-#endif
 		return 0;
 	}
 	return err;

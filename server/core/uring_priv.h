@@ -8,10 +8,8 @@
 
 #include "core/reactor_priv.h"
 
-/* Headers before liburing 2.3 do not know these; then streams are polled and accept is polled. */
-#if defined(IORING_RECV_MULTISHOT) && defined(IORING_SETUP_DEFER_TASKRUN)
-#define URING_HAVE_MULTISHOT 1
-#endif
+/* For the tests: behave as on Linux 5.11, the oldest kernel we take.  Set before a reactor is made. */
+extern bool uring_pretend_old;
 
 /* A request in flight that belongs to an object which may go away before its completions: the
  * completion finds the slot, and the slot no longer finds an owner.  Slots are freed by the last

@@ -30,8 +30,6 @@ static struct stream_uring *stream_uring(struct stream *s)
 	return (struct stream_uring *)stream_priv(s)->engine;
 }
 
-#ifdef URING_HAVE_MULTISHOT
-
 #define BUF_BYTES (16u << 10)
 #define BUF_COUNT 256u                   /* power of two */
 #define BUF_GROUP 1
@@ -145,6 +143,10 @@ int uring_bufs_open(struct uring *u)
 	if (!b)
 		return -ENOMEM;
 	u->bufs = b;
+	if (uring_pretend_old) {
+		uring_bufs_close(u);
+		return -EINVAL;
+	}
 	b->want_in_ring = IN_RING_AT_FIRST;
 	b->ring = pages(RING_BYTES);
 	b->memory = pages((size_t)BUF_COUNT * BUF_BYTES);
@@ -203,45 +205,6 @@ static void recv_event(struct uring *u, struct stream *s, int res, uint32_t flag
 		}
 	}
 }
-
-#else /* no multishot in these headers */
-
-int uring_bufs_open(struct uring *u)
-{
-	(void)u;
-	return -ENOSYS;
-}
-
-void uring_bufs_close(struct uring *u)
-{
-	(void)u;
-}
-
-void uring_bufs_refill(struct uring *u)
-{
-	(void)u;
-}
-
-void uring_bufs_drop(struct uring *u, uint32_t cqe_flags)
-{
-	(void)u;
-	(void)cqe_flags;
-}
-
-static void recv_arm(struct uring *u, struct stream *s)
-{
-	(void)u;
-	(void)s;
-}
-
-static void recv_event(struct uring *u, struct stream *s, int res, uint32_t flags)
-{
-	(void)u;
-	(void)flags;
-	stream_on_end(s, res);
-}
-
-#endif
 
 int uring_stream_attach(struct stream *s)
 {
