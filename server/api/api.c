@@ -225,10 +225,24 @@ static bool call_prepare(struct api_call *c, const char *allow)
 	return query_is_known(c) && body_is_fine(c);
 }
 
+static bool key_is_fine(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (size_t i = 0; i < len; i++)
+		if (key[i] < 0x21 || key[i] > 0x7e)
+			return false;
+	return len >= 1 && len <= 128;
+}
+
 static void call_run(struct api_call *c)
 {
 	if (strcmp(c->route->method, "POST") != 0 || !c->rq->idempotency_key) {
 		c->route->run(c);
+		return;
+	}
+	if (!key_is_fine(c->rq->idempotency_key)) {
+		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "An Idempotency-Key has 1 to 128 visible ASCII characters.");
 		return;
 	}
 	switch (repeat_begin(c->rq, c->rs)) {

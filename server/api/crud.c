@@ -28,6 +28,17 @@ static bool parse_limit(struct api_call *c, size_t *ret_limit)
 	return true;
 }
 
+/* A cursor is the id of the last object of a page; that object may be gone by now. */
+static bool parse_cursor(struct api_call *c, const char **ret_cursor)
+{
+	const char *v = *ret_cursor = call_param(c, "cursor");
+
+	if (!v || (strlen(v) == 36 && strspn(v, "0123456789abcdef-") == 36))
+		return true;
+	answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter cursor is what \"next\" of the page before says.");
+	return false;
+}
+
 static bool parse_filters(struct api_call *c, struct config_query *q)
 {
 	const struct model *m = &models[c->route->kind];
@@ -61,22 +72,20 @@ static bool is_history(enum model_kind k)
 
 void api_do_list(struct api_call *c)
 {
-	struct config_query q = { .after_id = call_param(c, "cursor"), .newest_first = is_history(c->route->kind) };
+	struct config_query q = { .newest_first = is_history(c->route->kind) };
 	struct config_error e = { 0 };
 	json_t *items = NULL, *next = NULL;
 	size_t limit;
 
-	if (!parse_limit(c, &limit) || !parse_filters(c, &q))
+	if (!parse_limit(c, &limit) || !parse_cursor(c, &q.after_id) || !parse_filters(c, &q))
 		return;
-	q.limit = limit + 1;                     /* one more tells whether there is a next page */
+	if (c->route->query & Q_PAGE)
+		q.limit = limit + 1;             /* one more tells whether there is a next page */
 	if (control_list(c->route->kind, &q, &items, &e) < 0) {
-		if (e.code == -ENOENT && q.after_id)
-			answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The cursor is not one of this list (any more); start again.");
-		else
-			answer_error(c->rs, &e, "");
+		answer_error(c->rs, &e, "");
 		return;
 	}
-	if (json_array_size(items) > limit) {
+	if (q.limit && json_array_size(items) > limit) {
 		while (json_array_size(items) > limit)
 			json_array_remove(items, limit);
 		next = json_incref(json_object_get(json_array_get(items, limit - 1), "id"));

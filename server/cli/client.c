@@ -65,13 +65,21 @@ int refused(const char *fmt, ...)
 	return CLI_REFUSED;
 }
 
+/* The installed daemon's: among the run files, or in its state folder. */
+static const char *default_socket(void)
+{
+	static const char run[] = HF_RUN_DIR "/holdfast.sock", state[] = HF_STATE_DIR "/holdfast.sock";
+
+	return access(run, F_OK) < 0 && access(state, F_OK) == 0 ? state : run;
+}
+
 /* The daemon's socket; long paths through a descriptor of their folder, which stays open. */
 static char *socket_path(const struct cli *c)
 {
 	const char *state = c->state_dir ? c->state_dir : getenv("HOLDFAST_STATE");
-	char *path = c->socket			 ? text_format("%s", c->socket) :
-		     state && *state		 ? text_format("%s/holdfast.sock", state) :
-						   text_format("%s/holdfast.sock", HF_RUN_DIR);
+	char *path = c->socket	     ? text_format("%s", c->socket) :
+		     state && *state ? text_format("%s/holdfast.sock", state) :
+				       text_format("%s", default_socket());
 	char *slash = strrchr(path, '/');
 
 	if (strlen(path) > 100 && slash) {

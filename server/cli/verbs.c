@@ -302,7 +302,7 @@ const struct noun cli_nouns[] = {
 	{ "host", "hosts", "Client machines.", host_verbs, host_columns, LIST_PAGES },
 	{ "host-group", "host-groups", "Groups of hosts.", group_verbs, group_columns, LIST_PAGES },
 	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },
-	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_PAGES },
+	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_WHOLE },
 	{ "config", NULL, "The configuration as one document.", config_verbs, NULL, LIST_WHOLE },
 	{ "event", "events", "What happened.", event_verbs, event_columns, LIST_NEWEST },
 	{ "audit", "audit", "Who changed what.", audit_verbs, audit_columns, LIST_NEWEST },

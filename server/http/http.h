@@ -19,8 +19,8 @@ struct http_opts {
 int http_init(const struct http_opts *opts, char *why, size_t why_bytes) _must_check_;
 /* Control runs: answer requests. */
 int http_start(char *why, size_t why_bytes) _must_check_;
-/* Ends streams and connections, removes the socket.  Safe after a failed or missing http_init;
- * portals not closed by then are closed. */
+/* Ends streams and connections, removes the socket.  Safe after a failed or missing http_init.
+ * Portals end too, but stay to be closed by who opened them; none opens any more (-ESHUTDOWN). */
 void http_stop(void);
 /* HTTPS portals, as control asks for them.  listen_fd: handed over (taken), or -1. */
 int http_portal_open(const char *address, uint16_t port, int listen_fd, void **ret_portal) _must_check_;

@@ -28,10 +28,11 @@ int http_portal_open(const char *address, uint16_t port, int listen_fd, void **r
 	struct edge *e = calloc(1, sizeof(*e));
 	int r = 0;
 
-	if (!e) {
+	if (!e || !keeper.is_running) {
+		free(e);
 		if (listen_fd >= 0)
 			close(listen_fd);
-		return -ENOMEM;
+		return keeper.is_running ? -ENOMEM : -ESHUTDOWN;
 	}
 	snprintf(e->name, sizeof(e->name), strchr(address, ':') ? "https [%s]:%u" : "https %s:%u", address, port);
 	e->listen_fd = listen_fd;
@@ -60,6 +61,12 @@ void http_portal_close(void *portal)
 	edge_quiesce(e);
 	log_info(&log_http, "portal closed", "portal=\"%s\"", e->name);
 	pthread_mutex_lock(&keeper.lock);
+	if (!e->daemon) {                        /* http_stop() was here before */
+		list_del(&e->link);
+		free(e);
+		pthread_mutex_unlock(&keeper.lock);
+		return;
+	}
 	e->end_by_ms = http_now_ms() + PATIENCE_MS;
 	list_del(&e->link);
 	list_add_tail(&keeper.ending, &e->link);
@@ -154,7 +161,7 @@ int keeper_start(void)
 
 void keeper_stop(void)
 {
-	struct list *l;
+	struct edge *e;
 
 	if (keeper.is_running) {
 		pthread_mutex_lock(&keeper.lock);
@@ -166,8 +173,9 @@ void keeper_stop(void)
 		keeper.is_running = false;
 	}
 	pthread_mutex_lock(&keeper.lock);
-	while ((l = list_pop(&keeper.open)))
-		list_add_tail(&keeper.ending, l);
 	end_some(true);
+	/* Control still holds those that are open: what is left of them goes when it closes them. */
+	list_for_each(e, &keeper.open, link)
+		edge_end(e);
 	pthread_mutex_unlock(&keeper.lock);
 }

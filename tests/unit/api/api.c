@@ -135,6 +135,8 @@ static void test_conversations(void **state)
 		{ "one of several tags", "PATCH", "/api/v1/volumes/v1?dry_run=1", { .body = "{}", .if_match = "\"7\", \"1\"" }, 200, "v1" },
 		{ "dry run of a creation", "POST", "/api/v1/volumes?dry_run=true", { .body = "{\"name\":\"v9\",\"size_bytes\":512}" }, 200, "\"plan\"" },
 		{ "force is for deletions", "PATCH", "/api/v1/volumes/v1?force=true", { .body = "{}", .if_match = "*" }, 400, "force" },
+		{ "idempotency key with a blank", "POST", "/api/v1/volumes?dry_run=1", { .key = "a b", .body = "{}" }, 400, "Idempotency-Key" },
+		{ "empty idempotency key", "POST", "/api/v1/volumes?dry_run=1", { .key = "", .body = "{}" }, 400, "Idempotency-Key" },
 		{ "settings are not created", "POST", "/api/v1/settings", { .body = "{}" }, 405, "GET" },
 		{ "sessions", "GET", "/api/v1/sessions", { 0 }, 200, "iqn.2026-11.test:b" },
 		{ "one session", "GET", "/api/v1/sessions/8", { 0 }, 200, "iqn.2026-11.test:b" },
@@ -428,9 +430,32 @@ static void test_table_is_sound(void **state)
 			if (strcmp(a->method, api_routes[k].method) == 0 && strcmp(a->pattern, api_routes[k].pattern) == 0)
 				fail_msg("%s %s is there twice", a->method, a->pattern);
 	}
-	for (int p = 0; p < PROBLEMS; p++)
+}
+
+/* docs/openapi.yaml lists every type of problem, and no other. */
+static void test_problems_are_described(void **state)
+{
+	struct api_response rs;
+	unsigned listed = 0;
+
+	(void)state;
+	ask("GET", "/api/v1/openapi.yaml", &(struct extra){ 0 }, &rs);
+	assert_int_equal(rs.status, 200);
+	for (const char *p = rs.body; (p = strstr(p, PROBLEM_URN)); p++)
+		listed++;
+	assert_int_equal(listed, PROBLEMS);
+	for (int p = 0; p < PROBLEMS; p++) {
+		char type[96];
+		const char *at;
+
 		if (!api_problems[p].name || api_problems[p].status < 400)
 			fail_msg("problem %d has no row", p);
+		snprintf(type, sizeof(type), PROBLEM_URN "%s", api_problems[p].name);
+		at = strstr(rs.body, type);
+		if (!at || !strchr(", '\n]", at[strlen(type)]))
+			fail_msg("%s is not described", type);
+	}
+	api_response_done(&rs);
 }
 
 int main(void)
@@ -446,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_body_bounds, setup, teardown),
 		cmocka_unit_test(test_media_types),
 		cmocka_unit_test(test_table_is_sound),
+		cmocka_unit_test(test_problems_are_described),
 	};
 
 	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
