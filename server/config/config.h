@@ -79,6 +79,8 @@ int config_delete(struct config *c, enum model_kind k, const char *id, struct co
 /* Server-written rows without audit: events, tasks, a volume's reservations. Own transaction when
  * none is open. */
 int config_put(struct config *c, enum model_kind k, const char *id_or_null, const json_t *fields, json_t **ret_object, struct config_error *e);
+/* A new row under an id that is known before. */
+int config_put_new(struct config *c, enum model_kind k, const char *id, const json_t *fields, struct config_error *e);
 /* Keeps at most this many of audit, events, finished tasks. */
 int config_trim(struct config *c, enum model_kind k, size_t keep);
 

@@ -348,6 +348,11 @@ int config_put(struct config *c, enum model_kind k, const char *id_or_null, cons
 	return r || !ret_object ? r : config_get(c, k, id, ret_object, e);
 }
 
+int config_put_new(struct config *c, enum model_kind k, const char *id, const json_t *fields, struct config_error *e)
+{
+	return text_is_uuid(id) ? insert_row(c, k, id, fields, e) : config_fail(e, -EINVAL, "id", "id must be a UUID in lower case");
+}
+
 int config_trim(struct config *c, enum model_kind k, size_t keep)
 {
 	const char *extra = k == MODEL_EVENT ? " AND NOT (alert = 1 AND resolved_at IS NULL)" : k == MODEL_TASK ? " AND state <> 'running'" : "";

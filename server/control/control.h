@@ -48,7 +48,7 @@ struct control_change {
 struct control_result {
 	struct config_error error;       /* code 0: done.  Beside config.h's: -ESTALE if_match is old */
 	json_t *object;                  /* as it is now; NULL after DELETE */
-	json_t *plan;                    /* {"steps":[{"action","object","text"}],"sessions_touched":n,"sessions_closed":n} */
+	json_t *plan;                    /* dry run: {"steps":[{"action","object","text"}],"sessions_touched":n,"sessions_closed":n} */
 };
 int control_change(const struct control_change *c, struct control_result *r);
 /* Several, all or none, one transaction; results has count entries, the failing one has its error. */
@@ -69,6 +69,7 @@ json_t *control_plugins(void);
  * name NULL: all plugins. */
 char *control_describe_plugin(const char *name);
 char *control_describe_models(void);
+char *control_describe_settings(void);
 /* Prometheus text of the whole server; returns owned (free). */
 char *control_metrics(void);
 /* All configuration as one JSON document, secrets left out unless with_secrets (sealed with the key file). */

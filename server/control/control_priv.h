@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* control_priv.h - what the files of control/ share.  All of it belongs to the control thread (a reactor
+ * that may wait for others) unless a line says "any thread". */
+#ifndef HOLDFAST_CONTROL_PRIV_H
+#define HOLDFAST_CONTROL_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "block/block.h"
+#include "control/control.h"
+#include "iscsi/iscsi.h"
+#include "scsi/scsi.h"
+
+extern struct log_topic log_control;
+
+#define SECOND_NS UINT64_C(1000000000)
+#define VOLUME_RETRY_S 10
+#define PORTAL_RETRY_S 5
+
+/* ---- registry: what runs, by the id of its object --------------------------------------------------- */
+#define REGISTRY_BUCKETS 4096
+struct node {
+	struct list all;                 /* in order of arrival */
+	struct node *next;               /* in its bucket */
+	char id[CONFIG_ID_BYTES];
+};
+struct registry {
+	struct list all;
+	size_t count;
+	struct node *bucket[REGISTRY_BUCKETS];
+};
+void registry_init(struct registry *g);
+struct node *registry_find(const struct registry *g, const char *id); /* NULL: not there */
+void registry_add(struct registry *g, struct node *n, const char *id);
+void registry_remove(struct registry *g, struct node *n);
+
+/* ---- the room ---------------------------------------------------------------------------------------- */
+struct control {
+	struct control_opts opts;
+	char *state_dir;                 /* owned */
+	struct reactor *reactor;
+	struct config *db;
+	bool started;                    /* everything that the store says has been tried once */
+	char started_at[32];
+	uint64_t started_ns;
+	struct registry volumes, targets, portals;
+	struct timer retry;              /* armed only while something waits to be tried again */
+};
+extern struct control ctl;
+
+/* ---- json.c: short words for jansson ------------------------------------------------------------------ */
+const char *text_of(const json_t *o, const char *member);        /* "" when it is not a text */
+int64_t int_of(const json_t *o, const char *member);
+bool true_of(const json_t *o, const char *member);
+/* The stored row with ids for references; returns owned. */
+int row_get(enum model_kind k, const char *id, json_t **ret_row, struct config_error *e);
+int rows_where(enum model_kind k, const char *field, const char *value, json_t **ret_rows, struct config_error *e);
+/* For sentences: the name, or what else people know it by.  Works on rows and on objects. */
+void object_label(enum model_kind k, const json_t *o, char *buf, size_t buf_bytes);
+
+/* ---- runtime_pool.c ------------------------------------------------------------------------------------ */
+struct pool_facts {
+	bool online;
+	char reason[256], file_system[32];
+	uint64_t total_bytes, free_bytes;
+};
+void pool_facts(const char *path, struct pool_facts *ret_facts);
+int pool_prepare(const char *path, char *why, size_t why_bytes); /* is it a folder fit for data? */
+void pool_check_all(void);               /* raises and resolves alerts */
+
+/* ---- runtime_volume.c ---------------------------------------------------------------------------------- */
+struct rt_volume {
+	struct node node;
+	json_t *row;                     /* as applied; owned */
+	struct volume *volume;           /* NULL: could not even be opened offline */
+	struct scsi_unit *unit;
+	struct volume_watcher watcher;
+	char reason[256];                /* when volume is NULL */
+	bool building;                   /* a task makes its backing */
+	uint64_t used_bytes, used_at_ns; /* asked now and then: it may be slow */
+	bool used_known;
+};
+/* The spec of a row; strings live as long as the row and the holder. */
+struct volume_spec_hold {
+	struct volume_spec spec;
+	struct volume_setting setting[64];
+	json_t *pool;                    /* owned */
+};
+int volume_spec_of(const json_t *row, struct volume_spec_hold *ret_hold, char *why, size_t why_bytes);
+void volume_spec_done(struct volume_spec_hold *h);
+/* The same for a volume without a row: the note that pending keeps, {"row","pool_path"}. */
+json_t *volume_note_of(const json_t *row); /* returns owned */
+int volume_spec_of_note(const json_t *note, struct volume_spec_hold *ret_hold, char *why, size_t why_bytes);
+struct rt_volume *rt_volume_find(const char *id);
+/* Opens and registers. must_serve: an OFFLINE backend is an error. */
+int rt_volume_open(const json_t *row, bool must_serve, struct rt_volume **ret_volume, char *why, size_t why_bytes);
+void rt_volume_close(struct rt_volume *v);
+void rt_volume_stop(struct rt_volume *v); /* at the end of the daemon: does not unregister alerts */
+void rt_volume_check(struct rt_volume *v); /* alerts and retries */
+bool rt_volume_is_online(const struct rt_volume *v);
+void rt_volume_reason(const struct rt_volume *v, char *buf, size_t buf_bytes);
+int rt_volume_change(const json_t *old_row, const json_t *new_row, char *why, size_t why_bytes);
+bool volume_retry_all(void);             /* true: some are still offline */
+bool volume_builds_slowly(const json_t *row);
+int reservations_start(void);
+void reservations_stop(void);
+
+/* ---- runtime_target.c ---------------------------------------------------------------------------------- */
+struct rt_target {
+	struct node node;
+	struct iscsi_target *target;     /* NULL: could not be made */
+	char name[224];                  /* IQN */
+	char reason[256];
+};
+struct rt_target *rt_target_find(const char *id);
+int rt_target_add(const json_t *row, char *why, size_t why_bytes);
+int rt_target_update(const json_t *row, char *why, size_t why_bytes);
+void rt_target_remove(const char *id);
+/* What an update to the rows as they are in the store now would do to sessions. */
+void rt_target_preview(const json_t *row, unsigned *ret_touched, unsigned *ret_closed);
+bool target_retry_all(void);
+int rt_target_update_by_volume(const char *volume_id); /* those that map it */
+unsigned target_session_count(const char *iqn);
+
+/* ---- runtime_portal.c ---------------------------------------------------------------------------------- */
+struct rt_portal {
+	struct node node;
+	json_t *row;                     /* owned */
+	struct iscsi_portal *iscsi;
+	void *https;
+	bool listening;
+	char reason[256];
+};
+struct rt_portal *rt_portal_find(const char *id);
+void rt_portal_add(const json_t *row);   /* a failure to bind is an alert, tried again */
+void rt_portal_remove(const char *id);
+bool portal_retry_all(void);
+void retry_soon(unsigned seconds);       /* arms the retry timer, not later than now + seconds */
+
+/* ---- front_end.c: which protocols this build serves ------------------------------------------------------- */
+const char *front_end_missing(enum model_kind k, const char *protocol); /* NULL: it is there; else the reason */
+
+/* ---- change.c, prepare.c, plan.c, steps.c ------------------------------------------------------------------ */
+struct touched {
+	enum model_kind kind;
+	char id[CONFIG_ID_BYTES];
+	json_t *old_row, *new_row;       /* refs as ids; NULL: was or is not there; owned */
+	size_t change_at;
+};
+struct step;
+struct step_kind {
+	const char *name;                /* "volume.open" */
+	const char *text;                /* what people read; %s is the object */
+	int (*apply)(struct step *s, char *why, size_t why_bytes);
+	void (*undo)(struct step *s);    /* NULL: nothing to undo */
+	bool after_commit;               /* cannot be undone, so it runs last and may only warn */
+};
+struct step {
+	const struct step_kind *kind;
+	const struct touched *touched;   /* borrowed from the batch */
+	json_t *row, *old_row;           /* owned */
+	json_t *note;                    /* volumes: volume_note_of() as of the plan; owned */
+	char object[128], text[320];
+	bool keep_data;
+	bool done;
+	unsigned sessions_touched, sessions_closed;
+};
+struct batch {
+	const struct control_change *change;
+	size_t count;
+	struct control_result *result;   /* count entries */
+	char (*new_id)[CONFIG_ID_BYTES]; /* per change: stays the same when the batch is run again */
+	const char *const *want_id;      /* import: ids to use; may be NULL */
+	bool adopt;                      /* import: a backing that exists already is taken over */
+	struct touched *touched;
+	size_t touched_count, touched_room;
+	struct step *steps;
+	size_t step_count, step_room;
+	size_t failed_at;                /* which change, when something failed */
+};
+/* All or none; the whole way: transaction, plan, apply, commit. */
+int batch_run(struct batch *b, const struct config_actor *who, bool dry_run);
+void batch_done(struct batch *b);
+int batch_touch(struct batch *b, enum model_kind k, const char *id, json_t *old_row, json_t *new_row, size_t change_at); /* takes rows */
+/* prepare.c: what the server fills in, and what no single row can check. */
+int prepare_create(enum model_kind k, json_t *body, struct config_error *e);
+int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e);
+int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_t *row, struct config_error *e);
+/* plan.c */
+int plan_make(struct batch *b, struct config_error *e);
+struct step *plan_add(struct batch *b, const struct step_kind *kind, const struct touched *t, json_t *row, json_t *old_row);
+bool plan_needs_notes(const struct batch *b);            /* makes backings: notes must be durable first */
+json_t *plan_json(const struct batch *b);                /* returns owned */
+int plan_apply(struct batch *b, struct config_error *e); /* undoes what it did when a step fails */
+void plan_undo(struct batch *b);
+void plan_finish(struct batch *b);                       /* steps that run after the commit */
+/* For the tests: runs before each step; not 0: the step fails with it. */
+extern int (*plan_test_hook)(const char *step_name, bool before);
+extern const struct step_kind step_volume_make, step_volume_open, step_volume_build, step_volume_change, step_volume_close,
+	step_volume_destroy, step_volume_shrink, step_target_add, step_target_update, step_target_remove, step_portal_open, step_portal_close,
+	step_setting_apply, step_pool_add, step_pool_remove;
+/* After a crash: finishes what pending rows say. */
+void pending_finish(void);
+
+/* ---- setting.c ---------------------------------------------------------------------------------------------- */
+enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_ENUM };
+struct setting_row {
+	const char *key, *help;
+	enum setting_type type;
+	const char *default_value;
+	int64_t min, max;                /* INT; TEXT: bytes */
+	const char *values;              /* ENUM: "a|b" */
+	int (*check)(const char *value, char *why, size_t why_bytes); /* further check, or NULL */
+	void (*apply)(const char *value);/* live; NULL: read when it is needed */
+};
+extern const struct setting_row setting_rows[];
+extern const size_t setting_count;
+const struct setting_row *setting_find(const char *key);
+int setting_check(const char *key, const char *value, struct config_error *e);
+void setting_value(const char *key, char *buf, size_t buf_bytes);
+int64_t setting_int(const char *key);
+void settings_apply_all(void);
+json_t *setting_object(const struct setting_row *s, const json_t *stored); /* returns owned */
+
+/* ---- event.c ------------------------------------------------------------------------------------------------ */
+int events_start(void);
+void events_stop(void);
+void events_flush(void);                 /* what waits goes to the store */
+void events_settle(void);                /* after the first reconcile: old alerts that did not come back are over */
+void alert_raise(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5);
+void alert_resolve(const char *type, const char *object);
+json_t *alerts_active(void);             /* returns owned */
+void publish(const char *type, json_t *data); /* to the subscribers; takes data */
+void publish_config(enum model_kind k, const char *id, const char *verb, uint64_t revision);
+
+/* ---- login.c: what iscsi/ tells --------------------------------------------------------------------------------- */
+void login_event(void *arg, const struct iscsi_event *e); /* any thread */
+json_t *login_refusals(void);            /* returns owned */
+
+/* ---- task.c ----------------------------------------------------------------------------------------------------- */
+struct task;
+struct task_spec {
+	const char *type, *object;
+	int (*work)(struct task *t, void *arg);          /* on a worker; 0, -ECANCELED or -errno */
+	void (*finished)(struct task *t, void *arg, int status); /* control thread; frees arg */
+	void *arg;
+	bool can_cancel;
+};
+int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], struct config_error *e);
+/* On the worker. */
+void control_task_progress(struct task *t, int percent, const char *fmt, ...) _printf_(3, 4);
+bool control_task_is_cancelled(const struct task *t);
+void tasks_recover(void);                /* those that a restart cut off are failed */
+void tasks_stop(void);                   /* cancels, waits */
+size_t task_running_count(void);
+void control_task_overlay(json_t *row);            /* progress over the stored row */
+int control_task_stop(const char *id, struct config_error *e);
+
+/* ---- live.c: the fields that are not stored ----------------------------------------------------------------------- */
+struct live_context {
+	unsigned *target_sessions;       /* counted once per list */
+	json_t *sessions_by_target;      /* IQN -> count */
+};
+void live_fill(enum model_kind k, json_t *objects); /* an object or an array of them */
+json_t *sessions_list(void);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* metrics.c - Prometheus text, format 0.0.4: families together, labels escaped, seconds and bytes. */
+#include "control/control_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+
+/* \, " and new lines, as the format asks. */
+static void put_label(FILE *f, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\' || *text == '"')
+			fputc('\\', f);
+		if (*text == '\n')
+			fputs("\\n", f);
+		else
+			fputc(*text, f);
+	}
+}
+static void family(FILE *f, const char *name, const char *type, const char *help)
+{
+	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+static void gauge(FILE *f, const char *name, const char *help, double value)
+{
+	family(f, name, "gauge", help);
+	fprintf(f, "%s %.17g\n", name, value);
+}
+
+/* ---- volumes --------------------------------------------------------------------------------------------------------- */
+static const char *const stats_names[] = { "read", "write", "other" };
+
+static void sample(FILE *f, const char *name, const char *volume, const char *op, uint64_t value)
+{
+	fprintf(f, "%s{volume=\"", name);
+	put_label(f, volume);
+	fprintf(f, "\",op=\"%s\"} %" PRIu64 "\n", op, value);
+}
+
+/* Upper edges in ns; the buckets of hist.h are finer, each falls into the first edge that covers it. */
+static const uint64_t edges_ns[] = {
+	16000, 32000, 64000, 128000, 256000, 512000, 1000000, 2000000, 4000000, 8000000, 16000000, 32000000, 64000000, 128000000, 256000000, 512000000, 1000000000,
+	4000000000, 16000000000,
+};
+static void histogram(FILE *f, const char *volume, const char *op, const struct hist *h)
+{
+	uint64_t sum = 0, total = 0;
+	unsigned at = 0;
+	for (unsigned b = 0; b < HIST_BUCKETS; b++)
+		total += h->bucket[b];
+	for (size_t i = 0; i < ARRAY_COUNT(edges_ns); i++) {
+		for (; at < HIST_BUCKETS && hist_edge_ns(at) <= edges_ns[i]; at++)
+			sum += h->bucket[at];
+		fprintf(f, "holdfast_volume_latency_seconds_bucket{volume=\"");
+		put_label(f, volume);
+		fprintf(f, "\",op=\"%s\",le=\"%.9g\"} %" PRIu64 "\n", op, (double)edges_ns[i] / 1e9, sum);
+	}
+	fprintf(f, "holdfast_volume_latency_seconds_bucket{volume=\"");
+	put_label(f, volume);
+	fprintf(f, "\",op=\"%s\",le=\"+Inf\"} %" PRIu64 "\nholdfast_volume_latency_seconds_sum{volume=\"", op, total);
+	put_label(f, volume);
+	fprintf(f, "\",op=\"%s\"} %.9g\nholdfast_volume_latency_seconds_count{volume=\"", op, (double)h->sum_ns / 1e9);
+	put_label(f, volume);
+	fprintf(f, "\",op=\"%s\"} %" PRIu64 "\n", op, total);
+}
+
+enum volume_family { OPS, BYTES, ERRORS, LATENCY, FAMILIES };
+static const char *const volume_families[FAMILIES][3] = {
+	[OPS] = { "holdfast_volume_ops_total", "counter", "Requests done." },
+	[BYTES] = { "holdfast_volume_bytes_total", "counter", "Bytes moved." },
+	[ERRORS] = { "holdfast_volume_errors_total", "counter", "Requests that failed." },
+	[LATENCY] = { "holdfast_volume_latency_seconds", "histogram", "Time from the request to its end." },
+};
+static void volume_samples(FILE *f, enum volume_family family_id, const char *name, const struct volume_stats *s)
+{
+	for (size_t k = 0; k < STATS_KINDS; k++) {
+		uint64_t v = family_id == OPS ? s->kind[k].ops : family_id == BYTES ? s->kind[k].bytes : s->kind[k].errors;
+		/* Histograms only of what has been used: a thousand idle volumes stay short. */
+		if (family_id != LATENCY)
+			sample(f, volume_families[family_id][0], name, stats_names[k], v);
+		else if (s->kind[k].ops)
+			histogram(f, name, stats_names[k], &s->kind[k].latency);
+	}
+}
+
+static void volumes(FILE *f)
+{
+	static struct volume_stats s;    /* large; control thread only */
+	for (size_t fam = 0; fam < FAMILIES; fam++) {
+		family(f, volume_families[fam][0], volume_families[fam][1], volume_families[fam][2]);
+		struct node *n;
+		list_for_each(n, &ctl.volumes.all, all) {
+			struct rt_volume *v = container_of(n, struct rt_volume, node);
+			if (!v->volume)
+				continue;
+			volume_stats(v->volume, &s);
+			volume_samples(f, (enum volume_family)fam, text_of(v->row, "name"), &s);
+		}
+	}
+	family(f, "holdfast_volume_online", "gauge", "1 when the volume is served.");
+	struct node *n;
+	list_for_each(n, &ctl.volumes.all, all) {
+		struct rt_volume *v = container_of(n, struct rt_volume, node);
+		fputs("holdfast_volume_online{volume=\"", f);
+		put_label(f, text_of(v->row, "name"));
+		fprintf(f, "\"} %d\n", rt_volume_is_online(v));
+	}
+	family(f, "holdfast_volume_size_bytes", "gauge", "Size of the volume.");
+	list_for_each(n, &ctl.volumes.all, all) {
+		struct rt_volume *v = container_of(n, struct rt_volume, node);
+		fputs("holdfast_volume_size_bytes{volume=\"", f);
+		put_label(f, text_of(v->row, "name"));
+		fprintf(f, "\"} %" PRId64 "\n", int_of(v->row, "size_bytes"));
+	}
+}
+
+/* ---- targets, sessions, pools -------------------------------------------------------------------------------------------- */
+static void targets(FILE *f, const json_t *sessions)
+{
+	json_t *s;
+	size_t i;
+	family(f, "holdfast_target_sessions", "gauge", "Sessions logged in to the target.");
+	struct node *n;
+	list_for_each(n, &ctl.targets.all, all) {
+		struct rt_target *t = container_of(n, struct rt_target, node);
+		unsigned count = 0;
+		json_array_foreach((json_t *)sessions, i, s)
+			count += strcmp(text_of(s, "target"), t->name) == 0;
+		fputs("holdfast_target_sessions{target=\"", f);
+		put_label(f, t->name);
+		fprintf(f, "\"} %u\n", count);
+	}
+}
+
+static void session_families(FILE *f, const json_t *sessions)
+{
+	static const struct {
+		const char *member, *name, *op, *help;
+	} rows[] = {
+		{ "read_ops", "holdfast_session_ops_total", "read", "Requests of the session." },
+		{ "write_ops", "holdfast_session_ops_total", "write", NULL },
+		{ "read_bytes", "holdfast_session_bytes_total", "read", "Bytes moved for the session." },
+		{ "write_bytes", "holdfast_session_bytes_total", "write", NULL },
+	};
+	json_t *s;
+	size_t i;
+	for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
+		if (rows[r].help)
+			family(f, rows[r].name, "counter", rows[r].help);
+		json_array_foreach((json_t *)sessions, i, s) {
+			fprintf(f, "%s{initiator=\"", rows[r].name);
+			put_label(f, text_of(s, "initiator"));
+			fputs("\",target=\"", f);
+			put_label(f, text_of(s, "target"));
+			fprintf(f, "\",session=\"%" PRId64 "\",op=\"%s\"} %" PRId64 "\n", int_of(s, "id"), rows[r].op, int_of(s, rows[r].member));
+		}
+	}
+}
+
+static void pools(FILE *f)
+{
+	struct config_error e;
+	json_t *list, *p;
+	size_t i;
+	if (config_list(ctl.db, MODEL_POOL, NULL, &list, &e))
+		return;
+	live_fill(MODEL_POOL, list);
+	for (int total = 0; total < 2; total++) {
+		const char *name = total ? "holdfast_pool_total_bytes" : "holdfast_pool_free_bytes";
+		family(f, name, "gauge", total ? "Size of the pool's file system." : "Free space of the pool's file system.");
+		json_array_foreach(list, i, p) {
+			fprintf(f, "%s{pool=\"", name);
+			put_label(f, text_of(p, "name"));
+			fprintf(f, "\"} %" PRId64 "\n", int_of(p, total ? "total_bytes" : "free_bytes"));
+		}
+	}
+	json_decref(list);
+}
+
+static void reactors(FILE *f)
+{
+	family(f, "holdfast_reactor_busy_seconds_total", "counter", "Time that a reactor spent working.");
+	for (unsigned i = 0; i < ctl.opts.reactor_count; i++) {
+		struct reactor_stats s;
+		reactor_stats(ctl.opts.reactors[i], &s);
+		fputs("holdfast_reactor_busy_seconds_total{reactor=\"", f);
+		put_label(f, reactor_name(ctl.opts.reactors[i]));
+		fprintf(f, "\"} %.9g\n", (double)s.busy_ns / 1e9);
+	}
+}
+
+static int metrics_run(void *arg)
+{
+	char **ret_text = arg;
+	size_t bytes;
+	FILE *f = open_memstream(ret_text, &bytes);
+	if (!f)
+		return -ENOMEM;
+	json_t *sessions = sessions_list(), *alerts = alerts_active();
+	family(f, "holdfast_info", "gauge", "What runs.");
+	fprintf(f, "holdfast_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+	gauge(f, "holdfast_uptime_seconds", "Time since the start.", (double)((reactor_clock_ns() - ctl.started_ns) / SECOND_NS));
+	gauge(f, "holdfast_config_revision", "Revision of the configuration.", (double)config_revision(ctl.db));
+	gauge(f, "holdfast_alerts", "Alerts that are not resolved.", (double)json_array_size(alerts));
+	gauge(f, "holdfast_sessions", "Sessions.", (double)json_array_size(sessions));
+	gauge(f, "holdfast_tasks_running", "Tasks that run.", (double)task_running_count());
+	reactors(f);
+	pools(f);
+	volumes(f);
+	targets(f, sessions);
+	session_families(f, sessions);
+	json_decref(sessions);
+	json_decref(alerts);
+	return fclose(f) ? -ENOMEM : 0;
+}
+
+char *control_metrics(void)
+{
+	char *text = NULL;
+	if (reactor_call(ctl.reactor, metrics_run, &text)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* setting.c - options of the whole server: one row each; the store holds only those that somebody set. */
+#include "control/control_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
+static int check_prefix(const char *value, char *why, size_t why_bytes)
+{
+	char name[300];
+	if (!*value)
+		return 0;
+	snprintf(name, sizeof(name), "%.250s:x", value);
+	if (strncmp(value, "iqn.", 4) != 0) {
+		snprintf(why, why_bytes, "must start with iqn.");
+		return -EINVAL;
+	}
+	return iscsi_name_check(name, why, why_bytes);
+}
+
+/* "iscsi=debug,scsi=info" */
+static int each_topic(const char *value, int (*fn)(const char *topic, const char *level), char *why, size_t why_bytes)
+{
+	char copy[1024], *save = NULL;
+	snprintf(copy, sizeof(copy), "%s", value);
+	for (char *p = strtok_r(copy, ", ", &save); p; p = strtok_r(NULL, ", ", &save)) {
+		char *eq = strchr(p, '=');
+		if (eq)
+			*eq = '\0';
+		if (!eq || fn(p, eq + 1)) {
+			snprintf(why, why_bytes, "%s: give a topic of the log and a level, such as iscsi=debug", p);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+static int topic_is_known(const char *topic, const char *level)
+{
+	enum log_level l;
+	for (struct log_topic *t = log_topics(); t; t = t->next)
+		if (strcmp(t->name, topic) == 0)
+			return log_level_parse(level, &l);
+	return -ENOENT;
+}
+static int check_topics(const char *value, char *why, size_t why_bytes)
+{
+	return each_topic(value, topic_is_known, why, why_bytes);
+}
+
+/* ---- live ----------------------------------------------------------------------------------------------------------- */
+static int set_topic(const char *topic, const char *level)
+{
+	enum log_level l;
+	return log_level_parse(level, &l) ? -EINVAL : log_set_level(topic, l);
+}
+static void apply_levels(const char *all, const char *topics)
+{
+	char why[128];
+	enum log_level l;
+	if (log_level_parse(all, &l) == 0)
+		log_set_level("all", l);
+	if (each_topic(topics, set_topic, why, sizeof(why)))
+		log_warn(&log_control, "a log topic is not set", "why=\"%s\"", why);
+}
+static void apply_level(const char *value)
+{
+	char topics[1024];
+	setting_value("log_topics", topics, sizeof(topics));
+	apply_levels(value, topics);
+}
+static void apply_topics(const char *value)
+{
+	char level[64];
+	setting_value("log_level", level, sizeof(level));
+	apply_levels(level, value);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------- */
+const struct setting_row setting_rows[] = {
+	{ .key = "server_name", .type = SETTING_TEXT, .max = 253, .default_value = "", .help = "Name of this server; the machine's host name when empty." },
+	{ .key = "iqn_prefix", .type = SETTING_TEXT, .max = 150, .default_value = "", .check = check_prefix,
+	  .help = "What the names of new targets start with; iqn.2026-11. and the server's domain, reversed, when empty." },
+	{ .key = "log_level", .type = SETTING_ENUM, .values = "error|warn|info|debug", .default_value = "info", .apply = apply_level, .help = "How much is logged." },
+	{ .key = "log_topics", .type = SETTING_TEXT, .max = 1000, .default_value = "", .check = check_topics, .apply = apply_topics,
+	  .help = "Topics of the log with levels of their own, such as iscsi=debug,scsi=warn." },
+	{ .key = "iscsi_nop_interval", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "15",
+	  .help = "Seconds of silence after which an initiator is pinged; sessions that are made later use it." },
+	{ .key = "iscsi_nop_timeout", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "10", .help = "Seconds that an initiator has to answer a ping." },
+	{ .key = "iscsi_login_timeout", .type = SETTING_INT, .min = 1, .max = 600, .default_value = "15", .help = "Seconds that a login may take." },
+	{ .key = "iscsi_max_connections", .type = SETTING_INT, .min = 1, .max = 65536, .default_value = "4096", .help = "Connections that are accepted at most." },
+	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
+	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
+	{ .key = "task_retention", .type = SETTING_INT, .min = 10, .max = 100000, .default_value = "1000", .help = "Finished tasks that are kept." },
+};
+const size_t setting_count = ARRAY_COUNT(setting_rows);
+
+const struct setting_row *setting_find(const char *key)
+{
+	for (size_t i = 0; i < setting_count; i++)
+		if (strcmp(setting_rows[i].key, key) == 0)
+			return &setting_rows[i];
+	return NULL;
+}
+
+static bool word_in(const char *value, const char *values)
+{
+	size_t len = strlen(value);
+	for (const char *p = values; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+		if (strcspn(p, "|") == len && strncmp(p, value, len) == 0)
+			return true;
+	return false;
+}
+
+int setting_check(const char *key, const char *value, struct config_error *e)
+{
+	const struct setting_row *s = setting_find(key);
+	char why[256] = "", *end;
+	if (!s)
+		return config_fail(e, -ENOENT, "key", "there is no setting called \"%.100s\"", key);
+	if (s->type == SETTING_INT) {
+		errno = 0;
+		long long n = strtoll(value, &end, 10);
+		if (errno || !*value || *end || n < s->min || n > s->max)
+			return config_fail(e, -EINVAL, "value", "%s must be a whole number from %" PRId64 " to %" PRId64, key, s->min, s->max);
+	}
+	if (s->type == SETTING_ENUM && !word_in(value, s->values))
+		return config_fail(e, -EINVAL, "value", "%s must be one of: %s", key, s->values);
+	if (s->type == SETTING_TEXT && (int64_t)strlen(value) > s->max)
+		return config_fail(e, -EINVAL, "value", "%s may have at most %" PRId64 " bytes", key, s->max);
+	if (s->check && s->check(value, why, sizeof(why)))
+		return config_fail(e, -EINVAL, "value", "%s: %s", key, why);
+	return 0;
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------------- */
+/* "nas.example.com" -> "com.example.nas"; io.holdfast when the name has no domain. */
+static void reversed_domain(char *buf, size_t buf_bytes)
+{
+	char name[256], *dot;
+	setting_value("server_name", name, sizeof(name));
+	buf[0] = '\0';
+	if (!strchr(name, '.') || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-ABCDEFGHIJKLMNOPQRSTUVWXYZ")]) {
+		snprintf(buf, buf_bytes, "io.holdfast");
+		return;
+	}
+	while ((dot = strrchr(name, '.'))) {
+		if (dot[1])
+			snprintf(buf + strlen(buf), buf_bytes - strlen(buf), "%s.", dot + 1);
+		*dot = '\0';
+	}
+	snprintf(buf + strlen(buf), buf_bytes - strlen(buf), "%s", name);
+}
+
+void setting_value(const char *key, char *buf, size_t buf_bytes)
+{
+	const struct setting_row *s = setting_find(key);
+	struct config_error e;
+	json_t *o;
+	char domain[300];
+	snprintf(buf, buf_bytes, "%s", s ? s->default_value : "");
+	if (config_get(ctl.db, MODEL_SETTING, key, &o, &e) == 0) {
+		snprintf(buf, buf_bytes, "%s", text_of(o, "value"));
+		json_decref(o);
+	}
+	if (*buf)
+		return;
+	if (strcmp(key, "server_name") == 0 && gethostname(buf, buf_bytes) == 0)
+		buf[buf_bytes - 1] = '\0';
+	if (strcmp(key, "iqn_prefix") == 0) {
+		reversed_domain(domain, sizeof(domain));
+		snprintf(buf, buf_bytes, "iqn.2026-11.%s", domain);
+	}
+}
+
+int64_t setting_int(const char *key)
+{
+	char value[64];
+	setting_value(key, value, sizeof(value));
+	return strtoll(value, NULL, 10);
+}
+
+void settings_apply_all(void)
+{
+	char value[1100];
+	for (size_t i = 0; i < setting_count; i++)
+		if (setting_rows[i].apply) {
+			setting_value(setting_rows[i].key, value, sizeof(value));
+			setting_rows[i].apply(value);
+		}
+}
+
+json_t *setting_object(const struct setting_row *s, const json_t *stored)
+{
+	static const char *const types[] = { "text", "int", "enum" };
+	char values[96];
+	json_t *o = stored ? json_deep_copy(stored) :
+			     json_pack("{s:s, s:I, s:n, s:n, s:s, s:s}", "id", s->key, "revision", (json_int_t)0, "created_at", "updated_at", "key", s->key, "value", s->default_value);
+	if (s->type == SETTING_INT)
+		snprintf(values, sizeof(values), "%" PRId64 "..%" PRId64, s->min, s->max);
+	else if (s->type == SETTING_TEXT)
+		snprintf(values, sizeof(values), "at most %" PRId64 " bytes", s->max);
+	else
+		snprintf(values, sizeof(values), "%s", s->values);
+	json_object_set_new(o, "type", json_string(types[s->type]));
+	json_object_set_new(o, "values", json_string(values));
+	json_object_set_new(o, "default_value", json_string(s->default_value));
+	json_object_set_new(o, "help", json_string(s->help));
+	return o;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* status.c - the server at a glance, and its sessions. */
+#include "control/control_priv.h"
+
+#include "config.h"
+
+static json_t *reactors_json(void)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < ctl.opts.reactor_count; i++) {
+		struct reactor_stats s;
+		const struct reactor *r = ctl.opts.reactors[i];
+		reactor_stats(r, &s);
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", reactor_name(r), "turns", (json_int_t)s.turns, "sleeps", (json_int_t)s.sleeps, "messages",
+						      (json_int_t)s.messages, "busy_ns", (json_int_t)s.busy_ns));
+	}
+	return list;
+}
+
+static const char *engine_text(void)
+{
+	if (ctl.opts.reactor_count == 0)
+		return "none";
+	return reactor_engine(ctl.opts.reactors[0]) == REACTOR_URING ? "io_uring" : "epoll";
+}
+
+static size_t count_offline(void)
+{
+	size_t n = 0;
+	struct node *v;
+	list_for_each(v, &ctl.volumes.all, all)
+		n += !rt_volume_is_online(container_of(v, struct rt_volume, node));
+	return n;
+}
+
+static int status_run(void *arg)
+{
+	json_t **ret = arg, *sessions = sessions_list();
+	char name[256];
+	setting_value("server_name", name, sizeof(name));
+	*ret = json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:s?}", "version", PACKAGE_VERSION, "server_name", name, "started_at",
+			 ctl.started_at, "uptime_s", (json_int_t)((reactor_clock_ns() - ctl.started_ns) / SECOND_NS), "engine", engine_text(), "reactors", reactors_json(),
+			 "sessions", (json_int_t)json_array_size(sessions), "volumes", (json_int_t)ctl.volumes.count, "volumes_offline", (json_int_t)count_offline(), "targets",
+			 (json_int_t)ctl.targets.count, "portals", (json_int_t)ctl.portals.count, "tasks", (json_int_t)task_running_count(), "crc32c", crc32c_name(), "revision",
+			 (json_int_t)config_revision(ctl.db), "alerts", alerts_active(), "refused_logins", login_refusals(), "secrets_problem", config_key_problem(ctl.db));
+	json_decref(sessions);
+	return *ret ? 0 : -ENOMEM;
+}
+
+json_t *control_status(void)
+{
+	json_t *o = NULL;
+	return reactor_call(ctl.reactor, status_run, &o) ? NULL : o;
+}
+
+/* The same data as one list; any thread, iscsi/ gives copies. */
+json_t *control_sessions(void)
+{
+	return sessions_list();
+}
+
+int control_session_close(uint64_t id, struct config_error *e)
+{
+	*e = (struct config_error){ 0 };
+	int r = iscsi_session_close(id);
+	if (r)
+		return config_fail(e, r, "", r == -ENOENT ? "there is no session %llu (now)" : "session %llu cannot be closed", (unsigned long long)id);
+	control_event(LOG_LEVEL_INFO, false, "session.closed", "", "session %llu was asked to end", (unsigned long long)id);
+	return 0;
+}

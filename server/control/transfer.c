@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* transfer.c - the whole configuration as one document, out and in.
+ *
+ * Export holds what people set: no live members, no revisions, secrets as true (set) or false.  Import makes a list of
+ * changes from the difference and runs it as one batch, so it is all or nothing like any other change.  Ids are kept, so that
+ * volumes find their data again; data that lies in a pool already is taken over, and removing a volume by prune leaves its data. */
+#include "control/control_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What an object stands on comes before it. */
+static const enum model_kind order[] = {
+	MODEL_SETTING, MODEL_POOL, MODEL_VOLUME, MODEL_HOST, MODEL_HOST_GROUP, MODEL_TARGET, MODEL_LUN, MODEL_ACCESS, MODEL_PORTAL,
+};
+
+/* ---- out ------------------------------------------------------------------------------------------------------------ */
+static json_t *export_object(enum model_kind k, const json_t *o)
+{
+	json_t *out = json_object();
+	json_object_set(out, "id", json_object_get(o, "id"));
+	for (size_t i = 0; i < models[k].field_count; i++) {
+		const struct field *f = &models[k].fields[i];
+		if (!(f->flags & FIELD_SERVER))
+			json_object_set(out, f->name, json_object_get(o, f->name));
+	}
+	return out;
+}
+
+static int export_run(void *arg)
+{
+	json_t *doc = json_pack("{s:s, s:i, s:i}", "document", "holdfast configuration", "version", 1, "schema", config_schema_version());
+	struct config_error e;
+	for (size_t n = 0; n < ARRAY_COUNT(order); n++) {
+		json_t *rows, *row, *out = json_array();
+		size_t i;
+		if (config_list(ctl.db, order[n], NULL, &rows, &e)) {
+			json_decref(out);
+			json_decref(doc);
+			return e.code;
+		}
+		json_array_foreach(rows, i, row)
+			json_array_append_new(out, export_object(order[n], row));
+		json_decref(rows);
+		json_object_set_new(doc, models[order[n]].plural, out);
+	}
+	*(json_t **)arg = doc;
+	return 0;
+}
+
+json_t *control_export(void)
+{
+	json_t *doc = NULL;
+	return reactor_call(ctl.reactor, export_run, &doc) ? NULL : doc;
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------------------- */
+struct import {
+	const json_t *doc;
+	bool prune, dry_run;
+	const struct config_actor *actor;
+	struct control_result *result;
+	struct control_change *change;
+	const char **want_id;
+	char (*where)[64];               /* "volumes/3": for the error */
+	size_t count, room, created, changed, removed, same;
+	json_t *keep;                    /* array: bodies that changes borrow */
+};
+
+static int import_add(struct import *m, const struct control_change *c, const char *want_id, const char *where)
+{
+	if (m->count == m->room) {
+		size_t room = m->room ? 2 * m->room : 64;
+		struct control_change *change = reallocarray(m->change, room, sizeof(*change));
+		if (change)
+			m->change = change;
+		const char **ids = reallocarray(m->want_id, room, sizeof(*ids));
+		if (ids)
+			m->want_id = ids;
+		char(*text)[64] = reallocarray(m->where, room, sizeof(*text));
+		if (text)
+			m->where = text;
+		if (!change || !ids || !text)
+			return -ENOMEM;
+		m->room = room;
+	}
+	m->change[m->count] = *c;
+	m->change[m->count].actor = *m->actor;
+	m->want_id[m->count] = want_id;
+	snprintf(m->where[m->count], sizeof(m->where[0]), "%s", where);
+	m->count++;
+	return 0;
+}
+
+/* The members that make an object the same one when it has another id. */
+static const struct {
+	enum model_kind kind;
+	const char *key[3];
+} natural_keys[] = {
+	{ MODEL_SETTING, { "key" } },
+	{ MODEL_POOL, { "name" } },
+	{ MODEL_VOLUME, { "name" } },
+	{ MODEL_HOST, { "name" } },
+	{ MODEL_HOST_GROUP, { "name" } },
+	{ MODEL_TARGET, { "name" } },
+	{ MODEL_LUN, { "target", "volume" } },
+	{ MODEL_ACCESS, { "target", "host", "group" } },
+	{ MODEL_PORTAL, { "address", "port" } },
+};
+static bool same_object(enum model_kind k, const json_t *a, const json_t *b)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(natural_keys); i++)
+		for (size_t j = 0; natural_keys[i].kind == k && j < 3 && natural_keys[i].key[j]; j++) {
+			json_t *x = json_object_get(a, natural_keys[i].key[j]), *y = json_object_get(b, natural_keys[i].key[j]);
+			bool x_none = !x || json_is_null(x), y_none = !y || json_is_null(y);
+			if (x_none != y_none || (!x_none && !json_equal(x, y)))
+				return false;
+		}
+	return true;
+}
+
+static json_t *find_match(enum model_kind k, const json_t *have, const json_t *item)
+{
+	json_t *o;
+	size_t i;
+	const char *id = text_of(item, "id");
+	json_array_foreach((json_t *)have, i, o)
+		if (*id && strcmp(text_of(o, "id"), id) == 0)
+			return o;
+	json_array_foreach((json_t *)have, i, o)
+		if (same_object(k, o, item))
+			return o;
+	return NULL;
+}
+
+/* The item as a body: no id, and no secret that only says whether it was set. */
+static json_t *import_body(enum model_kind k, const json_t *item)
+{
+	json_t *body = json_copy((json_t *)item);
+	json_object_del(body, "id");
+	for (size_t i = 0; i < models[k].field_count; i++)
+		if (models[k].fields[i].type == FIELD_SECRET && json_is_boolean(json_object_get(body, models[k].fields[i].name)))
+			json_object_del(body, models[k].fields[i].name);
+	return body;
+}
+
+/* Only what differs; members of a map that the document lacks go. */
+static json_t *import_patch(const json_t *body, const json_t *have)
+{
+	json_t *patch = json_object(), *v, *w;
+	const char *key, *inner;
+	json_object_foreach((json_t *)body, key, v) {
+		json_t *was = json_object_get(have, key);
+		if (json_equal(v, was))
+			continue;
+		if (json_is_object(v) && json_is_object(was)) {
+			v = json_copy(v);
+			json_object_foreach(was, inner, w)
+				if (!json_object_get(v, inner))
+					json_object_set_new(v, inner, json_null());
+			json_object_set_new(patch, key, v);
+		} else {
+			json_object_set(patch, key, v);
+		}
+	}
+	return patch;
+}
+
+static int import_item(struct import *m, enum model_kind k, const json_t *item, json_t *have, const char *where)
+{
+	json_t *match = find_match(k, have, item), *body = import_body(k, item);
+	struct control_change c = { .kind = k };
+	const char *id = json_string_value(json_object_get(item, "id"));
+	if (match) {
+		json_object_set_new(match, "\x01seen", json_true());
+		json_t *patch = import_patch(body, match);
+		json_decref(body);
+		body = patch;
+		if (json_object_size(patch) == 0) {
+			m->same++;
+			json_decref(patch);
+			return 0;
+		}
+		c.verb = CONTROL_UPDATE;
+		c.id = k == MODEL_SETTING ? text_of(match, "key") : text_of(match, "id");
+		id = NULL;
+		m->changed++;
+	} else {
+		c.verb = CONTROL_CREATE;
+		m->created++;
+	}
+	c.body = body;
+	json_array_append_new(m->keep, body);
+	return import_add(m, &c, id, where);
+}
+
+static int import_kind(struct import *m, enum model_kind k, json_t *have)
+{
+	json_t *items = json_object_get(m->doc, models[k].plural), *item;
+	struct config_error *e = &m->result->error;
+	size_t i;
+	if (!items)
+		return 0;
+	if (!json_is_array(items))
+		return config_fail(e, -EINVAL, models[k].plural, "%s must be a list", models[k].plural);
+	json_array_foreach(items, i, item) {
+		char where[64];
+		snprintf(where, sizeof(where), "%s/%zu", models[k].plural, i);
+		if (!json_is_object(item) || (json_object_get(item, "id") && !json_is_string(json_object_get(item, "id"))))
+			return config_fail(e, -EINVAL, where, "%s is not an object with an id", where);
+		if (import_item(m, k, item, have, where))
+			return config_fail(e, -ENOMEM, "", "out of memory");
+	}
+	return 0;
+}
+
+static int prune_kind(struct import *m, enum model_kind k, json_t *have)
+{
+	json_t *o;
+	size_t i;
+	json_array_foreach(have, i, o) {
+		struct control_change c = { .verb = CONTROL_DELETE, .kind = k, .force = true, .keep_data = true };
+		if (json_object_get(o, "\x01seen"))
+			continue;
+		c.id = k == MODEL_SETTING ? text_of(o, "key") : text_of(o, "id");
+		m->removed++;
+		if (import_add(m, &c, NULL, models[k].plural))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int import_plan(struct import *m, json_t *have[ARRAY_COUNT(order)])
+{
+	struct config_error *e = &m->result->error;
+	const char *key;
+	json_t *v;
+	if (!json_is_object(m->doc) || strcmp(text_of(m->doc, "document"), "holdfast configuration") != 0 || int_of(m->doc, "version") != 1)
+		return config_fail(e, -EINVAL, "document", "this is not a configuration that `holdfast config export` wrote");
+	json_object_foreach((json_t *)m->doc, key, v) {
+		bool known = strcmp(key, "document") == 0 || strcmp(key, "version") == 0 || strcmp(key, "schema") == 0;
+		for (size_t i = 0; i < ARRAY_COUNT(order); i++)
+			known |= strcmp(key, models[order[i]].plural) == 0;
+		if (!known)
+			return config_fail(e, -EINVAL, key, "a configuration has no part called \"%.40s\"", key);
+	}
+	int r = 0;
+	for (size_t i = 0; !r && i < ARRAY_COUNT(order); i++)
+		r = config_list(ctl.db, order[i], NULL, &have[i], e);
+	for (size_t i = 0; !r && i < ARRAY_COUNT(order); i++)
+		r = import_kind(m, order[i], have[i]);
+	if (r || !m->prune)
+		return r;
+	/* Removals first, top down, so that names are free; then the rest follows.  They were added last: turn around. */
+	size_t kept = m->count;
+	for (size_t i = ARRAY_COUNT(order); !r && i-- > 0;)
+		r = prune_kind(m, order[i], have[i]);
+	if (r)
+		return config_fail(e, r, "", "out of memory");
+	size_t gone = m->count - kept;
+	struct control_change *c = calloc(m->count + 1, sizeof(*c));
+	const char **ids = calloc(m->count + 1, sizeof(*ids));
+	char(*where)[64] = calloc(m->count + 1, sizeof(*where));
+	if (!c || !ids || !where)
+		r = config_fail(e, -ENOMEM, "", "out of memory");
+	for (size_t i = 0; !r && i < m->count; i++) {
+		size_t to = i < kept ? i + gone : i - kept;
+		c[to] = m->change[i];
+		ids[to] = m->want_id[i];
+		memcpy(where[to], m->where[i], sizeof(where[0]));
+	}
+	free(m->change);
+	free(m->want_id);
+	free(m->where);
+	m->change = c;
+	m->want_id = ids;
+	m->where = where;
+	return r;
+}
+
+static int import_apply(struct import *m)
+{
+	struct control_result *results = calloc(m->count + 1, sizeof(*results));
+	if (!results)
+		return config_fail(&m->result->error, -ENOMEM, "", "out of memory");
+	struct batch b = { .change = m->change, .count = m->count, .result = results, .want_id = m->want_id, .adopt = true };
+	int r = batch_run(&b, m->actor, m->dry_run);
+	if (r) {
+		struct config_error e = results[b.failed_at].error;
+		char field[64];
+		snprintf(field, sizeof(field), *e.field ? "%.30s/%.30s" : "%.30s", m->count ? m->where[b.failed_at] : "", e.field);
+		config_fail(&m->result->error, r, field, "%s", e.why);
+	} else {
+		m->result->plan = TAKE(results[0].plan);
+		m->result->object = json_pack("{s:I, s:I, s:I, s:I}", "created", (json_int_t)m->created, "changed", (json_int_t)m->changed, "removed", (json_int_t)m->removed,
+					      "unchanged", (json_int_t)m->same);
+	}
+	for (size_t i = 0; i < m->count; i++)
+		control_result_done(&results[i]);
+	free(results);
+	batch_done(&b);
+	return r;
+}
+
+static int import_run(void *arg)
+{
+	struct import *m = arg;
+	json_t *have[ARRAY_COUNT(order)] = { NULL };
+	m->keep = json_array();
+	int r = import_plan(m, have);
+	if (!r)
+		r = import_apply(m);
+	for (size_t i = 0; i < ARRAY_COUNT(order); i++)
+		json_decref(have[i]);
+	json_decref(m->keep);
+	free(m->change);
+	free(m->want_id);
+	free(m->where);
+	return r;
+}
+
+int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r)
+{
+	struct import m = { .doc = doc, .prune = prune, .dry_run = dry_run, .actor = actor, .result = r };
+	memset(r, 0, sizeof(*r));
+	return reactor_call(ctl.reactor, import_run, &m);
+}
