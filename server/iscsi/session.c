@@ -74,6 +74,11 @@ static void nexus_closed(void *arg)
 void iscsi_session_conn_gone(struct iscsi_session *s)
 {
 	s->ending = true;
+	/* All of them first: the end of one may start, and end, another that waited for it. */
+	for (unsigned i = 0; i < s->slot_count; i++) {
+		s->slots[i]->conn = NULL;
+		s->slots[i]->receiving = false;
+	}
 	for (unsigned i = 0; i < s->slot_count; i++)
 		iscsi_cmd_orphan(s->slots[i]);
 	room_lock();

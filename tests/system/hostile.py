@@ -234,7 +234,11 @@ def chap_guess(c, rng):
 def session(c, rng, digests=None, **kw):
     w = c.wire(rng)
     try:
-        return w.login(c.target, digests=digests or rng.choice(("None", "None", "CRC32C")), **kw)
+        w.login(c.target, digests=digests or rng.choice(("None", "None", "CRC32C")), **kw)
+        for _ in range(rng.choice((0, 2, 2))):            # past the unit attentions that stop the first command
+            w.send(w.command(b"\0"))
+            w.receive(0.2)
+        return w
     except BaseException:
         c.done(w)
         w.close()
@@ -443,6 +447,20 @@ def hang_up(c, rng):
                 w.send(w.command(struct.pack(">BBIBHB", 0x2a, 0, rng.randrange(4096), 0, 512, 0), write=262144, data=b"h" * 8192))
             half = w.build(hw.DATA_OUT, 0, itt=1, f20=hw.TAG_NONE, f24=0, data=b"h" * 8192)
             w.send(half[:rng.randrange(len(half))])
+        finally:
+            c.done(w)
+
+
+@attack(2)
+def leave_waiting(c, rng):
+    """Leaves while commands wait behind an ORDERED one whose data never comes."""
+    with session(c, rng) as w:
+        try:
+            write = struct.pack(">BBIBHB", 0x2a, 0, 0, 0, 256, 0)
+            w.send(w.build(hw.COMMAND, 0xa0 | rng.choice((2, 2, 3)), f20=131072, rest=write))
+            for i in range(rng.randint(1, 20)):
+                w.send(w.command(struct.pack(">BBIBHB", 0x28, 0, i, 0, 8, 0), read=4096))
+            w.drain(0.02)
         finally:
             c.done(w)
 
