@@ -67,7 +67,7 @@ void http_stop(void)
 	atomic_store(&http_is_serving, false);
 	edge_quiesce(&local);
 	wait_for_answers();
-	streams_stop();
+	http_streams_stop();
 	edge_end(&local);
 	if (has_keeper)
 		keeper_stop();

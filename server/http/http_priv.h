@@ -46,7 +46,7 @@ void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MH
 /* ---- the event stream, stream.c ---------------------------------------------------------------------- */
 #define STREAMS_MAX 128
 void streams_start(void);                /* subscribes at control */
-void streams_stop(void);                 /* every stream ends soon; none starts any more */
+void http_streams_stop(void);                 /* every stream ends soon; none starts any more */
 /* A response that streams; last_id: Last-Event-ID or NULL.  NULL: too many streams. */
 struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id);
 /* Wakes those that heard nothing for a while, so that dead ones are noticed.  True while there are any. */

@@ -244,7 +244,7 @@ void streams_start(void)
 	all.is_subscribed = true;
 }
 
-void streams_stop(void)
+void http_streams_stop(void)
 {
 	if (all.is_subscribed)
 		control_unsubscribe(&all.subscriber);
