@@ -26,7 +26,9 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
 	while (unlikely(!sqe)) {
-		io_uring_submit(&u->ring);
+		/* Old kernels refuse while completions wait for room; reap() makes room as it goes. */
+		if (io_uring_submit(&u->ring) < 0)
+			io_uring_get_events(&u->ring);
 		sqe = io_uring_get_sqe(&u->ring);
 	}
 	return sqe;
@@ -322,10 +324,9 @@ static unsigned reap(struct reactor *r)
 		uint64_t data = cqe->user_data;
 		int res = cqe->res;
 		uint32_t flags = cqe->flags;
-		if (count++ == BATCH_MAX) {
-			count--;
+		if (count++ == BATCH_MAX)
 			break;
-		}
+		io_uring_cq_advance(&u->ring, 1);
 		if (data & 1) {
 			uint32_t slot = (uint32_t)(data >> 1);
 			events += u->slots[slot].kind != SLOT_WAKE && u->slots[slot].owner;
@@ -335,7 +336,6 @@ static unsigned reap(struct reactor *r)
 			file_event(r, (struct file_op *)(uintptr_t)data, res);
 		}
 	}
-	io_uring_cq_advance(&u->ring, count);
 	if (u->bufs)
 		uring_bufs_refill(u);
 	return events;

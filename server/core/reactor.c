@@ -78,19 +78,37 @@ void reactor_wake(struct reactor *r)
 	}
 }
 
-void reactor_post(struct reactor *r, struct msg *m)
+/* The inbox of a loop that is over: nothing gets in, nothing comes out. */
+static struct msg inbox_closed;
+
+static bool post(struct reactor *r, struct msg *m)
 {
 	struct msg *head = atomic_load_explicit(&r->inbox, memory_order_relaxed);
 
-	do
+	do {
+		if (unlikely(head == &inbox_closed))
+			return false;
 		m->next = head;
-	while (!atomic_compare_exchange_weak(&r->inbox, &head, m));
+	} while (!atomic_compare_exchange_weak(&r->inbox, &head, m));
 	reactor_wake(r);
+	return true;
+}
+
+void reactor_post(struct reactor *r, struct msg *m)
+{
+	post(r, m);
 }
 
 static bool inbox_is_empty(struct reactor *r)
 {
 	return !atomic_load(&r->inbox);
+}
+
+static bool inbox_close(struct reactor *r)
+{
+	struct msg *none = NULL;
+
+	return atomic_compare_exchange_strong(&r->inbox, &none, &inbox_closed);
 }
 
 static unsigned messages_run(struct reactor *r)
@@ -150,7 +168,8 @@ int reactor_call(struct reactor *r, int (*fn)(void *arg), void *arg)
 			  r->name);
 		abort();
 	}
-	reactor_post(r, &c.msg);
+	if (!post(r, &c.msg))
+		return -ESHUTDOWN;
 	pthread_mutex_lock(&c.lock);
 	while (!c.over)
 		pthread_cond_wait(&c.cond, &c.lock);
@@ -373,7 +392,7 @@ static void drain(struct reactor *r)
 {
 	r->draining = true;
 	streams_stop(r);
-	while (!list_is_empty(&r->streams) || r->file_ops || !inbox_is_empty(r) || r->deferred.head)
+	while (!list_is_empty(&r->streams) || r->file_ops || r->deferred.head || !inbox_close(r))
 		turn(r);
 }
 

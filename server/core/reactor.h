@@ -54,15 +54,16 @@ unsigned reactor_index(const struct reactor *r);         /* 0, 1, ..: in order o
 uint64_t reactor_now_ns(const struct reactor *r);
 uint64_t reactor_clock_ns(void);                         /* any thread */
 
-/* Messages.  Any thread may post; runs once, in order per sender.  The storage is the caller's
- * until run() starts; posting wakes a sleeping reactor. */
+/* Messages.  Any thread may post; runs once, in order per sender.  The storage is borrowed until
+ * run() starts; posting wakes a sleeping reactor.  One that was stopped runs nothing any more. */
 struct msg {
 	struct msg *next;
 	void (*run)(struct msg *m);
 };
 void reactor_post(struct reactor *r, struct msg *m);
 /* Run fn(arg) on r and wait for its result.  From another thread than r's (on r itself it is a
- * plain call).  A reactor thread must not wait for another reactor, unless it was made with may_wait. */
+ * plain call).  A reactor thread must not wait for another reactor, unless it was made with may_wait.
+ * -ESHUTDOWN  r was stopped; fn did not run */
 int reactor_call(struct reactor *r, int (*fn)(void *arg), void *arg);
 
 /* Deferred work: runs once at the end of the current turn.  Queuing it twice is one run. */

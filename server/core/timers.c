@@ -65,7 +65,7 @@ static void heap_grow(struct reactor *r)
 
 void timer_start(struct reactor *r, struct timer *t, uint64_t delay_ns)
 {
-	uint64_t due = r->now_ns;
+	uint64_t due = reactor_clock_ns(); /* not the turn's: a timer must not fire early */
 
 	/* A century is as good as never, and sums stay far from wrapping. */
 	due += min_u64(delay_ns, UINT64_C(3155760000) * 1000000000u) + TIMER_GRAIN_NS - 1;

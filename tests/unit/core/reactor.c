@@ -366,7 +366,7 @@ static void files_report_errors(struct rig *g)
 	close(p[1]);
 }
 
-#define FILE_OPS 3000
+#define FILE_OPS 10000                   /* more than the ring has room for */
 static struct file_op many_ops[FILE_OPS];
 static uint64_t many_values[FILE_OPS];
 static struct iovec many_iov[FILE_OPS];
@@ -492,6 +492,46 @@ static void stop_waits_for_what_is_in_flight(struct rig *g)
 	close(many_fd);
 }
 
+static void stopped_refuses_calls(struct rig *g)
+{
+	struct reactor *ran_on = NULL;
+
+	reactor_stop(g->r);
+	assert_int_equal(reactor_call(g->r, call_fn, &ran_on), -ESHUTDOWN);
+	assert_null(ran_on);
+	reactor_stop(g->r);
+}
+
+/* Callers that race with the stop get an answer or a refusal, never neither. */
+static _Atomic(unsigned) racers_over;
+
+static void *racer(void *arg)
+{
+	struct reactor *ran_on;
+	int err;
+
+	do
+		err = reactor_call(arg, call_fn, &ran_on);
+	while (err == -EXDEV);
+	if (err == -ESHUTDOWN)
+		racers_over++;
+	return NULL;
+}
+
+static void stop_while_others_call(struct rig *g)
+{
+	pthread_t threads[4];
+
+	racers_over = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(threads); i++)
+		pthread_create(&threads[i], NULL, racer, g->r);
+	usleep(10000);
+	reactor_stop(g->r);
+	for (size_t i = 0; i < ARRAY_COUNT(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(racers_over, ARRAY_COUNT(threads));
+}
+
 static void *quitter(void *arg)
 {
 	usleep(20000);
@@ -543,6 +583,8 @@ static const struct rig_case cases[] = {
 	{ .name = "workers run and answer", .run = workers_run_and_answer },
 	{ .name = "work without an answer", .run = work_without_answer },
 	{ .name = "stop waits for what is in flight", .run = stop_waits_for_what_is_in_flight },
+	{ .name = "a stopped loop refuses calls", .run = stopped_refuses_calls },
+	{ .name = "stop while others call", .run = stop_while_others_call },
 	{ .name = "the loop runs on the caller's thread", .run = runs_on_the_callers_thread },
 	{ .name = "stop without start", .run = stop_without_start },
 };
