@@ -22,7 +22,7 @@ static void retry_due(struct timer *t)
 {
 	uint64_t now = reactor_clock_ns();
 	bool volumes = now >= volume_retry_ns;
-	(void)t;
+	timer_stop(t);
 	if (volumes) {
 		volume_retry_ns = now + VOLUME_RETRY_S * SECOND_NS;
 		pool_check_all();
@@ -33,6 +33,12 @@ static void retry_due(struct timer *t)
 	}
 	if (portal_retry_all())
 		retry_soon(PORTAL_RETRY_S);
+}
+
+void retry_now(void)
+{
+	volume_retry_ns = 0;
+	retry_due(&ctl.retry);
 }
 
 void retry_soon(unsigned seconds)

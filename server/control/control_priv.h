@@ -136,6 +136,7 @@ struct rt_portal *rt_portal_find(const char *id);
 void rt_portal_add(const json_t *row);   /* a failure to bind is an alert, tried again */
 void rt_portal_remove(const char *id);
 bool portal_retry_all(void);
+void retry_now(void);                    /* as when the timer fires */
 void retry_soon(unsigned seconds);       /* arms the retry timer, not later than now + seconds */
 
 /* ---- front_end.c: which protocols this build serves ------------------------------------------------------- */

@@ -75,8 +75,8 @@ static void task_end(struct task *t)
 {
 	struct config_error e;
 	char at[32];
-	const char *state = t->status == -ECANCELED ? "cancelled" : t->status ? "failed" : "done";
 	pthread_join(t->thread, NULL);
+	const char *state = t->status == -ECANCELED ? "cancelled" : t->status ? "failed" : "done";
 	list_del(&t->link);
 	running_count--;
 	if (t->status && t->status != -ECANCELED && !*t->message)

@@ -115,7 +115,9 @@ static void targets_and_luns(void **state)
 	t = fake_target(IQN("my-disk"));
 	assert_non_null(t);
 	assert_int_equal(t->lun_count, 1);
-	assert_string_equal(t->luns[0].volume, "v2");
+	json_t *v2 = rig_get(MODEL_VOLUME, "v2");
+	assert_string_equal(t->luns[0].volume, text_of(v2, "id"));
+	json_decref(v2);
 	/* Somebody is logged in. */
 	snprintf(fake_iscsi.session_target, sizeof(fake_iscsi.session_target), "%s", IQN("my-disk"));
 	rig_change(CONTROL_DELETE, MODEL_TARGET, "My_Disk", NULL, PLAIN);

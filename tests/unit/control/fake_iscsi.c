@@ -69,7 +69,7 @@ static void take_spec(struct iscsi_target *t, const struct iscsi_target_spec *s)
 	for (size_t i = 0; i < s->lun_count && i < ARRAY_COUNT(t->luns); i++) {
 		t->luns[i].lun = s->luns[i].lun;
 		t->luns[i].read_only = s->luns[i].read_only;
-		snprintf(t->luns[i].volume, sizeof(t->luns[i].volume), "%s", volume_name(scsi_unit_volume(s->luns[i].unit)));
+		snprintf(t->luns[i].volume, sizeof(t->luns[i].volume), "%s", volume_uuid_text(scsi_unit_volume(s->luns[i].unit)));
 	}
 	for (size_t i = 0; i < s->rule_count && i < ARRAY_COUNT(t->rules); i++) {
 		const struct iscsi_rule *r = &s->rules[i];

@@ -14,7 +14,7 @@ struct iscsi_target {
 	struct {
 		uint16_t lun;
 		bool read_only;
-		char volume[64];
+		char volume[40];        /* its id */
 	} luns[64];
 	struct {
 		char host[64], iqn[224], address[64], chap_user[256], secret[256], mutual_user[256];
