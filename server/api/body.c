@@ -120,11 +120,13 @@ static bool accept_search(const char *accept, const char *type, bool wildcards)
 	bool ok = false;
 
 	while (next_element(&accept, &start, &end)) {
-		const char *semi = memchr(start, ';', (size_t)(end - start));
-		const char *stop = semi ? semi : end;
+		const char *stop = start, *params;
 		size_t len;
 		int rank = 0;
 
+		while (stop < end && *stop != ';')
+			stop++;
+		params = stop;
 		while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t'))
 			stop--;
 		len = (size_t)(stop - start);
@@ -136,7 +138,7 @@ static bool accept_search(const char *accept, const char *type, bool wildcards)
 			rank = 1;
 		if (rank > best) {               /* the most specific range decides, RFC 9110 12.5.1 */
 			best = rank;
-			ok = !(semi && has_zero_q(semi, end));
+			ok = !has_zero_q(params, end);
 		}
 	}
 	return ok;

@@ -133,6 +133,8 @@ void print_json(const json_t *j);
 void print_plan(const struct cli *c, const json_t *plan);
 /* One cell's text without control characters; owned. */
 char *cell_text(const json_t *object, const struct column *col);
+/* "[::1]:3260": what a portal is called; owned. */
+char *endpoint_text(const json_t *portal);
 /* Replaces what a terminal would obey. */
 void text_tame(char *s);
 /* Wraps in a colour when colours are on; name of the colour by the word ("online" green ..). */

@@ -50,10 +50,7 @@ static void offer_names(struct cli *c, const char *noun, const char *so_far)
 			if (!name)
 				name = json_object_get(item, "key");
 			if (strcmp(noun, "portal") == 0) {
-				const char *address = json_string_value(json_object_get(item, "address"));
-				_cleanup_(freep) char *at = text_format(address && strchr(address, ':') ? "[%s]:%lld" : "%s:%lld",
-									address ? address : "",
-									json_integer_value(json_object_get(item, "port")));
+				_cleanup_(freep) char *at = endpoint_text(item);
 
 				offer(at, so_far);
 			} else if (json_is_string(name)) {

@@ -168,6 +168,15 @@ static void print_table(const struct cli *c, const struct noun *n, const json_t 
 	}
 }
 
+char *endpoint_text(const json_t *portal)
+{
+	const char *address = json_string_value(json_object_get(portal, "address"));
+	json_int_t port = json_integer_value(json_object_get(portal, "port"));
+
+	return text_format(address && strchr(address, ':') ? "[%s]:%" JSON_INTEGER_FORMAT : "%s:%" JSON_INTEGER_FORMAT,
+			   address ? address : "?", port);
+}
+
 static void print_names(const json_t *items)
 {
 	static const char *const members[] = { "name", "key", "id" };
@@ -178,6 +187,12 @@ static void print_names(const json_t *items)
 		for (size_t k = 0; k < ARRAY_COUNT(members); k++) {
 			const json_t *j = json_object_get(item, members[k]);
 
+			if (!k && json_object_get(item, "address") && json_object_get(item, "port")) {
+				_cleanup_(freep) char *endpoint = endpoint_text(item);
+
+				puts(endpoint);
+				break;
+			}
 			if (json_is_string(j)) {
 				puts(json_string_value(j));
 				break;
