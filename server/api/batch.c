@@ -127,16 +127,19 @@ static bool parse_change(struct api_call *c, size_t n, json_t *item, struct cont
 
 static void answer_batch(struct api_call *c, const struct control_result *results, size_t count, int code)
 {
+	size_t failed = count;
 	json_t *list;
 
-	for (size_t i = 0; i < count; i++) {
-		if (results[i].error.code < 0) {
-			char prefix[64];
+	/* The one that failed; the others were cancelled because of it. */
+	for (size_t i = 0; i < count; i++)
+		if (results[i].error.code < 0 && (failed == count || results[failed].error.code == -ECANCELED))
+			failed = i;
+	if (failed < count) {
+		char prefix[64];
 
-			snprintf(prefix, sizeof(prefix), "/changes/%zu%s", i, results[i].error.field[0] ? "/body" : "");
-			answer_error(c->rs, &results[i].error, prefix);
-			return;
-		}
+		snprintf(prefix, sizeof(prefix), "/changes/%zu%s", failed, results[failed].error.field[0] ? "/body" : "");
+		answer_error(c->rs, &results[failed].error, prefix);
+		return;
 	}
 	if (code < 0) {
 		struct config_error e = { .code = code };

@@ -229,55 +229,116 @@ static bool ends_with(const char *s, const char *end)
 	return a >= b && strcmp(s + a - b, end) == 0;
 }
 
-static void print_member(const struct cli *c, const char *prefix, const char *key, const json_t *j);
+/* What an object looks like for people: a line per member, nested ones with dots; lists of objects as
+ * tables below, since their lines belong together. */
+#define LABEL_WIDTH_MAX 32
 
-static void print_members(const struct cli *c, const char *prefix, const json_t *o)
+static char *label_of(const char *prefix, const char *key)
 {
-	const char *key;
-	json_t *j;
+	char *label = text_format("%s%s%s", prefix, *prefix ? " " : "", key);
 
-	json_object_foreach((json_t *)o, key, j)
-		print_member(c, prefix, key, j);
-}
-
-static void print_member(const struct cli *c, const char *prefix, const char *key, const json_t *j)
-{
-	_cleanup_(freep) char *label = text_format("%s%s%s", prefix, *prefix ? "." : "", key);
-	_cleanup_(freep) char *text = NULL, *wrapped = NULL;
-	const struct column col = { .member = "x", .type = ends_with(key, "_at") ? COL_TIME : COL_TEXT };
-	const json_t *item;
-	const char *colour;
-	json_t *box;
-	size_t i;
-
-	if (json_is_object(j)) {
-		print_members(c, label, j);
-		return;
-	}
-	if (json_is_array(j) && json_is_object(json_array_get(j, 0))) {
-		json_array_foreach(j, i, item) {
-			_cleanup_(freep) char *number = text_format("%s.%zu", label, i);
-
-			print_members(c, number, item);
-		}
-		return;
-	}
-	box = json_pack("{s:O}", "x", (json_t *)j);
-	text = cell_text(box, &col);
-	json_decref(box);
-	if (json_is_integer(j) && ends_with(key, "_bytes") && json_integer_value(j) >= 1024) {
-		char size[32];
-
-		size_print((uint64_t)json_integer_value(j), size, sizeof(size));
-		wrapped = text_format("%s (%s)", size, text);
-	}
 	text_tame(label);
 	for (char *p = label; *p; p++)
 		if (*p == '_')
 			*p = ' ';
+	return label;
+}
+
+static bool is_table(const json_t *j)
+{
+	return json_is_array(j) && json_is_object(json_array_get(j, 0));
+}
+
+static int label_width(const char *prefix, const json_t *o)
+{
+	const char *key;
+	int width = 12;
+	json_t *j;
+
+	json_object_foreach((json_t *)o, key, j) {
+		_cleanup_(freep) char *label = label_of(prefix, key);
+		int n = json_is_object(j) ? label_width(label, j) : is_table(j) ? 0 : text_width(label);
+
+		if (n > width)
+			width = n;
+	}
+	return width < LABEL_WIDTH_MAX ? width : LABEL_WIDTH_MAX;
+}
+
+static void print_value(const struct cli *c, const char *key, const json_t *j)
+{
+	const struct column col = { .member = "x", .type = ends_with(key, "_at") ? COL_TIME : COL_TEXT };
+	_cleanup_(freep) char *text = NULL;
+	json_t *box = json_pack("{s:O}", "x", (json_t *)j);
+	const char *colour;
+	char size[32];
+
+	text = cell_text(box, &col);
+	json_decref(box);
 	colour = c->colours && text ? state_colour(text) : "";
-	printf("%s%-20s%s %s%s%s\n", c->colours ? COLOUR_BOLD : "", label, c->colours ? COLOUR_OFF : "", colour,
-	       wrapped ? wrapped : text ? text : "?", *colour ? COLOUR_OFF : "");
+	if (json_is_integer(j) && ends_with(key, "_bytes") && json_integer_value(j) >= 1024) {
+		size_print((uint64_t)json_integer_value(j), size, sizeof(size));
+		printf("%s (%s)\n", size, text ? text : "?");
+	} else {
+		printf("%s%s%s\n", colour, text ? text : "?", *colour ? COLOUR_OFF : "");
+	}
+}
+
+static void print_lines(const struct cli *c, const char *prefix, int width, const json_t *o)
+{
+	const char *key;
+	json_t *j;
+
+	json_object_foreach((json_t *)o, key, j) {
+		_cleanup_(freep) char *label = label_of(prefix, key);
+
+		if (json_is_object(j)) {
+			print_lines(c, label, width, j);
+		} else if (!is_table(j)) {
+			printf("%s%s%s%*s", c->colours ? COLOUR_BOLD : "", label, c->colours ? COLOUR_OFF : "",
+			       width - text_width(label) + 2, "");
+			print_value(c, key, j);
+		}
+	}
+}
+
+/* The members of the first object are the columns; ids say nothing to people. */
+static void print_sub_table(const struct cli *c, const char *title, const json_t *items)
+{
+	struct column columns[12] = { 0 };
+	const struct noun shape = { .name = title, .columns = columns };
+	_cleanup_(freep) char *label = label_of("", title);
+	char *titles[ARRAY_COUNT(columns)] = { 0 };
+	const char *key;
+	size_t n = 0;
+	json_t *j;
+
+	json_object_foreach(json_array_get(items, 0), key, j) {
+		if (strcmp(key, "id") == 0 || n + 1 == ARRAY_COUNT(columns))
+			continue;
+		titles[n] = label_of("", key);
+		for (char *p = titles[n]; *p; p++)
+			if (*p >= 'a' && *p <= 'z')
+				*p = (char)(*p - 'a' + 'A');
+		columns[n] = (struct column){ .title = titles[n], .member = key,
+					      .type = ends_with(key, "_bytes") ? COL_SIZE : json_is_integer(j) ? COL_COUNT : COL_TEXT };
+		n++;
+	}
+	printf("\n%s%s:%s\n", c->colours ? COLOUR_BOLD : "", label, c->colours ? COLOUR_OFF : "");
+	print_table(c, &shape, items);
+	for (size_t i = 0; i < n; i++)
+		free(titles[i]);
+}
+
+static void print_members(const struct cli *c, const json_t *o)
+{
+	const char *key;
+	json_t *j;
+
+	print_lines(c, "", label_width("", o), o);
+	json_object_foreach((json_t *)o, key, j)
+		if (is_table(j))
+			print_sub_table(c, key, j);
 }
 
 void print_object(const struct cli *c, const json_t *o)
@@ -290,7 +351,7 @@ void print_object(const struct cli *c, const json_t *o)
 		print_names(list);
 		json_decref(list);
 	} else {
-		print_members(c, "", o);
+		print_members(c, o);
 	}
 }
 

@@ -8,33 +8,81 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static const char *member(const json_t *o, const char *name, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s && *s ? s : otherwise;
+}
+
+static json_int_t number(const json_t *o, const char *name)
+{
+	return json_integer_value(json_object_get(o, name));
+}
+
+/* "3 d 4 h", the two largest units. */
+static void print_duration(json_int_t s, char *out, size_t out_bytes)
+{
+	if (s >= 86400)
+		snprintf(out, out_bytes, "%lld d %lld h", (long long)(s / 86400), (long long)(s % 86400 / 3600));
+	else if (s >= 3600)
+		snprintf(out, out_bytes, "%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
+	else
+		snprintf(out, out_bytes, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
+}
+
+static void print_alerts(const struct cli *c, const json_t *alerts)
+{
+	const json_t *alert;
+	size_t i;
+
+	if (json_array_size(alerts) == 0) {
+		puts("Nothing needs attention.");
+		return;
+	}
+	printf("%sNeeds attention:%s\n", c->colours ? COLOUR_BOLD : "", c->colours ? COLOUR_OFF : "");
+	json_array_foreach(alerts, i, alert) {
+		const char *level = member(alert, "level", "");
+		_cleanup_(freep) char *line = text_format("%.19s  %s", member(alert, "at", ""), member(alert, "message", "?"));
+
+		text_tame(line);
+		if (strlen(line) > 10 && line[10] == 'T')
+			line[10] = ' ';
+		printf("  %s%-7s%s  %s\n", c->colours ? state_colour(level) : "", level, c->colours ? COLOUR_OFF : "", line);
+	}
+}
+
+static void print_status(const struct cli *c, const json_t *s)
+{
+	const char *problem = json_string_value(json_object_get(s, "secrets_problem"));
+	_cleanup_(freep) char *name = text_format("%s", member(s, "server_name", "this machine"));
+	char up[48];
+
+	text_tame(name);
+	print_duration(number(s, "uptime_s"), up, sizeof(up));
+	printf("Holdfast %s on %s, up %s\n", member(s, "version", "?"), name, up);
+	printf("Data path: %s, %zu threads, CRC32C by %s\n\n", member(s, "engine", "?"), json_array_size(json_object_get(s, "reactors")),
+	       member(s, "crc32c", "?"));
+	printf("Volumes   %6lld", (long long)number(s, "volumes"));
+	if (number(s, "volumes_offline"))
+		printf("  (%s%lld offline%s)", c->colours ? state_colour("offline") : "", (long long)number(s, "volumes_offline"),
+		       c->colours ? COLOUR_OFF : "");
+	printf("\nTargets   %6lld\nPortals   %6lld\nSessions  %6lld\nTasks     %6lld\n\n", (long long)number(s, "targets"),
+	       (long long)number(s, "portals"), (long long)number(s, "sessions"), (long long)number(s, "tasks"));
+	if (problem)
+		printf("Secrets cannot be used: %s\n", problem);
+	print_alerts(c, json_object_get(s, "alerts"));
+}
+
 int run_status(struct cli *c)
 {
 	struct reply r;
 	int code = client_do(c, "GET", "/api/v1/status", NULL, NULL, &r);
-	const json_t *alert;
-	size_t i;
 
-	if (code == CLI_DONE && c->output != OUT_TABLE) {
+	if (code == CLI_DONE && c->output != OUT_TABLE)
 		print_json(r.json);
-	} else if (code == CLI_DONE) {
-		json_t *alerts = json_incref(json_object_get(r.json, "alerts"));
-
-		json_object_del(r.json, "alerts");
-		print_object(c, r.json);
-		if (json_array_size(alerts))
-			printf("\n%sNeeds attention:%s\n", c->colours ? COLOUR_BOLD : "", c->colours ? COLOUR_OFF : "");
-		json_array_foreach(alerts, i, alert) {
-			const char *level = json_string_value(json_object_get(alert, "level"));
-			const char *message = json_string_value(json_object_get(alert, "message"));
-			_cleanup_(freep) char *line = text_format("%s", message ? message : "?");
-
-			text_tame(line);
-			printf("  %s%s%s  %s\n", c->colours && level ? state_colour(level) : "", level ? level : "",
-			       c->colours ? COLOUR_OFF : "", line);
-		}
-		json_decref(alerts);
-	}
+	else if (code == CLI_DONE)
+		print_status(c, r.json);
 	reply_done(&r);
 	return code;
 }

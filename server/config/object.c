@@ -25,6 +25,22 @@ static int unique_fail(struct config *c, enum model_kind k, const json_t *body, 
 	return config_fail(e, -EEXIST, first, "another %s has the same %s already", models[k].name, *fields ? fields : "values");
 }
 
+/* A CHECK over several columns failed; SQLite cites it, and it starts with the column it is about. */
+static int check_fail(struct config *c, enum model_kind k, struct config_error *e)
+{
+	static const char cites[] = "constraint failed: ";
+	const char *msg = sqlite3_errmsg(c->db), *at = strstr(msg, cites);
+	char name[64] = "";
+	if (at) {
+		at += sizeof(cites) - 1;
+		snprintf(name, sizeof(name), "%.*s", (int)strspn(at, "abcdefghijklmnopqrstuvwxyz_"), at);
+	}
+	const struct field *f = model_field(&models[k], name);
+	if (f)
+		return config_fail(e, -EINVAL, f->name, "%s does not fit the other values of the %s: %s", f->name, models[k].name, f->help);
+	return config_fail(e, -EINVAL, "", "the values of this %s do not fit together (%s)", models[k].name, msg);
+}
+
 static int change_fail(struct config *c, enum model_kind k, const json_t *body, struct config_error *e)
 {
 	int rc = sqlite3_extended_errcode(c->db);
@@ -33,7 +49,7 @@ static int change_fail(struct config *c, enum model_kind k, const json_t *body, 
 	if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)
 		return config_fail(e, -EBUSY, "", "the %s is still used by another object", models[k].name);
 	if ((rc & 0xff) == SQLITE_CONSTRAINT)
-		return config_fail(e, -EINVAL, "", "the values of this %s do not fit together (%s)", models[k].name, sqlite3_errmsg(c->db));
+		return check_fail(c, k, e);
 	return db_fail(c, e, "store the change");
 }
 

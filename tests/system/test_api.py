@@ -285,8 +285,8 @@ def test_https_answers_health_and_nothing_else(api):
         if path != "/healthz":
             assert get(method, path.replace("{id}", "x"))[0] == 401, (method, path)
     assert get("GET", "/")[0] == 401
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.options &= ~(ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1)
+    context.options |= ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     with pytest.raises((ssl.SSLError, ConnectionError)):
         get("GET", "/healthz")
