@@ -94,6 +94,7 @@ static enum step or_read(struct task *p)
 {
 	struct scsi_unit *u = task_unit(p);
 	uint64_t bytes = min_u64((p->count_blocks - p->done_blocks) << u->block_shift, p->scratch_bytes / 2);
+	bytes = min_u64(bytes, atomic_load_explicit(&u->max_io_bytes, memory_order_relaxed));
 	p->io.op = VOLUME_READ;
 	p->io.flags = 0;
 	p->io.lba = p->lba + p->done_blocks;
