@@ -11,11 +11,11 @@
 #include "wire/scsi.h"
 
 #define DEPTH 32u
-#define BLOCKS 65536u
+#define BLOCKS 2048u                    /* small enough for the cache: it is not memory that is measured */
 #define PER_TURN 4096u
 
-enum what { BLOCK_READ, BLOCK_WRITE, SCSI_CMD_READ, SCSI_CMD_WRITE, KINDS };
-static const char *const names[KINDS] = { "block read", "block write", "scsi READ(10)", "scsi WRITE(10)" };
+enum what { BLOCK_WRITE, BLOCK_READ, SCSI_CMD_READ, SCSI_CMD_WRITE, KINDS };
+static const char *const names[KINDS] = { "block write", "block read", "scsi READ(10)", "scsi WRITE(10)" };
 
 static struct {
 	struct reactor *r;
@@ -98,7 +98,7 @@ static int turn(void *arg)
 {
 	enum what w = *(enum what *)arg;
 	for (unsigned i = 0; i < PER_TURN; i++)
-		if (w <= BLOCK_WRITE)
+		if (w <= BLOCK_READ)
 			one_block(w);
 		else
 			one_scsi(w);
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	must(scsi_lun_map_new(&e, 1, &b.map), "map");
 	must(reactor_call(b.r, open_nexus, NULL), "nexus");
 	printf("%-16s %12s %10s\n", "4 KiB", "ops/s", "ns/op");
-	for (enum what w = BLOCK_READ; w < KINDS; w++) {
+	for (enum what w = 0; w < KINDS; w++) {
 		double best = 0;
 		for (unsigned round = 0; round < 5; round++) {
 			uint64_t start = reactor_clock_ns(), end = start + (uint64_t)(seconds * 2e8), now;
