@@ -2,8 +2,8 @@
 /* scsi_cdb.c - fuzz target: a conversation of commands and task management with one unit.
  *
  * The volume is a stand-in of 128 blocks that answers at once, with the errors that the input asks for;
- * reservations are a stand-in that tells everybody about everything.  Two nexuses live on one loop that
- * runs on the fuzzer's own thread.  An input is a list of records:
+ * reservations are a stand-in that tells everybody about everything.  Two nexuses live on one loop, which
+ * does one thing after another while the fuzzer waits.  An input is a list of records:
  *
  *	1 byte   bit 0 which nexus, 1 the data come short, 2 TMF instead of a command, 3 LUN without a unit,
  *	         4 abort before execute, 5-6 task attribute,
@@ -14,6 +14,7 @@
  *
  * Checked: done() runs once, no more data than were asked for, a CHECK CONDITION has sense data and nothing
  * else has, everything ends, and all memory comes back (the loop's pool would run dry, ASan would see it). */
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "block/block.h"
@@ -211,6 +212,7 @@ static struct {
 	struct scsi_tmf_request tmf;
 	unsigned pending;                /* the command, its task management: answers to come */
 	bool task_done;
+	sem_t over;                      /* the loop has said all */
 } talk;
 
 static void step(struct msg *m);
@@ -311,7 +313,7 @@ static void closed(void *arg)
 {
 	(void)arg;
 	if (!--talk.open)
-		reactor_quit(talk.loop);
+		sem_post(&talk.over);
 }
 
 static void step(struct msg *m)
@@ -352,11 +354,19 @@ static void start(struct msg *m)
 	step(m);
 }
 
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
 	if (!talk.loop) {
 		struct reactor_opts o = { .name = "fuzz", .engine = REACTOR_EPOLL, .cpu = -1 };
 		MUST(reactor_new(&o, &talk.loop) == 0);
+		MUST(reactor_start(talk.loop) == 0);
+		MUST(sem_init(&talk.over, 0, 0) == 0);
 		MUST(scsi_start(&talk.loop, 1) == 0);
 		(void)log_set_level("all", LOG_LEVEL_ERROR);
 	}
@@ -370,9 +380,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	MUST(scsi_lun_map_new(&e, 1, &talk.map) == 0);
 	talk.step.run = start;
 	reactor_post(talk.loop, &talk.step);
-	MUST(reactor_run(talk.loop) == 0);
+	while (sem_wait(&talk.over))
+		MUST(errno == EINTR);
 	scsi_lun_map_unref(talk.map);
 	scsi_unit_unref(talk.unit);
+	for (unsigned i = 0; i < 4; i++)         /* an event that is still on its way holds the unit */
+		MUST(reactor_call(talk.loop, nothing, NULL) == 0);
 	MUST(vol.refs == 0 && !vol.watcher);
 	return 0;
 }
