@@ -309,16 +309,16 @@ int main(int argc, char **argv)
 			opt.seconds = atof(optarg);
 			break;
 		case 'n':
-			opt.runs = (unsigned)atoi(optarg);
+			opt.runs = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'a':
-			opt.server_cpu = atoi(optarg);
+			opt.server_cpu = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'b':
-			opt.client_cpu = atoi(optarg);
+			opt.client_cpu = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'u':
-			opt.spin_us = (unsigned)atoi(optarg);
+			opt.spin_us = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'o':
 			opt.only = optarg;
