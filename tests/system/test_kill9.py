@@ -29,7 +29,7 @@ def test_every_acknowledged_flush_survives_kill_9(daemon_factory, engine):
     journal = d.base / "journal"
     seconds = 6 + 4 * ROUNDS
     command = [writer, "--portal", f"127.0.0.1:{port}", "--target", iqn, "--verify", "--journal", journal, "--flush-every", "16",
-               "--depth", "8", "--sleep", "--span", "64M", "--reconnect", "60", "--seconds", str(seconds)]
+               "--read", "20", "--depth", "8", "--sleep", "--span", "64M", "--reconnect", "60", "--seconds", str(seconds)]
     chance = random.Random(1)
     with subprocess.Popen([str(w) for w in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:
         try:
