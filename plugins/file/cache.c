@@ -190,6 +190,7 @@ int extent_open_fua(struct file *f, struct extent *e)
 
 void cache_close_from(struct file *f, uint64_t first_index)
 {
+	pthread_mutex_lock(&f->sync);
 	pthread_mutex_lock(&cache.lock);
 	for (uint64_t i = first_index; i < EXTENTS_MAX; i++) {
 		struct extent *e = &f->extent[i];
@@ -200,8 +201,10 @@ void cache_close_from(struct file *f, uint64_t first_index)
 			close_fds(e);
 		atomic_store(&e->word, 0);
 		e->synced = atomic_load(&e->written);
+		atomic_fetch_and(&f->dirty[i / 64], ~((uint64_t)1 << (i % 64)));
 	}
 	pthread_mutex_unlock(&cache.lock);
+	pthread_mutex_unlock(&f->sync);
 }
 
 void cache_remove(struct file *f)

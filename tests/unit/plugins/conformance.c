@@ -38,6 +38,12 @@ static struct config configs[] = {
 	  .option = { { "cache", "direct" }, { "extent_size", "16M" } } },
 	{ .plugin = "file", .pool = true, .block_bytes = 4096,
 	  .option = { { "preallocate", "full" }, { "extent_size", "8M" } } },
+	{ .plugin = "fault:ram", .volatile_store = true, .block_bytes = 512, .option = { { "delay_random_ms", "1" } } },
+	{ .plugin = "fault:ram", .volatile_store = true, .block_bytes = 512, .option = { { "lose_unflushed", "on" } } },
+	{ .plugin = "fault:file", .pool = true, .block_bytes = 4096,
+	  .option = { { "lose_unflushed", "on" }, { "extent_size", "4M" } } },
+	{ .plugin = "example", .pool = true, .block_bytes = 512 },
+	{ .plugin = "fault:example", .pool = true, .block_bytes = 512 },
 };
 
 /* ---- one volume of a configuration --------------------------------------------------------------------- */
@@ -474,6 +480,7 @@ static void resized(void **state)
 	assert_int_equal(volume_size_bytes(v), small);
 	assert_int_equal(put(v, m.blocks - 64, m.data, 1, 0), -ERANGE);
 	if (!c->volatile_store && !c->forgets) { /* the new size is what is stored */
+		assert_int_equal(rig_range(any(), v, VOLUME_FLUSH, 0, 0, 0), 0);
 		struct volume_spec s = spec_of(c, 0);
 		s.size_bytes = small;
 		rig_close(v);
