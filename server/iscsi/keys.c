@@ -262,12 +262,8 @@ enum iscsi_key_result iscsi_key_negotiate(struct iscsi_negotiation *n, const str
 		iscsi_text_put(out, k->name, chosen ? chosen : "Reject");
 		return ISCSI_KEY_DONE;
 	}
-	case RULE_SESSION_TYPE:
-		if (!strcmp(pair->value, "Discovery"))
-			n->params->discovery = 1;
-		else if (!strcmp(pair->value, "Normal"))
-			n->params->discovery = 0;
-		return ISCSI_KEY_HANDLE; /* another value is the caller's to refuse */
+	case RULE_SESSION_TYPE:          /* decided by the caller, before anything else */
+		return ISCSI_KEY_HANDLE;
 	case RULE_OBSOLETE:
 		iscsi_text_put(out, k->name, "Reject");
 		return ISCSI_KEY_DONE;

@@ -141,30 +141,10 @@ bool iscsi_login_header(struct iscsi_conn *c, uint8_t **ret_to)
 	return true;
 }
 
-static void copy_value(char *to, size_t room, const struct iscsi_pair *pair)
-{
-	snprintf(to, room, "%s", pair->value);
-}
-
-/* A key whose meaning is ours. */
-static void take_key(struct iscsi_login *l, const struct iscsi_pair *pair, struct login_security *security)
+/* A key of the security stage; the names were read before. */
+static void take_key(const struct iscsi_pair *pair, struct login_security *security)
 {
 	switch (iscsi_key_id(iscsi_key_find(pair))) {
-	case KEY_INITIATOR_NAME:
-		/* A name that is too long is no name: a space never is one. */
-		snprintf(l->initiator, sizeof(l->initiator), "%s", pair->value_len > ISCSI_NAME_MAX ? " " : pair->value);
-		break;
-	case KEY_TARGET_NAME:
-		copy_value(l->target_name, sizeof(l->target_name), pair);
-		l->has_target_name = true;
-		break;
-	case KEY_INITIATOR_ALIAS:
-		copy_value(l->alias, sizeof(l->alias), pair);
-		break;
-	case KEY_SESSION_TYPE:
-		if (strcmp(pair->value, "Normal") && strcmp(pair->value, "Discovery"))
-			l->bad_session_type = pair->value;
-		break;
 	case KEY_AUTH_METHOD:
 		security->auth_method = pair->value;
 		break;
@@ -188,19 +168,43 @@ static void take_key(struct iscsi_login *l, const struct iscsi_pair *pair, struc
 	}
 }
 
-/* SessionType decides about other keys, so it is looked for first. */
-static void find_session_type(struct iscsi_login *l)
+/* Who it is and what it wants decides how the other keys are answered, so that is looked for first. */
+static enum iscsi_login_status read_names(struct iscsi_login *l, const char **ret_why)
 {
 	const char *text = l->text;
 	size_t left = l->text_len;
 	struct iscsi_pair pair;
+	int r;
 
-	while (iscsi_text_next(&text, &left, &pair) == 1)
-		if (iscsi_pair_is(&pair, "SessionType"))
+	while ((r = iscsi_text_next(&text, &left, &pair)) == 1) {
+		if (iscsi_pair_is(&pair, "SessionType")) {
 			l->params.discovery = !strcmp(pair.value, "Discovery");
+			l->bad_session_type = !l->params.discovery && strcmp(pair.value, "Normal") != 0;
+		} else if (iscsi_pair_is(&pair, "InitiatorName")) {
+			/* A name that is too long is no name: a space never is one. */
+			snprintf(l->initiator, sizeof(l->initiator), "%s", pair.value_len > ISCSI_NAME_MAX ? " " : pair.value);
+		} else if (iscsi_pair_is(&pair, "TargetName")) {
+			snprintf(l->target_name, sizeof(l->target_name), "%s", pair.value);
+			l->has_target_name = true;
+		} else if (iscsi_pair_is(&pair, "InitiatorAlias")) {
+			snprintf(l->alias, sizeof(l->alias), "%s", pair.value);
+		}
+	}
+	if (r == 0)
+		return ISCSI_LOGIN_OK;
+	*ret_why = r == -E2BIG ? "a key or value is too long" : "the text is not key=value";
+	return ISCSI_LOGIN_INITIATOR_ERROR;
 }
 
-static enum iscsi_login_status read_text(struct iscsi_login *l, struct login_security *security, const char **ret_why)
+/* What was acted upon already cannot change any more. */
+static bool is_name(const struct iscsi_pair *pair)
+{
+	return iscsi_pair_is(pair, "SessionType") || iscsi_pair_is(pair, "InitiatorName") ||
+	       iscsi_pair_is(pair, "TargetName");
+}
+
+static enum iscsi_login_status read_text(struct iscsi_login *l, bool first, struct login_security *security,
+					 const char **ret_why)
 {
 	const char *text = l->text;
 	size_t left = l->text_len;
@@ -208,14 +212,16 @@ static enum iscsi_login_status read_text(struct iscsi_login *l, struct login_sec
 	int r;
 
 	l->negotiation.phase = l->stage == ISCSI_STAGE_SECURITY ? ISCSI_KEY_SECURITY : ISCSI_KEY_OPERATIONAL;
-	if (!l->begun)
-		find_session_type(l);
 	while ((r = iscsi_text_next(&text, &left, &pair)) == 1) {
 		switch (iscsi_key_negotiate(&l->negotiation, &pair, &l->reply, ret_why)) {
 		case ISCSI_KEY_DONE:
 			break;
 		case ISCSI_KEY_HANDLE:
-			take_key(l, &pair, security);
+			if (!first && is_name(&pair)) {
+				*ret_why = "a name or SessionType after the first request";
+				return ISCSI_LOGIN_INITIATOR_ERROR;
+			}
+			take_key(&pair, security);
 			break;
 		case ISCSI_KEY_FAULT:
 		case ISCSI_KEY_REQUIRED:
@@ -346,14 +352,16 @@ static void tell(struct iscsi_login *l)
 static enum iscsi_login_status run_request(struct iscsi_login *l, uint8_t flags, const char **ret_why)
 {
 	struct login_security security = { 0 };
-	enum iscsi_login_status status = read_text(l, &security, ret_why);
-	bool transit = flags & ISCSI_LOGIN_TRANSIT;
+	enum iscsi_login_status status = l->begun ? ISCSI_LOGIN_OK : read_names(l, ret_why);
+	bool transit = flags & ISCSI_LOGIN_TRANSIT, first = !l->begun;
 
-	if (!status && !l->begun)
+	if (!status && first)
 		status = login_identify(l, ret_why);
+	l->begun = true;
+	if (!status)
+		status = read_text(l, first, &security, ret_why);
 	if (status)
 		return status;
-	l->begun = true;
 	if (l->stage == ISCSI_STAGE_SECURITY) {
 		status = login_authenticate(l, &security, ret_why);
 		if (status)

@@ -21,7 +21,7 @@ struct iscsi_login {
 	/* who */
 	char initiator[ISCSI_NAME_MAX + 1], alias[256], target_name[ISCSI_NAME_MAX + 1];
 	bool has_target_name;
-	const char *bad_session_type;
+	bool bad_session_type;
 	struct iscsi_target *target;     /* counted; NULL: discovery */
 	struct iscsi_target_conf *conf;  /* counted */
 	const struct iscsi_grant_rule *rule; /* in conf */
