@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+/* The name that we made: a daemon that took our place may have made its own meanwhile. */
+static struct stat bound;
+
 /* Paths longer than sun_path are reached through a descriptor of their folder. */
 static int fill_address(const char *path, struct sockaddr_un *sa, int *ret_dir_fd)
 {
@@ -81,6 +84,8 @@ int listen_local(const char *path, int *ret_fd, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "The socket %s cannot be made: %s.", path, strerror(-r));
 		return r;
 	}
+	if (lstat(sa.sun_path, &bound) < 0)
+		bound = (struct stat){ 0 };
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -89,8 +94,10 @@ void listen_local_remove(const char *path)
 {
 	_cleanup_(closep) int dir_fd = -1;
 	struct sockaddr_un sa;
+	struct stat st;
 
-	if (fill_address(path, &sa, &dir_fd) == 0)
+	if (fill_address(path, &sa, &dir_fd) == 0 && lstat(sa.sun_path, &st) == 0 && st.st_ino == bound.st_ino &&
+	    st.st_dev == bound.st_dev)
 		unlink(sa.sun_path);
 }
 

@@ -7,6 +7,7 @@
  * the threads when the answers are out. */
 #include "http/http_priv.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,9 +39,13 @@ int http_portal_open(const char *address, uint16_t port, int listen_fd, void **r
 	e->listen_fd = listen_fd;
 	if (listen_fd < 0)
 		r = listen_tcp(address, port, &e->listen_fd);
+	else if (fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK) < 0)
+		r = -errno;              /* several threads accept: the one that comes late must not hang */
 	if (r == 0)
 		r = edge_start(e, true, PORTAL_THREADS);
 	if (r < 0) {
+		if (e->listen_fd >= 0)
+			close(e->listen_fd);
 		free(e);
 		return r;
 	}

@@ -2,6 +2,7 @@
 """The REST interface of a running daemon: every answer is also held against docs/openapi.yaml."""
 import http.client
 import json
+import select
 import socket
 import ssl
 import threading
@@ -269,6 +270,7 @@ def test_open_stream_does_not_hold_up_the_end(api):
         s.close()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_https_answers_health_and_nothing_else(api):
     port = api.daemon.portal("https")
     context = ssl._create_unverified_context()
@@ -290,6 +292,27 @@ def test_https_answers_health_and_nothing_else(api):
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     with pytest.raises((ssl.SSLError, ConnectionError)):
         get("GET", "/healthz")
+
+
+def test_one_address_cannot_use_up_a_portal(api):
+    port = api.daemon.portal("https")
+    idle = []
+    for _ in range(100):                 # never say a word
+        s = socket.socket()
+        s.bind(("127.0.0.2", 0))
+        s.connect(("127.0.0.1", port))
+        idle.append(s)
+    context = ssl._create_unverified_context()
+    c = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    c.request("GET", "/healthz")
+    assert c.getresponse().status == 200
+    c.close()
+    poll = select.poll()
+    for s in idle:
+        poll.register(s, select.POLLIN)
+    wait_for("all but 64 are closed", 5, lambda: len(poll.poll(0)) >= 36)
+    for s in idle:
+        s.close()
 
 
 def test_https_portal_can_be_closed(api):

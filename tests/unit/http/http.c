@@ -333,7 +333,15 @@ static void test_socket_file(void **state)
 	close(fd);
 	assert_int_equal(start_edge(), 0);
 	http_stop();
-	/* One that somebody serves is not. */
+	/* What another daemon made in its place stays. */
+	assert_int_equal(start_edge(), 0);
+	remove(socket_path_);
+	fd = open(socket_path_, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	http_stop();
+	assert_int_equal(access(socket_path_, F_OK), 0);
+	remove(socket_path_);
+	/* A socket that somebody serves is not replaced. */
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(fd, 1), 0);
@@ -476,7 +484,7 @@ static unsigned open_portal(void **ret_portal)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* blocking, as systemd may hand it over */
 	const int on = 1;
 
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
