@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
 		switch (o) {
 		case 's':
-			opt.seconds = atof(optarg);
+			opt.seconds = strtod(optarg, NULL);
 			break;
 		case 'n':
 			opt.runs = (unsigned)strtoul(optarg, NULL, 10);

@@ -378,7 +378,7 @@ static void everything_at_once(struct rig *g)
 	struct client *clients = calloc(CLIENTS, sizeof(*clients));
 	socklen_t len = sizeof(sin);
 
-	base_seed = seed ? (unsigned)atoi(seed) : (unsigned)reactor_clock_ns();
+	base_seed = seed ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)reactor_clock_ns();
 	wrong = 0;
 	requests_served = conns_made = closes_early = 0;
 	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -389,7 +389,7 @@ static void everything_at_once(struct rig *g)
 	on_reactor(g, listen_fn, NULL);
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		clients[i].seed = base_seed + i;
-		clients[i].until_ns = reactor_clock_ns() + (seconds ? (uint64_t)atoi(seconds) : 1) * 1000000000;
+		clients[i].until_ns = reactor_clock_ns() + (seconds ? strtoull(seconds, NULL, 10) : 1) * 1000000000;
 		pthread_create(&clients[i].thread, NULL, client, &clients[i]);
 	}
 	for (unsigned i = 0; i < CLIENTS; i++)
