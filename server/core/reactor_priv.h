@@ -121,10 +121,9 @@ struct stream_priv {
 	uint8_t *carry;                          /* received, not taken yet: paused */
 	size_t carry_at, carry_end, carry_cap;
 	int error;
-	bool paused, feeding, blocked, eof;
+	bool paused, blocked, eof;
 	bool bulk;                               /* sinks are large: receive straight into them */
 	uint8_t without_sink;                    /* receives since the last large sink, while bulk */
-	bool shut;                               /* we have sent our end of file */
 	uint64_t engine[8];
 } __attribute__((may_alias));
 _Static_assert(sizeof(struct stream_priv) <= sizeof(((struct stream *)0)->priv), "door: struct stream");
