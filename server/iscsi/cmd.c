@@ -317,6 +317,7 @@ void iscsi_cmd_start(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct i
 	t->cdb = cmd->cdb;
 	t->cdb_len = (uint16_t)(sizeof(bhs->cdb) + pdu->ext_cdb_len);
 	t->attribute = attribute_of(pdu->flags);
+	t->offered_bytes = pdu->flags & ISCSI_COMMAND_WRITE ? cmd->edtl : 0;
 	t->tag = pdu->itt;
 	t->done = task_done;
 	t->direction = SCSI_NO_DATA;

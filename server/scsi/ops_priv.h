@@ -76,6 +76,7 @@ step_fn run_pr_in, run_pr_out;
 
 /* Limits that VPD B0 tells and parse enforces. */
 #define CAW_MAX_BLOCKS 255u
+#define SAME_MAX_BYTES (16ull << 20)
 #define UNMAP_MAX_DESCRIPTORS 256u
 #define UNMAP_MAX_BLOCKS 0xffffffffu
 uint32_t limit_transfer_blocks(const struct scsi_unit *u);

@@ -92,6 +92,9 @@ struct scsi_task {
 	const uint8_t *cdb;              /* borrowed until done */
 	uint16_t cdb_len;
 	enum scsi_attribute attribute;
+	/* Data-Out that the initiator announced (iSCSI: Expected Data Transfer Length); 0: it did not.  Commands
+	 * that must not misread their data (COMPARE AND WRITE, WRITE SAME) refuse more than their CDB says. */
+	uint64_t offered_bytes;
 	uint64_t tag;                    /* unique within the nexus while the task lives */
 	/* Runs once after parse returned 0: from execute (also inside of it), or before execute when the
 	 * task is aborted while the transport still brings its data; then execute and drop are no

@@ -58,6 +58,7 @@ enum op_flags {
 	OP_READ_STATS = 0x0200, OP_WRITE_STATS = 0x0400,
 	OP_LONG = 0x0800,                /* RSOC: may take minutes */
 	OP_SHORT_OK = 0x1000,            /* copes with less Data-Out than the CDB asks for */
+	OP_EXACT = 0x4000,               /* refuses more Data-Out than the CDB asks for */
 	OP_WHOLE = 0x2000,               /* once begun it goes on to its end, aborted or not */
 };
 struct scsi_op {
@@ -97,7 +98,7 @@ struct scsi_unit {
 	char vendor[9], product[17], serial[37];
 	unsigned block_shift;
 	_Atomic(uint32_t) max_io_bytes;  /* the volume's limit, kept fresh by events */
-	_Atomic(bool) can_unmap, read_only;
+	_Atomic(bool) can_unmap, unmap_zeroes, read_only;
 	/* mode parameters that a host can change; one set for all nexuses */
 	_Atomic(bool) d_sense, swp, tas;
 	_Atomic(uint64_t) spc2_holder;   /* nexus id that holds RESERVE(6); 0: nobody */

@@ -108,7 +108,10 @@ static enum scsi_result parse(struct task *p)
 		return RES_INVALID_CDB_FIELD;
 	if (p->op->flags & OP_WRITES && unlikely(task_is_write_protected(p, &r)))
 		return r;
-	return p->op->parse ? p->op->parse(t, p) : RES_OK;
+	r = p->op->parse ? p->op->parse(t, p) : RES_OK;
+	if (unlikely(p->op->flags & OP_EXACT && !r && t->offered_bytes > t->data_len_bytes))
+		return cdb_field(p, p->op->len_bytes == 10 ? 8 : 13, -1);        /* the length's last byte */
+	return r;
 }
 
 /* ---- results -------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ void unit_limits_refresh(struct scsi_unit *u)
 	uint32_t block = 1u << u->block_shift, most = l.max_io_bytes & ~(block - 1);
 	atomic_store_explicit(&u->max_io_bytes, most ? most : block, memory_order_relaxed);
 	atomic_store_explicit(&u->read_only, l.read_only, memory_order_relaxed);
+	atomic_store_explicit(&u->unmap_zeroes, l.unmap_zeroes, memory_order_relaxed);
 	atomic_store_explicit(&u->can_unmap, l.unmap_granularity_bytes != 0, memory_order_relaxed);
 }
 
@@ -95,6 +96,7 @@ static void volume_event(struct volume_watcher *w, struct volume *v, enum volume
 	case VOLUME_LIMITS_CHANGED:
 		/* Write protection and cache are mode parameters; the limits are in VPD B0. */
 		unit_limits_refresh(u);
+		atomic_store(&u->mode_changer, 0);       /* no host did it: all hear */
 		unit_raise(u, EVENT_MODE | EVENT_INQUIRY);
 		break;
 	case VOLUME_STATE_CHANGED:

@@ -25,18 +25,25 @@ static struct scsi_unmap_desc unmap_desc(const struct task *p, uint64_t i)
 	return d;
 }
 
-/* mark: descriptors in all; mark2: the next one. */
+/* Where unmapped blocks read as zeroes (LBPRZ), all blocks of the list do so afterwards, those at its
+ * edges included, whose granule is not whole and stays allocated.
+ * mark: descriptors in all; mark2: the next one. */
 static enum step unmap_next(struct scsi_task *t, struct task *p, int status)
 {
 	(void)t;
+	if (status == -ENOSPC && p->io.op == VOLUME_ZERO) {
+		p->io.op = VOLUME_UNMAP; /* no room to zero the edges: then the granules that are whole */
+		return task_io(p, unmap_next);
+	}
 	if (status && status != -ENOTSUP)
 		return task_fail_errno(p, status, true, p->io.lba);
+	bool zeroes = atomic_load_explicit(&task_unit(p)->unmap_zeroes, memory_order_relaxed);
 	while (p->mark2 < p->mark) {
 		struct scsi_unmap_desc d = unmap_desc(p, p->mark2++);
 		if (!be32_get(d.count_blocks))
 			continue;
-		p->io.op = VOLUME_UNMAP;
-		p->io.flags = 0;
+		p->io.op = zeroes ? VOLUME_ZERO : VOLUME_UNMAP;
+		p->io.flags = zeroes ? VOLUME_MAY_UNMAP : 0;
 		p->io.lba = be64_get(d.lba);
 		p->io.long_count_blocks = be32_get(d.count_blocks);
 		p->io.iov_count = 0;

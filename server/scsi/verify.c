@@ -157,8 +157,9 @@ static enum step written(struct scsi_task *t, struct task *p, int status)
 
 enum step run_write_verify(struct scsi_task *t, struct task *p, int status)
 {
-	(void)t;
 	(void)status;
+	/* As with WRITE, what did come is written: whole blocks of it. */
+	p->count_blocks = min_u64(p->got_bytes, t->data_len_bytes) >> task_unit(p)->block_shift;
 	if (!p->count_blocks)
 		return STEP_END;
 	p->io.op = VOLUME_WRITE;

@@ -123,9 +123,10 @@ uint64_t limit_same_blocks(const struct scsi_unit *u)
 {
 	struct volume_limits l;
 	volume_limits(u->volume, &l);
-	uint64_t most = l.max_zero_bytes ? l.max_zero_bytes : 1ull << 30;
+	/* Bounded, so that none holds the others up for long where zeroes have to be written. */
+	uint64_t most = min_u64(l.max_zero_bytes ? l.max_zero_bytes : SAME_MAX_BYTES, SAME_MAX_BYTES);
 	most >>= u->block_shift;
-	return most < 1 ? 1 : min_u64(most, UINT32_MAX);
+	return most < 1 ? 1 : most;
 }
 
 /* VMFS unmaps by itself only where this divides 1 MiB. */

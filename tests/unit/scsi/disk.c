@@ -110,9 +110,11 @@ static void verify(void **state)
 		{ "write and verify, no check", { 0x2e, 0, 0, 0, 0, 110, 0, 0, 4 }, 2048, 0x77, 0, 0, -1 },
 		{ "write and verify, check", { 0x8e, 2, 0, 0, 0, 0, 0, 0, 0, 110, 0, 0, 0, 4 }, 2048, 0x78, 0, 0, -1 },
 		{ "write and verify, reserved", { 0x2e, 6, 0, 0, 0, 110, 0, 0, 4 }, 2048, 0x78, 2, 0x052400, -1 },
-		{ "too little data", { 0x2e, 2, 0, 0, 0, 110, 0, 0, 4 }, 1024, 0x79, 2, 0x050e03, -1 },
+		{ "write and verify, half of the data", { 0x2e, 2, 0, 0, 0, 110, 0, 0, 4 }, 1024, 0x79, 0, 0, -1 },
 	};
 	check(cases, ARRAY_COUNT(cases));
+	assert_true(block_is(111, 0x79));
+	assert_true(block_is(112, 0x78));
 	assert_true(block_is(113, 0x78));
 }
 
@@ -140,6 +142,14 @@ static void compare_and_write(void **state)
 		{ "reserved byte", { 0x89, [9] = 200, [12] = 1, [13] = 1 }, 0, 0, 2, 0x052400, -1 },
 	};
 	check(cases, ARRAY_COUNT(cases));
+	/* more data than the CDB speaks of: which of it would be compared? */
+	struct cmd more = { CDB(0x89, [9] = 200, [13] = 1), .out = out, .out_len = 1024, .t = { .offered_bytes = 2048 } };
+	cmd_do(&nx, 0, &more);
+	assert_int_equal(cmd_sense(&more), 0x052400);
+	assert_int_equal(more.sense[17], 13);
+	struct cmd same = { CDB(0x41, [5] = 200, [8] = 1), .out = out, .out_len = 512, .t = { .offered_bytes = 1024 } };
+	cmd_do(&nx, 0, &same);
+	assert_int_equal(cmd_sense(&same), 0x052400);
 	/* as many as VPD B0 says */
 	fill(1000, 255, 0x33);
 	memset(out, 0x33, 255 * 512);
@@ -227,6 +237,13 @@ static void unmap(void **state)
 		assert_int_equal(cmd_sense(&c), cases[i].sense);
 	}
 	assert_true(block_is(8192, 0));
+	/* less than a granule: it stays allocated, and reads as zeroes since LBPRZ says so */
+	static const uint64_t few[1][2] = { { 9001, 3 } };
+	fill(9000, 5, 0x98);
+	size_t some = unmap_list(out, 1, few);
+	struct cmd edge = { CDB(0x42, [8] = (uint8_t)some), .out = out, .out_len = some };
+	assert_int_equal(cmd_do(&nx, 0, &edge), SCSI_GOOD);
+	assert_true(block_is(9000, 0x98) && block_is(9001, 0) && block_is(9003, 0) && block_is(9004, 0x98));
 	static const struct answer odd[] = {
 		{ "no list", { 0x42 }, 0, 0, 0, 0, -1 },
 		{ "shorter than its header", { 0x42, [8] = 7 }, 7, 0, 2, 0x051a00, -1 },
