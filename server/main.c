@@ -43,7 +43,7 @@ static const struct {
 	{ "log-level", "[TOPIC=]LEVEL", "error, warn, info or debug; for all or one topic (default info)" },
 	{ "take-over", NULL, "take the listening sockets over from the daemon that runs on DIR, and replace it" },
 	{ "describe-plugin", "NAME", "print a plugin and its options as JSON, and exit" },
-	{ "describe", "routes|models|plugins", "print a table of this program as JSON, and exit" },
+	{ "describe", "routes|models|plugins|settings", "print a table of this program as JSON, and exit" },
 	{ "version", NULL, "print the version, and exit" },
 	{ "help", NULL, "print this help, and exit" },
 };
@@ -297,6 +297,8 @@ static int describe(const struct options *o)
 		text = api_describe();
 	else if (strcmp(o->describe, "models") == 0)
 		text = control_describe_models();
+	else if (strcmp(o->describe, "settings") == 0)
+		text = control_describe_settings();
 	else if (strcmp(o->describe, "plugins") == 0)
 		text = control_describe_plugin(NULL);
 	if (text)

@@ -66,6 +66,9 @@ struct config_actor {
 int config_begin(struct config *c, const struct config_actor *who, struct config_error *e) _must_check_;
 int config_commit(struct config *c, struct config_error *e) _must_check_;
 void config_rollback(struct config *c);
+/* As config_begin(), but what it commits outlives the process at once and a power loss only when a later
+ * commit has: for notes and events, which are not worth a wait for the disk each.  No audited changes. */
+int config_begin_soon(struct config *c, struct config_error *e) _must_check_;
 /* body: the fields given, checked by the rows; defaults are filled in.  Returns the whole object. */
 int config_insert(struct config *c, enum model_kind k, const json_t *body, json_t **ret_object, struct config_error *e);
 /* The same under an id that is known before (-EEXIST when it is taken). */

@@ -40,7 +40,7 @@ struct config {
 	char *dir;                       /* owned */
 	int lock_fd;                     /* dir/holdfast.lock, locked while we live */
 	uint64_t revision;               /* of the last commit */
-	bool in_tx, tx_changed;
+	bool in_tx, tx_changed, tx_soon;
 	struct config_actor actor;       /* borrowed until commit or rollback */
 	struct stmt_slot slot[STMT_CACHE]; /* open hash by SQL text */
 	uint64_t id_ms;                  /* last time stamp given out in an id */

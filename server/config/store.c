@@ -248,11 +248,40 @@ int config_begin(struct config *c, const struct config_actor *who, struct config
 	return 0;
 }
 
+/* SQLite takes the level between transactions only. */
+static int sync_level(struct config *c, const char *sql, struct config_error *e)
+{
+	sqlite3_stmt *s;
+	int r = stmt_get(c, sql, &s, e);
+	return r ? r : stmt_run(c, s, e, "set how commits wait for the disk");
+}
+
+int config_begin_soon(struct config *c, struct config_error *e)
+{
+	static const struct config_actor self = { .name = "server", .source = "server" };
+	int r = sync_level(c, "PRAGMA synchronous = NORMAL", e);
+	if (r)
+		return r;
+	c->tx_soon = true;
+	r = config_begin(c, &self, e);
+	if (r)
+		config_rollback(c);
+	return r;
+}
+
+static void end_soon(struct config *c)
+{
+	struct config_error e;
+	if (c->tx_soon && sync_level(c, "PRAGMA synchronous = FULL", &e))
+		abort();                 /* later commits would promise what they do not keep */
+	c->tx_soon = false;
+}
+
 int config_commit(struct config *c, struct config_error *e)
 {
 	sqlite3_stmt *s;
-	int r = 0;
-	if (c->tx_changed) {
+	int r = c->tx_soon && c->tx_changed ? config_fail(e, -EINVAL, "", "an audited change must wait for the disk") : 0;
+	if (!r && c->tx_changed) {
 		r = stmt_get(c, "UPDATE store SET revision = ?", &s, e);
 		if (!r) {
 			sqlite3_bind_int64(s, 1, (sqlite3_int64)(c->revision + 1));
@@ -268,6 +297,7 @@ int config_commit(struct config *c, struct config_error *e)
 		return r;
 	}
 	c->in_tx = false;
+	end_soon(c);
 	if (c->tx_changed)
 		c->revision++;
 	return 0;
@@ -280,6 +310,7 @@ void config_rollback(struct config *c)
 		log_error(&log_config, "rollback failed, continuing", "why=\"%s\"", sqlite3_errmsg(c->db));
 	c->in_tx = false;
 	c->tx_changed = false;
+	end_soon(c);
 }
 
 /* ---- copies --------------------------------------------------------------------------------------- */

@@ -225,8 +225,7 @@ static int batch_execute(struct batch *b, const struct config_actor *who, struct
 
 static int notes_write(struct batch *b, bool put, struct config_error *e)
 {
-	static const struct config_actor self = { .name = "server", .source = "control" };
-	int r = config_begin(ctl.db, &self, e);
+	int r = config_begin_soon(ctl.db, e);
 	for (size_t i = 0; !r && i < b->step_count; i++) {
 		const struct step *s = &b->steps[i];
 		if (s->kind != &step_volume_make)
@@ -273,6 +272,8 @@ static void answer(struct batch *b)
 	}
 	for (size_t i = 0; i < b->touched_count; i++) {
 		const struct touched *t = &b->touched[i];
+		if (t->kind == MODEL_HOST && t->old_row)
+			settings_host_changed();
 		if (t->old_row || t->new_row)
 			publish_config(t->kind, t->id, !t->old_row ? "create" : t->new_row ? "update" : "delete", config_revision(ctl.db));
 	}

@@ -94,15 +94,12 @@ static int start_all(void *arg)
 	int r = events_start();
 	if (r)
 		return config_fail(e, r, "", "events cannot start: %s", strerror(-r));
-	settings_apply_all();
 	tasks_recover();
-	io.nop_interval_s = (unsigned)setting_int("iscsi_nop_interval");
-	io.nop_timeout_s = (unsigned)setting_int("iscsi_nop_timeout");
-	io.login_timeout_s = (unsigned)setting_int("iscsi_login_timeout");
-	io.max_connections = (unsigned)setting_int("iscsi_max_connections");
+	settings_for_iscsi(&io);
 	r = iscsi_start(&io);
 	if (r)
 		return config_fail(e, r, "", "iSCSI cannot start: %s", strerror(-r));
+	settings_apply_all();
 	reservations_start();
 	if (config_key_problem(ctl.db))
 		alert_raise(LOG_LEVEL_ERROR, "secrets.locked", "secret.key", "%s", config_key_problem(ctl.db));

@@ -72,7 +72,7 @@ char *control_describe_models(void);
 char *control_describe_settings(void);
 /* Prometheus text of the whole server; returns owned (free). */
 char *control_metrics(void);
-/* All configuration as one JSON document, secrets left out unless with_secrets (sealed with the key file). */
+/* All configuration as one JSON document; secrets are left out (true: was set). */
 json_t *control_export(void);
 /* Makes the configuration what the document says: adds, changes; removes only with prune. */
 int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r);

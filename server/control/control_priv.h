@@ -221,7 +221,9 @@ const struct setting_row *setting_find(const char *key);
 int setting_check(const char *key, const char *value, struct config_error *e);
 void setting_value(const char *key, char *buf, size_t buf_bytes);
 int64_t setting_int(const char *key);
-void settings_apply_all(void);
+void settings_apply_all(void);            /* when iscsi/ runs */
+void settings_for_iscsi(struct iscsi_opts *o);
+void settings_host_changed(void);         /* a host may be the one that discovery asks for */
 json_t *setting_object(const struct setting_row *s, const json_t *stored); /* returns owned */
 
 /* ---- event.c ------------------------------------------------------------------------------------------------ */
@@ -231,6 +233,7 @@ void events_flush(void);                 /* what waits goes to the store */
 void events_settle(void);                /* after the first reconcile: old alerts that did not come back are over */
 void alert_raise(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5);
 void alert_resolve(const char *type, const char *object);
+void event_note(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5); /* control_event() without a log line */
 json_t *alerts_active(void);             /* returns owned */
 void publish(const char *type, json_t *data); /* to the subscribers; takes data */
 void publish_config(enum model_kind k, const char *id, const char *verb, uint64_t revision);

@@ -56,10 +56,9 @@ static void now_text(char buf[32])
 /* ---- to the store ------------------------------------------------------------------------------------------------ */
 static int store_all(struct config_error *e)
 {
-	static const struct config_actor self = { .name = "server", .source = "control" };
 	json_t *o;
 	size_t i;
-	int r = config_begin(ctl.db, &self, e);
+	int r = config_begin_soon(ctl.db, e);
 	if (r)
 		return r;
 	json_array_foreach(pending, i, o)
@@ -193,6 +192,17 @@ static void event_take(int level, bool alert, const char *at, const char *type, 
 	json_array_append(pending, o);
 	flush_later();
 	publish("event", o);
+}
+
+void event_note(int level, const char *type, const char *object, const char *fmt, ...)
+{
+	char message[1024], at[32];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	now_text(at);
+	event_take(level, false, at, type, object, message);
 }
 
 void alert_raise(int level, const char *type, const char *object, const char *fmt, ...)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* login.c - logins, logouts and refusals that iscsi/ reports, as events; and the list of those who knock.
+/* login.c - logins, logouts and refusals that iscsi/ reports (and logs), as events; and the list of those who knock.
  *
  * Whoever can reach a portal can cause refusals, so they are bounded: one entry per initiator, target, address and
  * reason, counted; an event for the first of a minute. */
@@ -66,7 +66,7 @@ static void refused(const struct login_news *n)
 	if (k->told_s && k->last_s - k->told_s < EVENT_EVERY_S)
 		return;
 	k->told_s = k->last_s;
-	control_event(LOG_LEVEL_WARN, false, "login.refused", n->target, "%s from %s was refused at %s: %s (%llu times)", *n->initiator ? n->initiator : "an initiator",
+	event_note(LOG_LEVEL_WARN, "login.refused", n->target, "%s from %s was refused at %s: %s (%llu times)", *n->initiator ? n->initiator : "an initiator",
 		      n->peer, *n->target ? n->target : "discovery", n->reason, (unsigned long long)k->count);
 }
 
@@ -77,13 +77,13 @@ static void news_arrive(struct msg *m)
 	atomic_fetch_sub(&queued, 1);
 	switch (n->kind) {
 	case ISCSI_LOGIN:
-		control_event(LOG_LEVEL_INFO, false, "session.login", n->target, "%s from %s logged in to %s", n->initiator, n->peer, target);
+		event_note(LOG_LEVEL_INFO, "session.login", n->target, "%s from %s logged in to %s", n->initiator, n->peer, target);
 		break;
 	case ISCSI_LOGOUT:
-		control_event(LOG_LEVEL_INFO, false, "session.logout", n->target, "%s from %s logged out of %s", n->initiator, n->peer, target);
+		event_note(LOG_LEVEL_INFO, "session.logout", n->target, "%s from %s logged out of %s", n->initiator, n->peer, target);
 		break;
 	case ISCSI_CONNECTION_LOST:
-		control_event(LOG_LEVEL_WARN, false, "session.lost", n->target, "the connection of %s from %s to %s was lost: %s", n->initiator, n->peer, target, n->reason);
+		event_note(LOG_LEVEL_WARN, "session.lost", n->target, "the connection of %s from %s to %s was lost: %s", n->initiator, n->peer, target, n->reason);
 		break;
 	case ISCSI_REFUSED:
 		refused(n);

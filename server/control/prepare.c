@@ -275,11 +275,21 @@ static int delete_volume_parts(struct batch *b, size_t at, const json_t *row, st
 {
 	struct rt_volume *v = rt_volume_find(text_of(row, "id"));
 	char what[160];
+	json_t *luns = NULL;
 	if (v && v->building)
 		return config_fail(e, -EBUSY, "", "the backing store of volume %s is being made; wait for its task to end", text_of(row, "name"));
-	snprintf(what, sizeof(what), "volume %s is attached as LUN", text_of(row, "name"));
-	if (!b->change[at].force)
-		return busy_rows(MODEL_LUN, "volume", text_of(row, "id"), what, "detach it first, or delete it with force", e);
+	if (!b->change[at].force) {
+		int r = config_list(ctl.db, MODEL_LUN, &(struct config_query){ .where_field = "volume", .where_value = text_of(row, "id") }, &luns, e);
+		if (!r && json_array_size(luns)) {
+			const json_t *lun = json_array_get(luns, 0);
+			size_t more = json_array_size(luns) - 1;
+			snprintf(what, sizeof(what), more ? " and %zu more" : "", more);
+			r = config_fail(e, -EBUSY, "", "volume %s is LUN %" PRId64 " of target %s%s; detach it first, or delete it with force", text_of(row, "name"),
+					int_of(lun, "lun"), text_of(lun, "target"), what);
+		}
+		json_decref(luns);
+		return r;
+	}
 	return delete_rows(b, at, MODEL_LUN, "volume", text_of(row, "id"), e);
 }
 

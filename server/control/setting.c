@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tls/tls.h"
+
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 static int check_prefix(const char *value, char *why, size_t why_bytes)
 {
@@ -77,6 +79,87 @@ static void apply_topics(const char *value)
 	apply_levels(level, value);
 }
 
+static void iscsi_limits(struct iscsi_opts *o)
+{
+	o->nop_interval_s = (unsigned)setting_int("iscsi_nop_interval");
+	o->nop_timeout_s = (unsigned)setting_int("iscsi_nop_timeout");
+	o->login_timeout_s = (unsigned)setting_int("iscsi_login_timeout");
+	o->max_connections = (unsigned)setting_int("iscsi_max_connections");
+}
+void settings_for_iscsi(struct iscsi_opts *o)
+{
+	iscsi_limits(o);
+}
+/* The rows of the store are the truth already, also inside the transaction and after its rollback. */
+static void apply_iscsi(const char *value)
+{
+	struct iscsi_opts o = { .reactor_count = 0 };
+	(void)value;
+	iscsi_limits(&o);
+	iscsi_set_limits(&o);
+}
+
+/* ---- CHAP of discovery sessions: that of a host ---- */
+static int check_discovery(const char *value, char *why, size_t why_bytes)
+{
+	struct config_error e;
+	json_t *host;
+	if (!*value)
+		return 0;
+	int r = config_get(ctl.db, MODEL_HOST, value, &host, &e);
+	if (r) {
+		snprintf(why, why_bytes, "%s", e.why);
+		return r;
+	}
+	if (!*text_of(host, "chap_user")) {
+		snprintf(why, why_bytes, "host %s has no CHAP name and secret", value);
+		r = -EINVAL;
+	}
+	json_decref(host);
+	return r;
+}
+static int discovery_set(const char *name)
+{
+	uint8_t chap[256], mutual[256];
+	size_t chap_len = 0, mutual_len = 0;
+	struct config_error e;
+	json_t *host = NULL;
+	if (!*name)
+		return iscsi_discovery_auth(NULL, NULL, 0, NULL, NULL, 0);
+	int r = config_get(ctl.db, MODEL_HOST, name, &host, &e);
+	const char *id = text_of(host, "id"), *mutual_user = *text_of(host, "mutual_user") ? text_of(host, "mutual_user") : NULL;
+	if (!r)
+		r = config_secret(ctl.db, MODEL_HOST, id, "chap_secret", chap, sizeof(chap), &chap_len, &e);
+	if (!r && mutual_user)
+		r = config_secret(ctl.db, MODEL_HOST, id, "mutual_secret", mutual, sizeof(mutual), &mutual_len, &e);
+	if (!r)
+		r = iscsi_discovery_auth(text_of(host, "chap_user"), chap, chap_len, mutual_user, mutual, mutual_len);
+	explicit_bzero(chap, sizeof(chap));
+	explicit_bzero(mutual, sizeof(mutual));
+	json_decref(host);
+	return r;
+}
+static void apply_discovery(const char *value)
+{
+	uint8_t nobody[32];
+	if (discovery_set(value) == 0) {
+		alert_resolve("discovery.locked", "discovery");
+		return;
+	}
+	/* The secret that was asked for cannot be had: nobody discovers, rather than everybody. */
+	if (tls_random(nobody, sizeof(nobody)) || iscsi_discovery_auth("nobody", nobody, sizeof(nobody), NULL, NULL, 0))
+		log_error(&log_control, "discovery cannot be locked", "host=%s", value);
+	explicit_bzero(nobody, sizeof(nobody));
+	alert_raise(LOG_LEVEL_ERROR, "discovery.locked", "discovery", "discovery is locked: host %s, whose CHAP it asks for, or its secret is not there; set iscsi_discovery_host anew", value);
+}
+void settings_host_changed(void)
+{
+	char name[128];
+	setting_value("iscsi_discovery_host", name, sizeof(name));
+	if (*name)
+		apply_discovery(name);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------------- */
 const struct setting_row setting_rows[] = {
 	{ .key = "server_name", .type = SETTING_TEXT, .max = 253, .default_value = "", .help = "Name of this server; the machine's host name when empty." },
@@ -85,11 +168,14 @@ const struct setting_row setting_rows[] = {
 	{ .key = "log_level", .type = SETTING_ENUM, .values = "error|warn|info|debug", .default_value = "info", .apply = apply_level, .help = "How much is logged." },
 	{ .key = "log_topics", .type = SETTING_TEXT, .max = 1000, .default_value = "", .check = check_topics, .apply = apply_topics,
 	  .help = "Topics of the log with levels of their own, such as iscsi=debug,scsi=warn." },
-	{ .key = "iscsi_nop_interval", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "15",
-	  .help = "Seconds of silence after which an initiator is pinged; sessions that are made later use it." },
-	{ .key = "iscsi_nop_timeout", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "10", .help = "Seconds that an initiator has to answer a ping." },
-	{ .key = "iscsi_login_timeout", .type = SETTING_INT, .min = 1, .max = 600, .default_value = "15", .help = "Seconds that a login may take." },
-	{ .key = "iscsi_max_connections", .type = SETTING_INT, .min = 1, .max = 65536, .default_value = "4096", .help = "Connections that are accepted at most." },
+	{ .key = "iscsi_nop_interval", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "15", .apply = apply_iscsi,
+	  .help = "Seconds of silence after which an initiator is pinged." },
+	{ .key = "iscsi_nop_timeout", .type = SETTING_INT, .min = 1, .max = 3600, .default_value = "10", .apply = apply_iscsi, .help = "Seconds that an initiator has to answer a ping." },
+	{ .key = "iscsi_login_timeout", .type = SETTING_INT, .min = 1, .max = 600, .default_value = "15", .apply = apply_iscsi, .help = "Seconds that a login may take." },
+	{ .key = "iscsi_max_connections", .type = SETTING_INT, .min = 1, .max = 65536, .default_value = "4096", .apply = apply_iscsi,
+	  .help = "Connections that are accepted at most." },
+	{ .key = "iscsi_discovery_host", .type = SETTING_TEXT, .max = 63, .default_value = "", .check = check_discovery, .apply = apply_discovery,
+	  .help = "Host whose CHAP name and secret discovery asks for; nothing is asked when empty." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "task_retention", .type = SETTING_INT, .min = 10, .max = 100000, .default_value = "1000", .help = "Finished tasks that are kept." },
@@ -153,25 +239,30 @@ static void reversed_domain(char *buf, size_t buf_bytes)
 	snprintf(buf + strlen(buf), buf_bytes - strlen(buf), "%s", name);
 }
 
-void setting_value(const char *key, char *buf, size_t buf_bytes)
+static void default_of(const char *key, char *buf, size_t buf_bytes)
 {
 	const struct setting_row *s = setting_find(key);
-	struct config_error e;
-	json_t *o;
 	char domain[300];
 	snprintf(buf, buf_bytes, "%s", s ? s->default_value : "");
-	if (config_get(ctl.db, MODEL_SETTING, key, &o, &e) == 0) {
-		snprintf(buf, buf_bytes, "%s", text_of(o, "value"));
-		json_decref(o);
-	}
-	if (*buf)
-		return;
 	if (strcmp(key, "server_name") == 0 && gethostname(buf, buf_bytes) == 0)
 		buf[buf_bytes - 1] = '\0';
 	if (strcmp(key, "iqn_prefix") == 0) {
 		reversed_domain(domain, sizeof(domain));
 		snprintf(buf, buf_bytes, "iqn.2026-11.%s", domain);
 	}
+}
+
+void setting_value(const char *key, char *buf, size_t buf_bytes)
+{
+	struct config_error e;
+	json_t *o;
+	buf[0] = '\0';
+	if (config_get(ctl.db, MODEL_SETTING, key, &o, &e) == 0) {
+		snprintf(buf, buf_bytes, "%s", text_of(o, "value"));
+		json_decref(o);
+	}
+	if (!*buf)
+		default_of(key, buf, buf_bytes);
 }
 
 int64_t setting_int(const char *key)
@@ -181,22 +272,29 @@ int64_t setting_int(const char *key)
 	return strtoll(value, NULL, 10);
 }
 
+/* Only what somebody set: what the program was started with (--log-level) counts otherwise. */
 void settings_apply_all(void)
 {
-	char value[1100];
-	for (size_t i = 0; i < setting_count; i++)
-		if (setting_rows[i].apply) {
-			setting_value(setting_rows[i].key, value, sizeof(value));
-			setting_rows[i].apply(value);
-		}
+	for (size_t i = 0; i < setting_count; i++) {
+		struct config_error e;
+		json_t *o;
+		if (!setting_rows[i].apply || config_get(ctl.db, MODEL_SETTING, setting_rows[i].key, &o, &e))
+			continue;
+		setting_rows[i].apply(text_of(o, "value"));
+		json_decref(o);
+	}
 }
 
 json_t *setting_object(const struct setting_row *s, const json_t *stored)
 {
 	static const char *const types[] = { "text", "int", "enum" };
-	char values[96];
+	char values[96], fallback[300];
+	if (ctl.db)
+		default_of(s->key, fallback, sizeof(fallback));
+	else
+		snprintf(fallback, sizeof(fallback), "%s", s->default_value);
 	json_t *o = stored ? json_deep_copy(stored) :
-			     json_pack("{s:s, s:I, s:n, s:n, s:s, s:s}", "id", s->key, "revision", (json_int_t)0, "created_at", "updated_at", "key", s->key, "value", s->default_value);
+			     json_pack("{s:s, s:I, s:n, s:n, s:s, s:s}", "id", s->key, "revision", (json_int_t)0, "created_at", "updated_at", "key", s->key, "value", fallback);
 	if (s->type == SETTING_INT)
 		snprintf(values, sizeof(values), "%" PRId64 "..%" PRId64, s->min, s->max);
 	else if (s->type == SETTING_TEXT)
@@ -205,7 +303,7 @@ json_t *setting_object(const struct setting_row *s, const json_t *stored)
 		snprintf(values, sizeof(values), "%s", s->values);
 	json_object_set_new(o, "type", json_string(types[s->type]));
 	json_object_set_new(o, "values", json_string(values));
-	json_object_set_new(o, "default_value", json_string(s->default_value));
+	json_object_set_new(o, "default_value", json_string(fallback));
 	json_object_set_new(o, "help", json_string(s->help));
 	return o;
 }

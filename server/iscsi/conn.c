@@ -155,7 +155,7 @@ static void conn_open(struct msg *m)
 	}
 	iscsi_conn_move(c, CONN_LOGIN);
 	c->timer.fire = login_timeout;
-	timer_start(c->home->reactor, &c->timer, iscsi_room.opts.login_timeout_s * NS_PER_S);
+	timer_start(c->home->reactor, &c->timer, iscsi_limit(&iscsi_room.opts.login_timeout_s) * NS_PER_S);
 	c->last_rx_ns = reactor_now_ns(c->home->reactor);
 	int r = stream_open(c->home->reactor, &c->stream, take_fd(&c->fd), &iscsi_conn_ops);
 	if (r < 0) {
@@ -226,10 +226,10 @@ void iscsi_conn_accept(struct iscsi_portal *p, int fd)
 	struct iscsi_conn *c = NULL;
 	socklen_t len;
 
-	if (atomic_fetch_add(&iscsi_room.conn_count, 1) >= iscsi_room.opts.max_connections) {
+	if (atomic_fetch_add(&iscsi_room.conn_count, 1) >= iscsi_limit(&iscsi_room.opts.max_connections)) {
 		if (log_limit_ok(&p->accept_limit, &log_iscsi))
 			log_warn(&log_iscsi, "connection refused", "reason=\"too many connections\" limit=%u",
-				 iscsi_room.opts.max_connections);
+				 iscsi_limit(&iscsi_room.opts.max_connections));
 		goto refused;
 	}
 	c = calloc(1, sizeof(*c));
@@ -254,7 +254,7 @@ void iscsi_conn_accept(struct iscsi_portal *p, int fd)
 	list_add_tail(&c->home->conns, &c->link);
 	c->first_look.ready = first_look;
 	c->timer.fire = login_timeout;
-	timer_start(c->home->reactor, &c->timer, iscsi_room.opts.login_timeout_s * NS_PER_S);
+	timer_start(c->home->reactor, &c->timer, iscsi_limit(&iscsi_room.opts.login_timeout_s) * NS_PER_S);
 	if (watch_start(c->home->reactor, &c->first_look, fd, WATCH_READ) < 0) {
 		iscsi_conn_move(c, CONN_CLOSED);
 		iscsi_conn_free(c);

@@ -118,8 +118,8 @@ static void nop_arrived(struct iscsi_conn *c, struct iscsi_cmd *cmd)
 static void ping_timer(struct timer *t)
 {
 	struct iscsi_conn *c = container_of(t, struct iscsi_conn, timer);
-	uint64_t interval = iscsi_room.opts.nop_interval_s * NS_PER_S;
-	uint64_t timeout = iscsi_room.opts.nop_timeout_s * NS_PER_S;
+	uint64_t interval = iscsi_limit(&iscsi_room.opts.nop_interval_s) * NS_PER_S;
+	uint64_t timeout = iscsi_limit(&iscsi_room.opts.nop_timeout_s) * NS_PER_S;
 	uint64_t silent = reactor_clock_ns() - c->last_rx_ns;
 
 	if (c->phase != CONN_FULL_FEATURE)
@@ -160,7 +160,7 @@ void iscsi_ping_start(struct iscsi_conn *c)
 {
 	timer_stop(&c->timer);
 	c->timer.fire = ping_timer;
-	timer_start(c->home->reactor, &c->timer, iscsi_room.opts.nop_interval_s * NS_PER_S);
+	timer_start(c->home->reactor, &c->timer, iscsi_limit(&iscsi_room.opts.nop_interval_s) * NS_PER_S);
 }
 
 /* ---- logout, RFC 7143 11.14, 11.15 -------------------------------------------------------------------- */

@@ -37,6 +37,8 @@ struct iscsi_opts {
 	unsigned max_connections;        /* of the whole daemon; 0: 4096 */
 };
 int iscsi_start(const struct iscsi_opts *opts) _must_check_;
+/* Changes the intervals and the bound of connections while it runs (the reactors and event are as given at start). */
+void iscsi_set_limits(const struct iscsi_opts *opts);
 void iscsi_stop(void);                   /* closes everything, waits */
 
 /* ---- portals ------------------------------------------------------------------------------------ */

@@ -151,6 +151,11 @@ struct iscsi_room {
 };
 extern struct iscsi_room iscsi_room;
 void iscsi_emit(const struct iscsi_event *e);
+/* The numbers of opts change while it runs (iscsi_set_limits). */
+static inline unsigned iscsi_limit(const unsigned *limit)
+{
+	return __atomic_load_n(limit, __ATOMIC_RELAXED);
+}
 static inline void room_lock(void)
 {
 	pthread_mutex_lock(&iscsi_room.lock);

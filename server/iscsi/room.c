@@ -20,6 +20,19 @@ void iscsi_emit(const struct iscsi_event *e)
 		iscsi_room.opts.event(iscsi_room.opts.event_arg, e);
 }
 
+static void set_limit(unsigned *limit, unsigned value, unsigned fallback)
+{
+	__atomic_store_n(limit, value ? value : fallback, __ATOMIC_RELAXED);
+}
+void iscsi_set_limits(const struct iscsi_opts *opts)
+{
+	struct iscsi_opts *o = &iscsi_room.opts;
+	set_limit(&o->nop_interval_s, opts->nop_interval_s, 15);
+	set_limit(&o->nop_timeout_s, opts->nop_timeout_s, 10);
+	set_limit(&o->login_timeout_s, opts->login_timeout_s, 15);
+	set_limit(&o->max_connections, opts->max_connections, 4096);
+}
+
 int iscsi_start(const struct iscsi_opts *opts)
 {
 	struct iscsi_room *room = &iscsi_room;
@@ -37,14 +50,7 @@ int iscsi_start(const struct iscsi_opts *opts)
 	pthread_cond_init(&room->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	room->opts = *opts;
-	if (!room->opts.nop_interval_s)
-		room->opts.nop_interval_s = 15;
-	if (!room->opts.nop_timeout_s)
-		room->opts.nop_timeout_s = 10;
-	if (!room->opts.login_timeout_s)
-		room->opts.login_timeout_s = 15;
-	if (!room->opts.max_connections)
-		room->opts.max_connections = 4096;
+	iscsi_set_limits(opts);
 	room->home_count = opts->reactor_count;
 	for (unsigned i = 0; i < room->home_count; i++) {
 		room->home[i] = (struct iscsi_reactor){ .reactor = opts->reactors[i], .index = i };

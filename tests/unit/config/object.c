@@ -314,6 +314,36 @@ static void server_rows(void **state)
 	assert_int_equal(config_pending_drop(c, "x", &e), 0);
 }
 
+static int sync_level(void)
+{
+	sqlite3_stmt *s;
+	assert_int_equal(sqlite3_prepare_v2(c->db, "PRAGMA synchronous", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	int level = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return level;
+}
+/* Only what the server notes for itself may go without a wait for the disk; afterwards commits wait again. */
+static void soon_is_for_notes(void **state)
+{
+	struct config_error e;
+	json_t *spec = help_json("{}"), *pool = help_json("{\"name\":\"p\",\"path\":\"/p\"}");
+	(void)state;
+	assert_int_equal(sync_level(), 2);
+	assert_int_equal(config_begin_soon(c, &e), 0);
+	assert_int_equal(sync_level(), 1);
+	assert_int_equal(config_pending_put(c, "x", "clean", spec, &e), 0);
+	assert_int_equal(config_commit(c, &e), 0);
+	assert_int_equal(sync_level(), 2);
+	assert_int_equal(config_begin_soon(c, &e), 0);
+	assert_int_equal(config_insert(c, MODEL_POOL, pool, NULL, &e), 0);
+	assert_int_equal(config_commit(c, &e), -EINVAL);
+	assert_int_equal(sync_level(), 2);
+	assert_int_equal(help_count(c, MODEL_POOL), 0);
+	json_decref(spec);
+	json_decref(pool);
+}
+
 static void ids_grow(void **state)
 {
 	char a[CONFIG_ID_BYTES] = "", b[CONFIG_ID_BYTES];
@@ -330,6 +360,6 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { T(round_trip), T(refusals), T(merge_patch), T(audit_rows), T(lists_of_references),
-					    T(pages), T(secrets), T(secrets_stay_in_place), T(server_rows), T(ids_grow) };
+					    T(pages), T(secrets), T(secrets_stay_in_place), T(server_rows), T(soon_is_for_notes), T(ids_grow) };
 	return cmocka_run_group_tests_name("object", tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void targets_and_luns(void **state)
 	rig_change(CONTROL_CREATE, MODEL_LUN, NULL, "{\"target\":\"My_Disk\",\"volume\":\"v2\"}", PLAIN);
 	assert_int_equal(rig_result.error.code, -EEXIST);
 	rig_change(CONTROL_DELETE, MODEL_VOLUME, "v1", NULL, PLAIN);
-	refused(-EBUSY, "", "My_Disk/0");
+	refused(-EBUSY, "", "volume v1 is LUN 0 of target My_Disk");
 	rig_delete(MODEL_LUN, lun);
 	assert_int_equal(t->lun_count, 1);
 	rig_create(MODEL_LUN, "{\"target\":\"My_Disk\",\"volume\":\"v1\"}");
@@ -279,6 +279,7 @@ static void settings(void **state)
 	(void)state;
 	o = rig_get(MODEL_SETTING, "iqn_prefix");
 	assert_int_equal(int_of(o, "revision"), 0);
+	assert_true(strncmp(text_of(o, "value"), "iqn.2026-11.", 12) == 0);
 	json_decref(o);
 	rig_update(MODEL_SETTING, "iqn_prefix", "{\"value\":\"iqn.2000-01.com.example\"}");
 	rig_create(MODEL_TARGET, "{\"name\":\"a\"}");
@@ -299,6 +300,29 @@ static void settings(void **state)
 	assert_int_equal(atomic_load(&log_control.level), LOG_LEVEL_ERROR);
 	rig_delete(MODEL_SETTING, "log_level");
 	assert_int_equal(atomic_load(&log_control.level), LOG_LEVEL_INFO);
+	rig_update(MODEL_SETTING, "iscsi_nop_interval", "{\"value\":\"33\"}");
+	assert_int_equal(fake_iscsi.opts.nop_interval_s, 33);
+	rig_restart();
+	assert_int_equal(fake_iscsi.opts.nop_interval_s, 33);
+	rig_delete(MODEL_SETTING, "iscsi_nop_interval");
+	assert_int_equal(fake_iscsi.opts.nop_interval_s, 15);
+	/* Discovery asks for the CHAP of a host, follows its secret, and is locked when it goes. */
+	rig_create(MODEL_HOST, "{\"name\":\"d\"}");
+	rig_change(CONTROL_UPDATE, MODEL_SETTING, "iscsi_discovery_host", "{\"value\":\"d\"}", PLAIN);
+	refused(-EINVAL, "value", "no CHAP");
+	rig_update(MODEL_HOST, "d", "{\"chap_user\":\"u\",\"chap_secret\":\"opensesame123\"}");
+	rig_update(MODEL_SETTING, "iscsi_discovery_host", "{\"value\":\"d\"}");
+	assert_string_equal(fake_iscsi.discovery, "u:opensesame123");
+	rig_update(MODEL_HOST, "d", "{\"chap_secret\":\"another secret\"}");
+	assert_string_equal(fake_iscsi.discovery, "u:another secret");
+	rig_restart();
+	assert_string_equal(fake_iscsi.discovery, "u:another secret");
+	rig_delete(MODEL_HOST, "d");
+	assert_true(strncmp(fake_iscsi.discovery, "nobody:", 7) == 0);
+	assert_true(rig_alert("discovery.locked", "discovery"));
+	rig_delete(MODEL_SETTING, "iscsi_discovery_host");
+	assert_string_equal(fake_iscsi.discovery, ":");
+	assert_false(rig_alert("discovery.locked", "discovery"));
 	json_t *list = rig_list(MODEL_SETTING);
 	assert_int_equal(json_array_size(list), setting_count);
 	json_decref(list);

@@ -133,8 +133,14 @@ int iscsi_name_check(const char *s, char *why, size_t why_bytes)
 }
 int iscsi_discovery_auth(const char *chap_user, const uint8_t *secret, size_t secret_len, const char *mutual_user, const uint8_t *mutual_secret, size_t mutual_secret_len)
 {
-	(void)chap_user, (void)secret, (void)secret_len, (void)mutual_user, (void)mutual_secret, (void)mutual_secret_len;
+	(void)mutual_user, (void)mutual_secret, (void)mutual_secret_len;
+	snprintf(fake_iscsi.discovery, sizeof(fake_iscsi.discovery), "%s:%.*s", chap_user ? chap_user : "", (int)secret_len, secret ? (const char *)secret : "");
 	return 0;
+}
+void iscsi_set_limits(const struct iscsi_opts *opts)
+{
+	fake_iscsi.opts.nop_interval_s = opts->nop_interval_s;
+	fake_iscsi.opts.max_connections = opts->max_connections;
 }
 void iscsi_session_each(void (*fn)(void *arg, const struct iscsi_session_info *s), void *arg)
 {

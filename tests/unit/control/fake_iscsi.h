@@ -31,6 +31,7 @@ struct fake_iscsi {
 	int fail_target;                 /* iscsi_target_add and _update likewise */
 	char session_target[224];        /* one session is logged in there */
 	int last_listen_fd;
+	char discovery[512];             /* "user:secret" that discovery asks for */
 };
 extern struct fake_iscsi fake_iscsi;
 struct iscsi_target *fake_target(const char *name); /* NULL: not there */
