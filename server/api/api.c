@@ -154,6 +154,7 @@ static bool body_is_fine(struct api_call *c)
 {
 	const struct api_request *rq = c->rq;
 	char why[256];
+	int r;
 
 	if (c->route->body == BODY_NONE) {
 		if (rq->body_len == 0)
@@ -170,8 +171,9 @@ static bool body_is_fine(struct api_call *c)
 							     "application/json");
 		return false;
 	}
-	if (api_body_parse(rq->body, rq->body_len, &c->body, why, sizeof(why)) < 0) {
-		answer_problem(c->rs, PROBLEM_BAD_JSON, "%s", why);
+	r = api_body_parse(rq->body, rq->body_len, &c->body, why, sizeof(why));
+	if (r < 0) {
+		answer_problem(c->rs, r == -ENOMEM ? PROBLEM_BUSY : PROBLEM_BAD_JSON, "%s", why);
 		return false;
 	}
 	return true;

@@ -33,7 +33,8 @@ int api_target_parse(const char *raw, struct api_target *ret, const char **ret_w
 
 /* ---- bodies, body.c ------------------------------------------------------------------------------- */
 #define BODY_DEPTH_MAX 32
-/* Strict JSON: one value, no duplicate members, UTF-8, bounded depth.  -EINVAL with where and why. */
+/* Strict JSON: one object, no duplicate members, UTF-8, bounded depth.  -EINVAL with where and why,
+ * -ENOMEM. */
 int api_body_parse(const uint8_t *body, size_t len, json_t **ret_json, char *why, size_t why_bytes) _must_check_;
 /* Does an Accept header (NULL: anything) let this type through?  RFC 9110 12.5.1. */
 bool api_accepts(const char *accept, const char *type);

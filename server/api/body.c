@@ -49,6 +49,10 @@ int api_body_parse(const uint8_t *body, size_t len, json_t **ret_json, char *why
 		return -EINVAL;
 	}
 	j = json_loadb((const char *)body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	if (!j && json_error_code(&e) == json_error_out_of_memory) {
+		snprintf(why, why_bytes, "There is no memory for it now.");
+		return -ENOMEM;
+	}
 	if (!j) {
 		snprintf(why, why_bytes, "Not valid JSON at line %d, column %d (byte %d): %s.", e.line, e.column,
 			 e.position, e.text);

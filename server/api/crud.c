@@ -206,5 +206,5 @@ void api_do_events(struct api_call *c)
 	}
 	answer_empty(c->rs, 200);
 	c->rs->content_type = "text/event-stream";
-	c->rs->event_stream = true;
+	c->rs->event_stream = strcmp(c->rq->method, "HEAD") != 0;
 }

@@ -27,6 +27,8 @@ static void print_duration(json_int_t s, char *out, size_t out_bytes)
 		snprintf(out, out_bytes, "%lld d %lld h", (long long)(s / 86400), (long long)(s % 86400 / 3600));
 	else if (s >= 3600)
 		snprintf(out, out_bytes, "%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
+	else if (s < 60)
+		snprintf(out, out_bytes, "%lld s", (long long)s);
 	else
 		snprintf(out, out_bytes, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
 }

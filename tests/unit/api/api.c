@@ -407,6 +407,54 @@ static void test_media_types(void **state)
 	assert_false(api_accept_names("*/*", "text/event-stream"));
 }
 
+/* Every allocation of JSON fails once: always an answer, never a half one. */
+static unsigned allocations_left;
+
+static void *failing_malloc(size_t len)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left--;
+	return malloc(len);
+}
+
+static void test_no_memory_is_an_answer(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		struct extra x;
+	} cases[] = {
+		{ "GET", "/api/v1/volumes?limit=1", { 0 } },
+		{ "GET", "/api/v1/volumes/v1", { 0 } },
+		{ "GET", "/api/v1/nothing", { 0 } },
+		{ "GET", "/api/v1/sessions/8", { 0 } },
+		{ "POST", "/api/v1/volumes?dry_run=1", { .body = "{\"name\":\"x\",\"size_bytes\":512}" } },
+		{ "PATCH", "/api/v1/volumes/v1?dry_run=1", { .body = "{\"comment\":\"x\"}", .if_match = "*" } },
+		{ "POST", "/api/v1/batch", { .body = "{\"changes\":[{\"verb\":\"delete\",\"kind\":\"pool\",\"id\":\"p1\"}]}" } },
+		{ "POST", "/api/v1/volumes", { .body = "{\"name\":\"x\"}" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		bool was_enough = false;
+
+		for (unsigned n = 0; n < 2000 && !was_enough; n++) {
+			struct api_response rs;
+
+			json_set_alloc_funcs(failing_malloc, free);
+			allocations_left = n;
+			ask(cases[i].method, cases[i].target, &cases[i].x, &rs);
+			was_enough = allocations_left > 0;
+			json_set_alloc_funcs(malloc, free);
+			if (rs.status < 200 || rs.status > 599 || !rs.body || rs.body[rs.body_len - 1] != '}')
+				fail_msg("%s %s with %u allocations: %d %s", cases[i].method, cases[i].target, n, rs.status,
+					 rs.body ? rs.body : "(none)");
+			api_response_done(&rs);
+		}
+		assert_true(was_enough);
+	}
+}
+
 static void test_table_is_sound(void **state)
 {
 	json_t *rows;
@@ -469,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_errors_of_control, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repeated_post, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory_is_an_answer, setup, teardown),
 		cmocka_unit_test(test_media_types),
 		cmocka_unit_test(test_table_is_sound),
 		cmocka_unit_test(test_problems_are_described),

@@ -440,6 +440,22 @@ static void test_event_stream(void **state)
 	close(fd_a);
 }
 
+static void test_head_of_a_stream_ends(void **state)
+{
+	char text[4096] = "";
+	int fd = connect_local();
+
+	(void)state;
+	dprintf(fd, "HEAD /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+	assert_true(read_until(fd, text, sizeof(text), "\r\n\r\n"));
+	assert_non_null(strstr(text, "text/event-stream"));
+	text[0] = '\0';
+	dprintf(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(read_until(fd, text, sizeof(text), "{\"status\":\"ok\"}"));
+	assert_memory_equal(text, "HTTP/1.1 200", 12);
+	close(fd);
+}
+
 static void test_slow_reader_skips(void **state)
 {
 	static char text[1 << 20];
@@ -633,6 +649,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_starting_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_head_of_a_stream_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader_skips, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_heartbeat_and_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_https, setup, teardown),
