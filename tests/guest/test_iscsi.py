@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Linux kernel (open-iscsi) as the initiator: the main job, with both engines, digests and noise."""
+import contextlib
+import os
 import threading
 import time
 
@@ -7,7 +9,7 @@ import pytest
 
 import scripts
 from guest import HOST, NAME
-from harness import LONG
+from harness import LONG, wait_for
 
 PORTAL = f"{HOST}:3260"
 SECRET, MUTUAL = "secretsecret12", "mutualsecret34"
@@ -57,14 +59,24 @@ def main_job(daemon, guest, digest, filesystems, mib, noise=False, **env):
         allow_chap(daemon, "disk")
 
     def used():
-        return daemon.json("volume", "show", "disk")["used_bytes"]
+        """What the pool's files take on the server's own file system."""
+        total = 0
+        for folder, _, files in os.walk(daemon.base / "p"):
+            for name in files:
+                with contextlib.suppress(FileNotFoundError):     # the noise deletes its own
+                    total += os.stat(os.path.join(folder, name)).st_blocks * 512
+        return total
 
     def grow():
         daemon.cli("volume", "resize", "disk", "--size", "2G")
         return daemon.json("volume", "show", "disk")["size_bytes"]
     host = {"used": used, "grow": grow, "noise": Noise(daemon) if noise else lambda word: None}
     env = dict(env, PORTAL=PORTAL, IQN=iqn, DIGEST=digest, FILESYSTEMS=filesystems, MIB=mib)
-    return guest.run(scripts.MAIN, env=env, host=host, seconds=400)
+    guest.run(scripts.MAIN, env=env, host=host, seconds=400)
+
+    def told():
+        return abs(daemon.json("volume", "show", "disk")["used_bytes"] - used()) < 1 << 20
+    wait_for("the volume tells the space that it uses", 20, told, 0.5)
 
 
 def allow_chap(daemon, target, mutual=False):
