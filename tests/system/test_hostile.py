@@ -2,8 +2,10 @@
 """test_hostile.py - what a client can do to a live portal, and what the daemon must not do then: die, hang,
 grow, leak, or let others feel it.  hostile.py holds the attacks.  30 seconds; 600 with --long, or
 HF_HOSTILE_SECONDS; HF_HOSTILE_SEED for another course."""
+import contextlib
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -14,29 +16,53 @@ from harness import BUILD, ENGINES, LONG, wait_for
 SECONDS = float(os.environ.get("HF_HOSTILE_SECONDS") or (600 if LONG else 30))
 SEED = int(os.environ.get("HF_HOSTILE_SEED") or 1)
 LOAD = BUILD / "tests/bench/iscsi_load"
+REACTORS = 2
 GROWTH_MAX = 24 << 20
+PEAK_MAX = (REACTORS * 256 + 200) << 20          # their buffer pools, and the rest
+GIVEN_BACK_S = 22                                # the pools return memory that was idle for 10 s
 
 
 def descriptors(d):
     return len(os.listdir(f"/proc/{d.process.pid}/fd"))
 
 
-def settle(d, port, iqn, seed, seconds):
-    """One round of attacks, then quiet; what the daemon holds afterwards."""
-    context = hostile.run(("127.0.0.1", port), iqn, seconds, seed=seed, other="iqn.2026-11.org.holdfast:none", build=BUILD)
+class Peak(threading.Thread):
+    """The most memory that the daemon had."""
+
+    def __init__(self, d):
+        super().__init__(daemon=True)
+        self.d, self.bytes, self.over = d, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.1):
+            with contextlib.suppress(OSError):
+                self.bytes = max(self.bytes, self.d.rss_bytes())
+
+
+def attacked(d, port, victim, good, seed, seconds):
+    """One round of attacks while a good client works; both ended when this returns."""
+    with subprocess.Popen([str(LOAD), "--portal", f"127.0.0.1:{port}", "--target", good, "--verify", "--read", "50", "--size", "8K",
+                           "--depth", "4", "--flush-every", "32", "--sleep", "--seconds", str(seconds)],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as writer:
+        try:
+            context = hostile.run(("127.0.0.1", port), victim, seconds, seed=seed, build=BUILD,
+                                  other="iqn.2026-11.org.holdfast:none")
+            out, _ = writer.communicate(timeout=120)
+        finally:
+            writer.kill()
     assert not context.failures, context.failures[:5]
     assert d.running(), "the daemon died"
-    wait_for("the hostile sessions are gone", 60,
-             lambda: not [s for s in d.json("session", "list") if "hostile" in s["initiator"]], 0.5)
-    time.sleep(1)
-    return context, d.rss_bytes(), descriptors(d)
+    assert writer.returncode == 0, f"the good client suffered: {out}"
+    wait_for("the sessions of the hostile client are gone", 60,
+             lambda: not [s for s in d.json("session", "list") if s["initiator"] != ""], 0.5)
+    return context, out
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_hostile_client(daemon_factory, engine):
     if not LOAD.exists():
         pytest.skip("needs tests/bench/iscsi_load (make)")
-    d = daemon_factory(start=False, engine=engine)
+    d = daemon_factory(start=False, engine=engine, args=["--reactors", str(REACTORS)])
     # ASan's quarantine would look like growth.
     d.env["ASAN_OPTIONS"] = f"detect_leaks=1:exitcode=99:log_path={d.base}/san:abort_on_error=0:quarantine_size_mb=2"
     d.start()
@@ -44,25 +70,22 @@ def test_hostile_client(daemon_factory, engine):
     victim, good = d.disk("victim", "64M", plugin="ram"), d.disk("good", "64M", plugin="ram")
     seconds = SECONDS / len(ENGINES)
     warm = max(5.0, seconds / 4)
-    writer = subprocess.Popen(
-        [str(LOAD), "--portal", f"127.0.0.1:{port}", "--target", good, "--verify", "--read", "50", "--size", "8K",
-         "--depth", "4", "--flush-every", "32", "--sleep", "--seconds", str(seconds + 2)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        _, rss, fds = settle(d, port, victim, SEED, warm)
-        context, rss_after, fds_after = settle(d, port, victim, SEED + 1, seconds - warm if seconds > 2 * warm else warm)
-        out, err = writer.communicate(timeout=seconds + 120)
-    finally:
-        if writer.poll() is None:
-            writer.kill()
-            writer.wait()
+    peak = Peak(d)
+    peak.start()
+    attacked(d, port, victim, good, SEED, warm)
+    time.sleep(GIVEN_BACK_S)
+    rss, fds = d.rss_bytes(), descriptors(d)
+    context, out = attacked(d, port, victim, good, SEED + 1, max(warm, seconds - warm))
     print(f"{engine}: {sum(context.counts.values())} attacks, {context.connections} connections, "
-          f"{context.sent_bytes / 1e6:.0f} MB; ends {dict(context.ends.most_common(6))}")
-    print(f"memory {rss >> 20} MiB, then {rss_after >> 20} MiB; descriptors {fds}, then {fds_after}; "
-          f"slow logins closed after {[round(x) for x in context.loris.closed_after]} s")
-    print(out)
-    assert writer.returncode == 0, f"the good client suffered: {err}\n{out}"
+          f"{context.sent_bytes / 1e6:.0f} MB; ends {dict(context.ends.most_common(6))}\n{out}")
+    with contextlib.suppress(AssertionError):
+        wait_for("memory is given back", 2 * GIVEN_BACK_S, lambda: d.rss_bytes() - rss < GROWTH_MAX, 0.5)
+    peak.over.set()
+    rss_after, fds_after = d.rss_bytes(), descriptors(d)
+    print(f"memory {rss >> 20} MiB, then {rss_after >> 20} MiB, at most {peak.bytes >> 20} MiB; descriptors {fds}, then "
+          f"{fds_after}; slow logins closed after {[round(x) for x in context.loris.closed_after]} s")
     assert rss_after - rss < GROWTH_MAX, f"grew from {rss >> 20} to {rss_after >> 20} MiB"
+    assert peak.bytes < PEAK_MAX, f"held {peak.bytes >> 20} MiB"
     assert fds_after <= fds + 2, f"descriptors: {fds}, then {fds_after}"
     missed = set(hostile.ATTACKS) - set(context.counts)
     assert not missed or seconds < 60, f"never tried: {missed}"
