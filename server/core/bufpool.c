@@ -26,9 +26,10 @@
 #define CLASSES 11
 #define CHUNK_PAGES (1u << (CLASSES - 1)) /* BUF_MAX_BYTES */
 #define NONE UINT32_MAX
-#define TRIM_AFTER_NS UINT64_C(10000000000)
 #define TRIM_KEEP_PAGES 512u             /* 2 MiB are not worth a timer */
 _Static_assert((CHUNK_PAGES << PAGE_SHIFT) == BUF_MAX_BYTES, "classes cover BUF_MAX_BYTES");
+
+_Atomic(uint64_t) bufpool_trim_after_ns = UINT64_C(10000000000);
 
 enum { PAGE_INNER = 0, PAGE_FREE = 0x40, PAGE_USED = 0x80 }; /* | class, on a buffer's first page */
 
@@ -182,7 +183,7 @@ void buf_put(struct bufpool *p, void *buf, size_t len_bytes)
 		reactor_defer(p->reactor, &p->wake);
 	if (!p->used_pages && p->fresh > TRIM_KEEP_PAGES && !timer_is_armed(&p->trim)) {
 		p->gets_at_arming = p->gets;
-		timer_start(p->reactor, &p->trim, TRIM_AFTER_NS);
+		timer_start(p->reactor, &p->trim, bufpool_trim_after_ns);
 	}
 }
 
@@ -202,7 +203,7 @@ static void trim(struct timer *t)
 		return;                  /* the last put arms it again */
 	if (p->gets != p->gets_at_arming) {
 		p->gets_at_arming = p->gets;
-		timer_start(p->reactor, t, TRIM_AFTER_NS);
+		timer_start(p->reactor, t, bufpool_trim_after_ns);
 		return;
 	}
 	madvise(p->base, (size_t)p->fresh << PAGE_SHIFT, MADV_DONTNEED);

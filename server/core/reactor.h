@@ -28,7 +28,7 @@ struct reactor_opts {
 	int cpu;                         /* pin to this CPU; -1: do not */
 	unsigned spin_max_us;            /* 0: never spin */
 	uint64_t buf_limit_bytes;        /* bound of the buffer pool; 0: 64 MiB */
-	bool may_wait;                   /* may use reactor_call() on others: for control, never for the data path */
+	bool may_wait;                   /* may reactor_call() others: control, never the data path */
 };
 
 /* Life.  Any thread; start returns when the loop runs; stop joins the thread and returns when
@@ -168,9 +168,9 @@ static inline int stream_fd(const struct stream *s)
 	return s->fd;
 }
 
-/* File I/O, for regular files and block devices.  Runs on the kernel's ring or on the worker pool; done() always runs later, never
- * inside reactor_file().  result: bytes moved, or -errno; a short count is possible as with
- * preadv2().  Storage and vectors are borrowed until done(). */
+/* File I/O, for regular files and block devices.  Runs on the kernel's ring or on the worker pool;
+ * done() always runs later, never inside reactor_file().  result: bytes moved, or -errno; a short
+ * count is possible as with preadv2().  Storage and vectors are borrowed until done(). */
 enum file_opcode { FILE_READV, FILE_WRITEV, FILE_FDATASYNC, FILE_FALLOCATE };
 struct file_op {
 	struct msg msg;                  /* private: work queue, reply */

@@ -153,11 +153,13 @@ static inline struct listener_priv *listener_priv(struct listener *l)
 void listener_on_accept(struct listener *l, int fd_or_error);
 
 /* workers.c */
+extern _Atomic(unsigned) workers_idle_ms;                 /* a thread leaves after so long; tests shorten it */
 void workers_add(struct msg *m);                 /* m->run on some worker thread; any thread */
 void workers_file(struct file_op *op);           /* carries it out and posts the reply */
 int64_t file_op_run(const struct file_op *op);   /* blocking */
 
 /* bufpool.c */
+extern _Atomic(uint64_t) bufpool_trim_after_ns;           /* unused for so long: pages go back; as above */
 int bufpool_new(struct reactor *r, uint64_t limit_bytes, struct bufpool **ret_pool);
 void bufpool_free(struct bufpool *p);
 

@@ -2,15 +2,16 @@
 /* workers.c - threads for what blocks: one pool for the whole process.
  *
  * A thread is added when work arrives and nobody is idle, up to WORKERS_MAX; it leaves after
- * IDLE_SECONDS without work, so an idle daemon has none.  Work is taken in the order of arrival. */
+ * workers_idle_ms without work, so an idle daemon has none.  Work is taken in the order of arrival. */
 #include "core/reactor_priv.h"
 
 #include <fcntl.h>
 #include <time.h>
 
 #define WORKERS_MAX 64
-#define IDLE_SECONDS 5
 #define STACK_BYTES (256u << 10)
+
+_Atomic(unsigned) workers_idle_ms = 5000;
 
 static struct {
 	pthread_mutex_t lock;
@@ -26,7 +27,9 @@ static bool wait_for_more(void)
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += IDLE_SECONDS;
+	uint64_t ns = (uint64_t)until.tv_nsec + (uint64_t)workers_idle_ms * 1000000;
+	until.tv_sec += (time_t)(ns / 1000000000);
+	until.tv_nsec = (long)(ns % 1000000000);
 	pool.idle++;
 	while (!pool.head)
 		if (pthread_cond_timedwait(&pool.more, &pool.lock, &until) == ETIMEDOUT)

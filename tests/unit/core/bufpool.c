@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #define LIMIT_BYTES (8u << 20)
 
@@ -206,10 +207,53 @@ static void waiting(struct rig *g)
 	run_checks(g, wait_end_fn);
 }
 
+/* Idle memory goes back to the kernel, and the pool works as before. */
+
+extern _Atomic(uint64_t) bufpool_trim_after_ns;   /* core/reactor_priv.h */
+
+static unsigned resident_pages(void *at, size_t len_bytes)
+{
+	static unsigned char vec[BUF_MAX_BYTES / 4096];
+	unsigned count = 0;
+
+	if (mincore(at, len_bytes, vec))
+		return 0;
+	for (size_t i = 0; i < len_bytes / 4096; i++)
+		count += vec[i] & 1;
+	return count;
+}
+
+static void *trimmed;
+
+static int touch_fn(void *arg)
+{
+	struct bufpool *p = reactor_bufs(reactor_self());
+
+	(void)arg;
+	trimmed = buf_get(p, BUF_MAX_BYTES);
+	check(trimmed);
+	memset(trimmed, 1, BUF_MAX_BYTES);
+	check(resident_pages(trimmed, BUF_MAX_BYTES) == BUF_MAX_BYTES / 4096);
+	buf_put(p, trimmed, BUF_MAX_BYTES);
+	return 0;
+}
+
+static void idle_memory_goes_back(struct rig *g)
+{
+	uint64_t usual = bufpool_trim_after_ns;
+
+	bufpool_trim_after_ns = 20000000;
+	run_checks(g, touch_fn);
+	wait_for(resident_pages(trimmed, BUF_MAX_BYTES) == 0);
+	bufpool_trim_after_ns = usual;
+	run_checks(g, shuffle_fn);
+}
+
 static const struct rig_case cases[] = {
 	{ .name = "alignment and reuse", .run = alignment_and_reuse, .buf_limit_bytes = LIMIT_BYTES },
 	{ .name = "the bound holds, halves become whole", .run = the_bound_holds, .buf_limit_bytes = LIMIT_BYTES },
 	{ .name = "a long shuffle", .run = shuffle, .buf_limit_bytes = LIMIT_BYTES },
+	{ .name = "idle memory goes back", .run = idle_memory_goes_back, .buf_limit_bytes = LIMIT_BYTES },
 	{ .name = "waiting for buffers", .run = waiting, .buf_limit_bytes = LIMIT_BYTES },
 };
 

@@ -2,6 +2,7 @@
 /* reactor.c - life, messages, deferred work, timers, watches, files and workers of both engines. */
 #include "rig.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -458,6 +459,38 @@ static void workers_run_and_answer(struct rig *g)
 	assert_in_range(works_at_once, 2, 64);
 }
 
+extern _Atomic(unsigned) workers_idle_ms;         /* core/reactor_priv.h */
+
+static unsigned worker_threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned count = 0;
+
+	for (struct dirent *e; (e = readdir(d));) {
+		char path[sizeof("/proc/self/task//comm") + sizeof(e->d_name)], name[32] = "";
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
+		FILE *f = fopen(path, "r");
+		if (f && fgets(name, sizeof(name), f))
+			count += strcmp(name, "hf-worker\n") == 0;
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return count;
+}
+
+static void workers_leave_when_idle(struct rig *g)
+{
+	unsigned usual = workers_idle_ms;
+
+	workers_idle_ms = 50;
+	on_reactor(g, works_fn, (void *)WORKS);
+	wait_for(works_done == WORKS);
+	/* Threads of earlier cases still wait as long as it was usual then. */
+	wait_for(worker_threads() == 0);
+	workers_idle_ms = usual;
+}
+
 static _Atomic(unsigned) silent_runs;
 static void silent_work(struct work *w)
 {
@@ -581,6 +614,7 @@ static const struct rig_case cases[] = {
 	{ .name = "file errors are reported", .run = files_report_errors },
 	{ .name = "many file operations at once", .run = files_many_at_once },
 	{ .name = "workers run and answer", .run = workers_run_and_answer },
+	{ .name = "workers leave when idle", .run = workers_leave_when_idle },
 	{ .name = "work without an answer", .run = work_without_answer },
 	{ .name = "stop waits for what is in flight", .run = stop_waits_for_what_is_in_flight },
 	{ .name = "a stopped loop refuses calls", .run = stopped_refuses_calls },
