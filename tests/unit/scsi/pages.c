@@ -153,6 +153,7 @@ static void block_limits(void **state)
 	assert_true(get64(in + 36) > 0);
 	assert_int_equal(vpd(&nx, 0xb1), 64);
 	assert_int_equal(vpd(&nx, 0xb2), 8);
+	assert_int_equal(in[4], 11);                     /* 2^11 blocks of 512 bytes */
 	assert_int_equal(in[5] & 0xe0, 0xe0);
 	assert_int_equal(in[6] & 7, 2);
 	uint8_t lbprz = in[5] & 4;
