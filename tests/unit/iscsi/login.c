@@ -236,9 +236,9 @@ static size_t value_of(const struct ini *i, const char *key, char *out, size_t r
 }
 static void hex(const uint8_t *p, size_t len, char *out)
 {
-	out += sprintf(out, "0x");
-	while (len--)
-		out += sprintf(out, "%02x", *p++);
+	snprintf(out, 3, "0x");
+	for (size_t k = 0; k < len; k++)
+		snprintf(out + 2 + 2 * k, 3, "%02x", p[k]);
 }
 static void prove(const char *id, const char *challenge, enum tls_hash hash, const uint8_t *key, size_t key_len, char *out)
 {
