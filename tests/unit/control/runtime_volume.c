@@ -131,6 +131,35 @@ static void built_by_a_task(void **state)
 	assert_int_equal(fake_target(IQN("t"))->lun_count, 1);
 }
 
+/* A large one goes in the background; its name is free at once. */
+static void destroyed_by_a_task(void **state)
+{
+	(void)state;
+	if (skip_without_file())
+		return;
+	rig_pool("tank");
+	rig_create(MODEL_VOLUME, "{\"name\":\"big\",\"size_bytes\":1207959552,\"options\":{\"preallocate\":\"full\"}}");
+	find_data("big");
+	for (int i = 0; i < 1200; i++) {
+		json_t *o = rig_get(MODEL_VOLUME, "big");
+		bool online = strcmp(text_of(o, "state"), "online") == 0;
+		json_decref(o);
+		if (online)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	expect_state("big", "online");
+	rig_delete(MODEL_VOLUME, "big");
+	rig_create(MODEL_VOLUME, "{\"name\":\"big\",\"size_bytes\":1048576}");
+	for (int i = 0; i < 1200 && access(data, F_OK) == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	assert_int_equal(access(data, F_OK), -1);
+	json_t *list = rig_list(MODEL_TASK);
+	assert_int_equal(json_array_size(list), 2);
+	assert_string_equal(text_of(json_array_get(list, 1), "type"), "volume.destroy");
+	json_decref(list);
+}
+
 /* ---- reservations ----------------------------------------------------------------------------------------------- */
 static _Atomic(int) resv_status;
 static void resv_done(struct resv_request *rq, int status, const struct resv_change *affected, size_t count)
@@ -187,7 +216,7 @@ static void reservations_survive(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(keep_or_destroy), T(built_by_a_task), T(reservations_survive) };
+	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(reservations_survive) };
 	int r = cmocka_run_group_tests_name("runtime_volume", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
