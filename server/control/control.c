@@ -25,8 +25,10 @@ static void retry_due(struct timer *t)
 	timer_stop(t);
 	if (volumes) {
 		volume_retry_ns = now + VOLUME_RETRY_S * SECOND_NS;
-		pool_check_all();
-		if (volume_retry_all() || target_retry_all())
+		if (pool_check_all())
+			retry_soon(POOL_RETRY_S);
+		bool volumes_left = volume_retry_all(), targets_left = target_retry_all();
+		if (volumes_left || targets_left)
 			retry_soon(VOLUME_RETRY_S);
 	} else {
 		retry_soon((unsigned)((volume_retry_ns - now) / SECOND_NS) + 1);
@@ -103,7 +105,8 @@ static int start_all(void *arg)
 	reservations_start();
 	if (config_key_problem(ctl.db))
 		alert_raise(LOG_LEVEL_ERROR, "secrets.locked", "secret.key", "%s", config_key_problem(ctl.db));
-	pool_check_all();
+	if (pool_check_all())
+		retry_soon(POOL_RETRY_S);
 	r = each_row(MODEL_VOLUME, start_volume, e);
 	if (!r)
 		r = each_row(MODEL_TARGET, start_target, e);

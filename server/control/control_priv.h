@@ -17,6 +17,7 @@ extern struct log_topic log_control;
 #define SECOND_NS UINT64_C(1000000000)
 #define VOLUME_RETRY_S 10
 #define PORTAL_RETRY_S 5
+#define POOL_RETRY_S 30
 
 /* ---- registry: what runs, by the id of its object --------------------------------------------------- */
 #define REGISTRY_BUCKETS 4096
@@ -67,7 +68,7 @@ struct pool_facts {
 };
 void pool_facts(const char *path, struct pool_facts *ret_facts);
 int pool_prepare(const char *path, char *why, size_t why_bytes); /* is it a folder fit for data? */
-void pool_check_all(void);               /* raises and resolves alerts */
+bool pool_check_all(void);               /* raises and resolves alerts; true: look again later */
 
 /* ---- runtime_volume.c ---------------------------------------------------------------------------------- */
 struct rt_volume {
@@ -233,6 +234,7 @@ void events_flush(void);                 /* what waits goes to the store */
 void events_settle(void);                /* after the first reconcile: old alerts that did not come back are over */
 void alert_raise(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5);
 void alert_resolve(const char *type, const char *object);
+bool alert_is_raised(const char *type, const char *object);
 void event_note(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5); /* control_event() without a log line */
 json_t *alerts_active(void);             /* returns owned */
 void publish(const char *type, json_t *data); /* to the subscribers; takes data */

@@ -244,6 +244,11 @@ void alert_resolve(const char *type, const char *object)
 		alert_end(a);
 }
 
+bool alert_is_raised(const char *type, const char *object)
+{
+	return alert_find(type, object) != NULL;
+}
+
 json_t *alerts_active(void)
 {
 	json_t *list = json_array();

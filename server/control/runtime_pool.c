@@ -54,13 +54,14 @@ int pool_prepare(const char *path, char *why, size_t why_bytes)
 	return 0;
 }
 
-void pool_check_all(void)
+bool pool_check_all(void)
 {
+	bool again = false;
 	struct config_error e;
 	json_t *pools, *p;
 	size_t i;
 	if (config_list(ctl.db, MODEL_POOL, NULL, &pools, &e))
-		return;
+		return false;
 	json_array_foreach(pools, i, p) {
 		struct pool_facts f;
 		const char *name = text_of(p, "name");
@@ -71,6 +72,8 @@ void pool_check_all(void)
 			alert_resolve("pool.offline", name);
 		if (f.online && f.free_bytes > f.total_bytes / 50)
 			alert_resolve("pool.full", name);
+		again |= !f.online || alert_is_raised("pool.full", name);
 	}
 	json_decref(pools);
+	return again;
 }

@@ -141,7 +141,7 @@ static void news_arrive(struct msg *m)
 			alert_raise(LOG_LEVEL_ERROR, "pool.full", text_of(pool, "name"), "pool %s is full: writes to volume %s fail; free space or grow the file system",
 				    text_of(pool, "name"), text_of(v->row, "name"));
 			json_decref(pool);
-			retry_soon(60);
+			retry_soon(POOL_RETRY_S);
 		}
 	}
 	free(n);

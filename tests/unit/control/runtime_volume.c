@@ -160,6 +160,27 @@ static void destroyed_by_a_task(void **state)
 	json_decref(list);
 }
 
+/* A pool that was full and has space again: the look after it ends the alert, and no timer is left. */
+static int full_run(void *arg)
+{
+	(void)arg;
+	alert_raise(LOG_LEVEL_ERROR, "pool.full", "tank", "pool tank is full");
+	assert_true(pool_check_all() == alert_is_raised("pool.full", "tank"));
+	return 0;
+}
+static void full_pool(void **state)
+{
+	(void)state;
+	rig_pool("tank");
+	rig_pool("other");
+	json_t *o = rig_get(MODEL_POOL, "tank");
+	bool room = int_of(o, "free_bytes") > int_of(o, "total_bytes") / 50;
+	json_decref(o);
+	reactor_call(ctl.reactor, full_run, NULL);
+	assert_int_equal(rig_alert("pool.full", "tank"), !room);
+	assert_false(timer_is_armed(&ctl.retry));
+}
+
 /* ---- reservations ----------------------------------------------------------------------------------------------- */
 static _Atomic(int) resv_status;
 static void resv_done(struct resv_request *rq, int status, const struct resv_change *affected, size_t count)
@@ -216,7 +237,7 @@ static void reservations_survive(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(reservations_survive) };
+	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(full_pool), T(reservations_survive) };
 	int r = cmocka_run_group_tests_name("runtime_volume", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
