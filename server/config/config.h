@@ -57,6 +57,9 @@ int config_list(struct config *c, enum model_kind k, const struct config_query *
 /* The plain value of a secret field, wiped by the caller; -ENOENT when not set. */
 int config_secret(struct config *c, enum model_kind k, const char *id, const char *field,
 		  uint8_t *buf, size_t buf_bytes, size_t *ret_len, struct config_error *e);
+/* The same as it is stored, in hexadecimal, returns owned: {"sealed": text} in a body puts it back, in the same
+ * field of an object with the same id, under the same key file; anywhere else it is refused. */
+int config_secret_sealed(struct config *c, enum model_kind k, const char *id, const char *field, char **ret_text, struct config_error *e);
 uint64_t config_revision(struct config *c);              /* of the whole store: grows with each commit */
 
 /* Changing: one transaction at a time; each change writes its audit row. */

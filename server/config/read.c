@@ -164,7 +164,7 @@ int config_list(struct config *c, enum model_kind k, const struct config_query *
 	return 0;
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------------- */
+/* ---- secrets: how they are stored, and plain ---------------------------------------------------------------------------------------- */
 int config_secret(struct config *c, enum model_kind k, const char *id, const char *field, uint8_t *buf, size_t buf_bytes,
 		  size_t *ret_len, struct config_error *e)
 {
@@ -183,6 +183,27 @@ int config_secret(struct config *c, enum model_kind k, const char *id, const cha
 		r = key_unseal(c, models[k].table, id, field, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0), buf, buf_bytes, ret_len, e);
 	else
 		r = rc == SQLITE_DONE ? config_fail(e, -ENOENT, field, "%s is not set", field) : db_fail(c, e, "read");
+	stmt_done(c, s);
+	return r;
+}
+
+int config_secret_sealed(struct config *c, enum model_kind k, const char *id, const char *field, char **ret_text,
+			 struct config_error *e)
+{
+	const struct field *f = model_field(&models[k], field);
+	char sql[160];
+	sqlite3_stmt *s;
+	if (!f || f->type != FIELD_SECRET)
+		return config_fail(e, -EINVAL, field, "%s is not a secret", field);
+	snprintf(sql, sizeof(sql), "SELECT lower(hex(\"%s\")) FROM \"%s\" WHERE id = ? AND \"%s\" IS NOT NULL", field, models[k].table, field);
+	int r = stmt_get(c, sql, &s, e);
+	if (r)
+		return r;
+	sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
+	int rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*ret_text = strdup((const char *)sqlite3_column_text(s, 0));
+	r = rc == SQLITE_DONE ? -ENOENT : rc != SQLITE_ROW ? db_fail(c, e, "read") : *ret_text ? 0 : -ENOMEM;
 	stmt_done(c, s);
 	return r;
 }

@@ -198,6 +198,38 @@ static int bind_json_text(sqlite3_stmt *s, int at, const json_t *value)
 	return text ? sqlite3_bind_text(s, at, text, -1, free) : SQLITE_NOMEM;
 }
 
+/* What an export sealed: it must open here, then it is stored as it is. */
+static int unhex(const char *text, uint8_t *to, size_t bytes, size_t *ret_len)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = strlen(text) / 2;
+	if (strlen(text) % 2 || len > bytes)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		const char *hi = strchr(digits, text[2 * i]), *lo = strchr(digits, text[2 * i + 1]);
+		if (!hi || !lo)
+			return -EINVAL;
+		to[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
+	}
+	*ret_len = len;
+	return 0;
+}
+static int bind_sealed(struct config *c, sqlite3_stmt *s, int at, enum model_kind k, const struct field *f, const char *id,
+		       const char *text, struct config_error *e)
+{
+	uint8_t sealed[SECRET_MAX + 64], plain[SECRET_MAX];
+	size_t len, plain_len = 0;
+	if (unhex(text, sealed, sizeof(sealed), &len))
+		return config_fail(e, -EINVAL, f->name, "the sealed %s is not what an export wrote", f->name);
+	int r = key_unseal(c, models[k].table, id, f->name, sealed, len, plain, sizeof(plain), &plain_len, e);
+	wipe(plain, sizeof(plain));
+	if (r == -ENOKEY)
+		return r;
+	if (r)
+		return config_fail(e, -EINVAL, f->name, "the sealed %s does not open here: it was sealed with another secret.key, or for another object; give it in plain", f->name);
+	return sqlite3_bind_blob(s, at, sealed, (int)len, SQLITE_TRANSIENT) == SQLITE_OK ? 0 : config_fail(e, -ENOMEM, f->name, "out of memory");
+}
+
 static int bind_secret(struct config *c, sqlite3_stmt *s, int at, enum model_kind k, const struct field *f, const char *id,
 		       const json_t *value, struct config_error *e)
 {
@@ -239,6 +271,8 @@ int field_bind(struct config *c, sqlite3_stmt *s, int at, enum model_kind k, con
 		rc = bind_json_text(s, at, value);
 		break;
 	case FIELD_SECRET:
+		if (json_is_object(value))
+			return bind_sealed(c, s, at, k, f, id, json_string_value(json_object_get(value, "sealed")), e);
 		if (!json_is_string(value))
 			return config_fail(e, -EINVAL, f->name, "%s must be given in full, nothing is stored yet", f->name);
 		return bind_secret(c, s, at, k, f, id, value, e);

@@ -74,6 +74,8 @@ char *control_describe_settings(void);
 char *control_metrics(void);
 /* All configuration as one JSON document; secrets are left out (true: was set). */
 json_t *control_export(void);
+/* The same with secrets, sealed with the key file: for a restore beside the same secret.key. */
+json_t *control_export_sealed(void);
 /* Makes the configuration what the document says: adds, changes; removes only with prune. */
 int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r);
 int control_task_cancel(const char *id, struct config_error *e);

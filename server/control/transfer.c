@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* transfer.c - the whole configuration as one document, out and in.
  *
- * Export holds what people set: no live members, no revisions, secrets as true (set) or false.  Import makes a list of
+ * Export holds what people set: no live members, no revisions, secrets as true (set) or false, or sealed.  Import makes a list of
  * changes from the difference and runs it as one batch, so it is all or nothing like any other change.  Ids are kept, so that
  * volumes find their data again; data that lies in a pool already is taken over, and removing a volume by prune leaves its data. */
 #include "control/control_priv.h"
@@ -15,20 +15,40 @@ static const enum model_kind order[] = {
 };
 
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
-static json_t *export_object(enum model_kind k, const json_t *o)
+static json_t *sealed_secret(enum model_kind k, const json_t *o, const struct field *f)
+{
+	struct config_error e;
+	char *text;
+	if (config_secret_sealed(ctl.db, k, text_of(o, "id"), f->name, &text, &e))
+		return json_incref(json_object_get(o, f->name));
+	json_t *v = json_pack("{s:s}", "sealed", text);
+	free(text);
+	return v;
+}
+
+static json_t *export_object(enum model_kind k, const json_t *o, bool sealed)
 {
 	json_t *out = json_object();
 	json_object_set(out, "id", json_object_get(o, "id"));
 	for (size_t i = 0; i < models[k].field_count; i++) {
 		const struct field *f = &models[k].fields[i];
-		if (!(f->flags & FIELD_SERVER))
+		if (f->flags & FIELD_SERVER)
+			continue;
+		if (f->type == FIELD_SECRET && sealed)
+			json_object_set_new(out, f->name, sealed_secret(k, o, f));
+		else
 			json_object_set(out, f->name, json_object_get(o, f->name));
 	}
 	return out;
 }
 
+struct export_call {
+	json_t *doc;
+	bool sealed;
+};
 static int export_run(void *arg)
 {
+	struct export_call *x = arg;
 	json_t *doc = json_pack("{s:s, s:i, s:i}", "document", "holdfast configuration", "version", 1, "schema", config_schema_version());
 	struct config_error e;
 	for (size_t n = 0; n < ARRAY_COUNT(order); n++) {
@@ -40,18 +60,24 @@ static int export_run(void *arg)
 			return e.code;
 		}
 		json_array_foreach(rows, i, row)
-			json_array_append_new(out, export_object(order[n], row));
+			json_array_append_new(out, export_object(order[n], row, x->sealed));
 		json_decref(rows);
 		json_object_set_new(doc, models[order[n]].plural, out);
 	}
-	*(json_t **)arg = doc;
+	x->doc = doc;
 	return 0;
 }
 
 json_t *control_export(void)
 {
-	json_t *doc = NULL;
-	return reactor_call(ctl.reactor, export_run, &doc) ? NULL : doc;
+	struct export_call x = { .sealed = false };
+	return reactor_call(ctl.reactor, export_run, &x) ? NULL : x.doc;
+}
+
+json_t *control_export_sealed(void)
+{
+	struct export_call x = { .sealed = true };
+	return reactor_call(ctl.reactor, export_run, &x) ? NULL : x.doc;
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------------------- */
@@ -145,13 +171,20 @@ static json_t *import_body(enum model_kind k, const json_t *item)
 }
 
 /* Only what differs; members of a map that the document lacks go. */
-static json_t *import_patch(const json_t *body, const json_t *have)
+static json_t *import_patch(enum model_kind k, const json_t *body, const json_t *have)
 {
 	json_t *patch = json_object(), *v, *w;
 	const char *key, *inner;
 	json_object_foreach((json_t *)body, key, v) {
 		json_t *was = json_object_get(have, key);
-		if (json_equal(v, was))
+		const struct field *f = model_field(&models[k], key);
+		bool same = json_equal(v, was);
+		if (f && f->type == FIELD_SECRET && json_is_object(v)) {
+			json_t *sealed = sealed_secret(k, have, f);
+			same = json_equal(v, sealed);
+			json_decref(sealed);
+		}
+		if (same)
 			continue;
 		if (json_is_object(v) && json_is_object(was)) {
 			v = json_copy(v);
@@ -173,7 +206,7 @@ static int import_item(struct import *m, enum model_kind k, const json_t *item, 
 	const char *id = json_string_value(json_object_get(item, "id"));
 	if (match) {
 		json_object_set_new(match, "\x01seen", json_true());
-		json_t *patch = import_patch(body, match);
+		json_t *patch = import_patch(k, body, match);
 		json_decref(body);
 		body = patch;
 		if (json_object_size(patch) == 0) {

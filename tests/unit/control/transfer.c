@@ -137,10 +137,43 @@ static void data_is_found_again(void **state)
 	json_decref(doc);
 }
 
+/* Sealed secrets come back beside the same key file, and nowhere else. */
+static void sealed_secrets(void **state)
+{
+	(void)state;
+	rig_create(MODEL_TARGET, "{\"name\":\"t\"}");
+	rig_create(MODEL_HOST, "{\"name\":\"h\",\"iqns\":[\"iqn.a\"],\"chap_user\":\"u\",\"chap_secret\":\"opensesame123\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"t\",\"host\":\"h\"}");
+	json_t *doc = control_export_sealed(), *plain = control_export();
+	char *text = json_dumps(doc, 0);
+	assert_non_null(strstr(text, "\"sealed\""));
+	assert_null(strstr(text, "opensesame"));
+	free(text);
+	assert_int_equal(import(doc, true, false), 0);
+	assert_int_equal(int_of(rig_result.object, "changed"), 0);
+	clear();
+	/* Without the secret a host that asks for CHAP cannot be made. */
+	assert_int_equal(import(plain, false, false), -EINVAL);
+	assert_string_equal(rig_result.error.field, "hosts/0/chap_secret");
+	if (import(doc, false, false))
+		fail_msg("import: %s at %s", rig_result.error.why, rig_result.error.field);
+	assert_string_equal(fake_target("iqn.2026-11.io.holdfast:t")->rules[0].secret, "opensesame123");
+	/* For another object it does not open. */
+	json_t *host = json_array_get(json_object_get(doc, "hosts"), 0);
+	json_object_set_new(host, "id", json_string("01a1f934-f907-7000-af75-8c4fb004ebef"));
+	json_object_set_new(host, "name", json_string("h2"));
+	assert_int_equal(import(doc, false, false), -EINVAL);
+	assert_string_equal(rig_result.error.field, "hosts/0/chap_secret");
+	json_object_set_new(host, "chap_secret", rig_json("{\"sealed\":\"zz\"}"));
+	assert_int_equal(import(doc, false, false), -EINVAL);
+	json_decref(doc);
+	json_decref(plain);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(round_trip), T(bad_documents), T(data_is_found_again) };
+	const struct CMUnitTest tests[] = { T(round_trip), T(bad_documents), T(data_is_found_again), T(sealed_secrets) };
 	int r = cmocka_run_group_tests_name("transfer", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
