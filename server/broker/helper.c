@@ -20,7 +20,7 @@ LOG_TOPIC(broker);
  * (or a disk one of whose partitions) is mounted, swapped on, or part of an array. open(2). */
 static int open_device(const struct broker_request *rq, int *ret_fd)
 {
-	const int allowed = O_ACCMODE | O_DIRECT | O_CLOEXEC | O_DSYNC | O_SYNC | O_NONBLOCK;
+	const int allowed = O_ACCMODE | O_DIRECT | O_EXCL | O_CLOEXEC | O_DSYNC | O_SYNC | O_NONBLOCK;
 	int access = rq->flags & O_ACCMODE;
 	if ((rq->flags & ~allowed) || (access != O_RDONLY && access != O_RDWR))
 		return -EINVAL;
