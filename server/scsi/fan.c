@@ -47,6 +47,11 @@ void scsi_stop(void)
 	atomic_store(&room.count, 0);
 }
 
+bool room_is_open(void)
+{
+	return atomic_load_explicit(&room.count, memory_order_acquire) != 0;
+}
+
 struct home *home_of(struct reactor *r)
 {
 	return &room.home[reactor_index(r)];

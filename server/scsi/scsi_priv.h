@@ -191,7 +191,8 @@ bool ua_pop(struct itl *i, uint16_t *ret_asc);
 void ua_drop(struct itl *i, uint16_t asc);
 
 /* ---- fan.c, drain.c ------------------------------------------------------------------------------------------ */
-void fan_start(struct fan *f);           /* any thread */
+bool room_is_open(void);                 /* between start and stop; otherwise nobody is there to be told */
+void fan_start(struct fan *f);           /* any thread; the room is open */
 void fan_next(struct fan *f);
 /* Waits on one reactor until no task is left that it concerns. */
 struct drain {

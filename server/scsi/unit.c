@@ -80,6 +80,8 @@ static void events_fly(struct scsi_unit *u)
 
 void unit_raise(struct scsi_unit *u, unsigned events)
 {
+	if (!room_is_open())
+		return;
 	atomic_fetch_or(&u->pending, events);
 	events_fly(u);
 }

@@ -72,7 +72,7 @@ enum step run_unmap(struct scsi_task *t, struct task *p, int status)
 			return task_fail_info(p, RES_LBA_RANGE, be64_get(d.lba));
 		sum += be32_get(d.count_blocks);
 	}
-	if (sum > UNMAP_MAX_BLOCKS)
+	if (sum > limit_unmap_blocks(task_unit(p)))
 		return task_fail(p, RES_INVALID_PARAM_FIELD);
 	return unmap_next(t, p, 0);
 }

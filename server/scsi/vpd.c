@@ -129,6 +129,11 @@ uint64_t limit_same_blocks(const struct scsi_unit *u)
 	return most < 1 ? 1 : most;
 }
 
+uint32_t limit_unmap_blocks(const struct scsi_unit *u)
+{
+	return (uint32_t)(UNMAP_MAX_BYTES >> u->block_shift);
+}
+
 /* VMFS unmaps by itself only where this divides 1 MiB. */
 static uint32_t unmap_granularity_blocks(const struct scsi_unit *u, const struct volume_limits *l)
 {
@@ -152,7 +157,7 @@ static void page_limits(const struct task *p, struct out *o)
 	out_32(o, PIECE_BYTES >> u->block_shift);        /* optimal: one piece of memory */
 	out_32(o, 0);                                    /* no XDREAD and the like */
 	if (atomic_load(&u->can_unmap)) {
-		out_32(o, UNMAP_MAX_BLOCKS);
+		out_32(o, limit_unmap_blocks(u));
 		out_32(o, UNMAP_MAX_DESCRIPTORS);
 		out_32(o, unmap_granularity_blocks(u, &l));
 		out_32(o, 0x80000000);                   /* UGAVALID, alignment 0 */

@@ -198,7 +198,7 @@ static void write_same(void **state)
 	assert_true(block_is(560, 0xaa));
 }
 
-static size_t unmap_list(uint8_t *b, unsigned count, const uint64_t (*range)[2])
+static size_t unmap_list(uint8_t *b, unsigned count, uint64_t (*range)[2])
 {
 	memset(b, 0, 8);
 	put16(b, 6 + count * 16);
@@ -229,7 +229,9 @@ static void unmap(void **state)
 	(void)state;
 	fill(8192, 2000, 0x99);
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		size_t len = unmap_list(out, cases[i].count, cases[i].range);
+		uint64_t range[3][2];
+		memcpy(range, cases[i].range, sizeof(range));
+		size_t len = unmap_list(out, cases[i].count, range);
 		struct cmd c = { CDB(0x42, [8] = (uint8_t)len), .out = out, .out_len = len };
 		cmd_do(&nx, 0, &c);
 		if (cmd_sense(&c) != cases[i].sense)
@@ -238,7 +240,7 @@ static void unmap(void **state)
 	}
 	assert_true(block_is(8192, 0));
 	/* less than a granule: it stays allocated, and reads as zeroes since LBPRZ says so */
-	static const uint64_t few[1][2] = { { 9001, 3 } };
+	static uint64_t few[1][2] = { { 9001, 3 } };
 	fill(9000, 5, 0x98);
 	size_t some = unmap_list(out, 1, few);
 	struct cmd edge = { CDB(0x42, [8] = (uint8_t)some), .out = out, .out_len = some };
@@ -268,7 +270,7 @@ static void unmap(void **state)
 static void lba_status(void **state)
 {
 	(void)state;
-	static const uint64_t all[1][2] = { { 0, BLOCKS } };
+	static uint64_t all[1][2] = { { 0, BLOCKS } };
 	size_t len = unmap_list(out, 1, all);
 	struct cmd u = { CDB(0x42, [8] = (uint8_t)len), .out = out, .out_len = len };
 	assert_int_equal(cmd_do(&nx, 0, &u), SCSI_GOOD);
@@ -348,6 +350,17 @@ static void two_to_the_32(void **state)
 	struct cmd cap16 = { CDB(0x9e, 0x10, [13] = 32), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&x, 9, &cap16), SCSI_GOOD);
 	assert_int_equal(get64(in), 0xffffffffull);
+	/* and UNMAP says how much it takes at once, and means it */
+	struct cmd b0 = { CDB(0x12, 1, 0xb0, [4] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&x, 9, &b0), SCSI_GOOD);
+	uint64_t most[1][2] = { { 1ull << 31, get32(in + 20) } };
+	for (unsigned over = 0; over < 2; over++) {
+		most[0][1] += over;
+		size_t len = unmap_list(out, 1, most);
+		struct cmd un = { CDB(0x42, [8] = (uint8_t)len), .out = out, .out_len = len };
+		cmd_do(&x, 9, &un);
+		assert_int_equal(cmd_sense(&un), over ? 0x052600 : 0);
+	}
 	nx_close(&x);
 	scsi_lun_map_unref(m);
 	scsi_unit_unref(u);

@@ -3,6 +3,8 @@
  * slow one under task management from two nexuses.  On the fault plugin over ram. */
 #include "rig.h"
 
+#include <sys/mount.h>
+
 static struct rig rig;
 static struct volume *volume;
 static struct scsi_unit *unit;
@@ -181,6 +183,62 @@ static void read_only_volume(void **state)
 	rig_close(v);
 }
 
+/* A pool that is full: the WRITE that needs room fails as ESXi expects, what is there stays readable and
+ * can be overwritten, and UNMAP makes room again. */
+static void full_pool(void **state)
+{
+	char dir[] = "/tmp/hf-full-XXXXXX", why[256] = "";
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	if (mount("tmpfs", dir, "tmpfs", 0, "size=4m")) {
+		rmdir(dir);
+		print_message("# needs the right to mount a small file system\n");
+		skip();
+	}
+	struct volume_spec s = { .name = "full", .uuid = "0b5a3c1e-7d2f-4e0a-9c6b-1f2e3d4c5b6c", .plugin = "file",
+				 .pool_path = dir, .size_bytes = 64 << 20, .block_bytes = 512 };
+	struct volume *v;
+	int made = volume_create_backing(&s, why, sizeof(why));
+	if (made)
+		print_error("%s\n", why);
+	assert_int_equal(made, 0);
+	assert_int_equal(volume_open(&s, &v), 0);
+	assert_int_equal(volume_state(v), VOLUME_ONLINE);
+	struct scsi_unit *u = unit_on(v);
+	struct scsi_lun_map *m = map_of(u, 0, false);
+	struct nx x;
+	nx_open(&x, rig.reactor[0], "iqn.2026-11.test:full,i,0x00023d000009", 1, m);
+	nx_calm(&x, 0);
+	memset(out, 0x3c, sizeof(out));
+	unsigned sense = 0;
+	for (unsigned i = 0; i < 8 && !sense; i++) {
+		struct cmd w = { CDB(0x2a, [4] = (uint8_t)(i * 8), [7] = 8), .out = out, .out_len = sizeof(out) };
+		cmd_do(&x, 0, &w);
+		sense = cmd_sense(&w);
+	}
+	assert_int_equal(sense, 0x072707);
+	nx_calm(&x, 0);                  /* it may also have been told of the soft limit */
+	struct cmd over = { CDB(0x2a, 0x08, [8] = 8), .out = out, .out_len = 4096 }, tur = { CDB(0) },
+		   rd = { CDB(0x28, [8] = 8), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&x, 0, &over), SCSI_GOOD);
+	assert_int_equal(cmd_do(&x, 0, &rd), SCSI_GOOD);
+	assert_memory_equal(in, out, 4096);
+	assert_int_equal(cmd_do(&x, 0, &tur), SCSI_GOOD);        /* never off line for that */
+	uint8_t list[24] = { 0, 22, 0, 16 };
+	put32(list + 16, 4096);
+	struct cmd un = { CDB(0x42, [8] = 24), .out = list, .out_len = 24 };
+	assert_int_equal(cmd_do(&x, 0, &un), SCSI_GOOD);
+	struct cmd w2 = { CDB(0x2a, [4] = 64, [7] = 1), .out = out, .out_len = 131072 };
+	assert_int_equal(cmd_do(&x, 0, &w2), SCSI_GOOD);
+	nx_close(&x);
+	scsi_lun_map_unref(m);
+	scsi_unit_unref(u);
+	rig_close(v);
+	assert_int_equal(volume_destroy_backing(&s, why, sizeof(why)), 0);
+	assert_int_equal(umount(dir), 0);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +246,7 @@ int main(void)
 		cmocka_unit_test(goes_away),
 		cmocka_unit_test(storm),
 		cmocka_unit_test(read_only_volume),
+		cmocka_unit_test(full_pool),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
