@@ -45,6 +45,8 @@ int edge_start(struct edge *e, bool with_tls, unsigned threads)
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 
 	atomic_store(&e->active, 0);
+	atomic_store(&e->jobs, 0);
+	atomic_store(&e->takes_jobs, true);
 	/* The logger comes first, so that complaints about the other options go there too. */
 	e->daemon = MHD_start_daemon(flags | (with_tls ? (unsigned)MHD_USE_TLS : 0u), 0, NULL, NULL, request_handle, e,
 				     MHD_OPTION_EXTERNAL_LOGGER, mhd_log, (void *)e,
@@ -78,7 +80,14 @@ void edge_quiesce(struct edge *e)
 
 void edge_end(struct edge *e)
 {
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
 	edge_quiesce(e);
+	/* libmicrohttpd cannot stop while connections are suspended.  A request counts itself first and
+	 * looks at takes_jobs then, so none slips through. */
+	atomic_store(&e->takes_jobs, false);
+	while (atomic_load(&e->jobs))
+		nanosleep(&pause, NULL);
 	if (e->daemon)
 		MHD_stop_daemon(e->daemon);
 	e->daemon = NULL;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LOCAL_THREADS 4u
+#define LOCAL_THREADS 2u
 #define PATIENCE_MS 2000
 
 LOG_TOPIC(http);
@@ -28,8 +28,11 @@ int http_init(const struct http_opts *opts, char *why, size_t why_bytes)
 	socket_path = strdup(opts->socket_path);
 	r = socket_path ? cert_init(opts->state_dir, why, why_bytes) : -ENOMEM;
 	if (r == 0)
+		r = workers_start();
+	if (r == 0) {
 		r = keeper_start();
-	has_keeper = r == 0;
+		has_keeper = r == 0;
+	}
 	/* Already answering, with 503, so that clients that come early hear why they wait. */
 	if (r == 0)
 		r = edge_start(&local, false, LOCAL_THREADS);
@@ -72,6 +75,7 @@ void http_stop(void)
 	if (has_keeper)
 		keeper_stop();
 	has_keeper = false;
+	workers_stop();
 	if (socket_path)
 		listen_local_remove(socket_path);
 	free(socket_path);

@@ -23,14 +23,19 @@ struct edge {
 	unsigned admin_uid;              /* local only */
 	char name[96];                   /* for the log: "local socket", "https [::1]:8443" */
 	_Atomic(unsigned) active;        /* requests begun and not answered; streams do not count */
+	_Atomic(unsigned) jobs;          /* requests that a worker has: their connections are suspended */
+	_Atomic(bool) takes_jobs;        /* cleared before the end, see edge_end() */
+	enum { EDGE_OPEN, EDGE_ENDING, EDGE_STOPPING, EDGE_STOPPED } state; /* portals; portal.c */
+	bool is_closed;                  /* STOPPING: its owner has closed it meanwhile */
 	struct list link;                /* portals: in the list of those open or those ending */
-	uint64_t end_by_ms;              /* ending: when patience is over */
+	uint64_t end_by_ms;              /* ENDING: when patience is over */
 };
 /* Starts the threads on e->listen_fd (taken, also on error). */
 int edge_start(struct edge *e, bool with_tls, unsigned threads);
 /* Stops accepting; what is under way goes on. */
 void edge_quiesce(struct edge *e);
-/* Ends it: every connection is closed.  Never on a thread of the edge itself. */
+/* Ends it: waits for the workers that have a request of it, then closes every connection.  Never on a
+ * thread of the edge, nor on the control thread: workers wait for that one. */
 void edge_end(struct edge *e);
 /* Requests are answered only while it is set. */
 extern _Atomic(bool) http_is_serving;
@@ -42,6 +47,15 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 			       const char *version, const char *upload, size_t *upload_bytes, void **request);
 void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MHD_RequestTerminationCode why);
 void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code);
+
+/* ---- threads that may wait for control, worker.c ------------------------------------------------------ */
+struct job {
+	struct list link;
+	void (*run)(struct job *j);
+};
+int workers_start(void);
+void workers_stop(void);                 /* after the last edge has ended */
+void worker_push(struct job *j);
 
 /* ---- the event stream, stream.c ---------------------------------------------------------------------- */
 #define STREAMS_MAX 128

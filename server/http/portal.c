@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PORTAL_THREADS 2u
+#define PORTAL_THREADS 2u  /* they never wait; TLS is what they do */
 #define PATIENCE_MS 10000
 #define RENEW_CHECK_MS (24u * 3600u * 1000u)
 
@@ -49,6 +49,7 @@ int http_portal_open(const char *address, uint16_t port, int listen_fd, void **r
 		free(e);
 		return r;
 	}
+	e->state = EDGE_OPEN;
 	pthread_mutex_lock(&keeper.lock);
 	list_add_tail(&keeper.open, &e->link);
 	pthread_mutex_unlock(&keeper.lock);
@@ -63,19 +64,27 @@ void http_portal_close(void *portal)
 
 	if (!e)
 		return;
-	edge_quiesce(e);
-	log_info(&log_http, "portal closed", "portal=\"%s\"", e->name);
 	pthread_mutex_lock(&keeper.lock);
-	if (!e->daemon) {                        /* http_stop() was here before */
+	switch (e->state) {
+	case EDGE_OPEN:
+		edge_quiesce(e);
+		log_info(&log_http, "portal closed", "portal=\"%s\"", e->name);
+		e->state = EDGE_ENDING;
+		e->end_by_ms = http_now_ms() + PATIENCE_MS;
+		list_del(&e->link);
+		list_add_tail(&keeper.ending, &e->link);
+		pthread_cond_signal(&keeper.wake);
+		break;
+	case EDGE_STOPPING:                      /* http_stop() is at it and frees it */
+		e->is_closed = true;
+		break;
+	case EDGE_STOPPED:                       /* http_stop() was here before */
 		list_del(&e->link);
 		free(e);
-		pthread_mutex_unlock(&keeper.lock);
-		return;
+		break;
+	case EDGE_ENDING:
+		break;
 	}
-	e->end_by_ms = http_now_ms() + PATIENCE_MS;
-	list_del(&e->link);
-	list_add_tail(&keeper.ending, &e->link);
-	pthread_cond_signal(&keeper.wake);
 	pthread_mutex_unlock(&keeper.lock);
 }
 
@@ -164,6 +173,16 @@ int keeper_start(void)
 	return r;
 }
 
+static struct edge *next_open(void)
+{
+	struct edge *e;
+
+	list_for_each(e, &keeper.open, link)
+		if (e->state == EDGE_OPEN)
+			return e;
+	return NULL;
+}
+
 void keeper_stop(void)
 {
 	struct edge *e;
@@ -180,7 +199,16 @@ void keeper_stop(void)
 	pthread_mutex_lock(&keeper.lock);
 	end_some(true);
 	/* Control still holds those that are open: what is left of them goes when it closes them. */
-	list_for_each(e, &keeper.open, link)
+	while ((e = next_open())) {
+		e->state = EDGE_STOPPING;
+		pthread_mutex_unlock(&keeper.lock);
 		edge_end(e);
+		pthread_mutex_lock(&keeper.lock);
+		e->state = EDGE_STOPPED;
+		if (e->is_closed) {
+			list_del(&e->link);
+			free(e);
+		}
+	}
 	pthread_mutex_unlock(&keeper.lock);
 }

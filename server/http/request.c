@@ -18,7 +18,13 @@ struct peer {
 };
 
 struct request {
+	struct job job;
 	struct edge *edge;
+	struct MHD_Connection *conn;
+	const struct peer *peer;
+	const char *method;              /* the connection's */
+	struct api_response rs;
+	enum { REQUEST_READING, REQUEST_RUNNING, REQUEST_ANSWERED } stage; /* RUNNING: a worker's, suspended */
 	char *target;
 	uint8_t *body;
 	size_t body_len, body_room;
@@ -105,6 +111,7 @@ void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MH
 		return;
 	if (rq->counts)
 		atomic_fetch_sub(&rq->edge->active, 1);
+	api_response_done(&rq->rs);
 	free(rq->target);
 	free(rq->body);
 	free(rq);
@@ -176,10 +183,14 @@ static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request
 	return ok;
 }
 
-static enum MHD_Result run(struct request *rq, struct MHD_Connection *conn, const char *method, const struct peer *p)
+/* On a worker.  The connection is suspended, so what it holds stays as it is. */
+static void request_run(struct job *j)
 {
+	struct request *rq = container_of(j, struct request, job);
+	struct MHD_Connection *conn = rq->conn;
+	struct edge *e = rq->edge;
 	struct api_request ask = {
-		.method = method,
+		.method = rq->method,
 		.target = rq->target,
 		.if_match = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "If-Match"),
 		.if_none_match = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "If-None-Match"),
@@ -188,14 +199,33 @@ static enum MHD_Result run(struct request *rq, struct MHD_Connection *conn, cons
 		.accept = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Accept"),
 		.body = rq->body,
 		.body_len = rq->body_len,
-		.role = p->role,
-		.actor = p->actor,
-		.source = p->source,
+		.role = rq->peer->role,
+		.actor = rq->peer->actor,
+		.source = rq->peer->source,
 	};
-	struct api_response rs;
 
-	api_handle(&ask, &rs);
-	return rs.event_stream ? answer_stream(conn, rq, &rs) : answer(conn, &rs);
+	api_handle(&ask, &rq->rs);
+	rq->stage = REQUEST_ANSWERED;
+	MHD_resume_connection(conn);             /* rq is the connection's again from here */
+	atomic_fetch_sub(&e->jobs, 1);
+}
+
+/* All of it is here: to a worker. */
+static enum MHD_Result hand_over(struct request *rq, struct MHD_Connection *conn, const char *method, const struct peer *p)
+{
+	atomic_fetch_add(&rq->edge->jobs, 1);
+	if (!atomic_load(&rq->edge->takes_jobs)) {
+		atomic_fetch_sub(&rq->edge->jobs, 1);
+		return refuse(conn, 503, "The server is stopping.");
+	}
+	rq->conn = conn;
+	rq->method = method;
+	rq->peer = p;
+	rq->job.run = request_run;
+	rq->stage = REQUEST_RUNNING;
+	MHD_suspend_connection(conn);
+	worker_push(&rq->job);
+	return MHD_YES;
 }
 
 /* First call for a request: refuse what can be refused before its body is read. */
@@ -255,6 +285,8 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 	(void)cls, (void)url, (void)version;
 	if (!rq || !rq->target || !p)
 		return MHD_NO;                   /* no memory when it began */
+	if (rq->stage == REQUEST_ANSWERED)
+		return rq->rs.event_stream ? answer_stream(conn, rq, &rq->rs) : answer(conn, &rq->rs);
 	if (!rq->is_seen)
 		return first_look(rq, conn, p);
 	if (*upload_bytes) {
@@ -265,5 +297,5 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 	}
 	if (rq->is_too_large)
 		return refuse(conn, 413, "A body may have up to 1 MiB.");
-	return run(rq, conn, method, p);
+	return hand_over(rq, conn, method, p);
 }

@@ -286,6 +286,54 @@ static void test_malformed_requests_do_no_harm(void **state)
 	free(g);
 }
 
+static void *slow_change(void *arg)
+{
+	struct got *g = arg;
+
+	fetch(0, "POST", "/api/v1/volumes?dry_run=true", NULL, "{\"name\":\"slow\",\"size_bytes\":512}", g);
+	return NULL;
+}
+
+/* Three slow changes at a time leave a worker for everybody else, and the streams alone. */
+static void test_slow_changes_hold_nobody_up(void **state)
+{
+	static char text[65536];
+	struct got *g = malloc(sizeof(*g)), *slow[3];
+	struct timespec t0, t1;
+	pthread_t thread[3];
+	int fd;
+
+	(void)state;
+	fake_control_delay_ms = 700;
+	for (int i = 0; i < 3; i++) {
+		slow[i] = malloc(sizeof(*g));
+		pthread_create(&thread[i], NULL, slow_change, slow[i]);
+	}
+	usleep(100000);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(fetch(0, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+		assert_int_equal(g->status, 200);
+	}
+	fd = connect_local();
+	dprintf(fd, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+	text[0] = '\0';
+	assert_true(read_until(fd, text, sizeof(text), "retry: 2000"));
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	assert_true((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000 < 600);
+	http_stop();                             /* with changes under way: they are answered first */
+	for (int i = 0; i < 3; i++) {
+		pthread_join(thread[i], NULL);
+		if (i == 0)
+			assert_int_equal(slow[i]->status, 200);
+		free(slow[i]);
+	}
+	close(fd);
+	free(g);
+	fake_control_delay_ms = 0;
+	assert_int_equal(start_edge(), 0);
+}
+
 static void test_other_users_are_refused(void **state)
 {
 	int status;
@@ -645,6 +693,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_local_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_requests_do_no_harm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_changes_hold_nobody_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_users_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_starting_says_so, setup, teardown),
