@@ -2,7 +2,11 @@
 /* workers.c - threads for what blocks: one pool for the whole process.
  *
  * A thread is added when work arrives and nobody is idle, up to WORKERS_MAX; it leaves after
- * workers_idle_ms without work, so an idle daemon has none.  Work is taken in the order of arrival. */
+ * workers_idle_ms without work, so an idle daemon has none.  Work is taken in the order of arrival.
+ *
+ * Writes into the page cache of one file take turns inside the kernel, so many threads for them only
+ * wake and wait for each other.  They go in a lane: one thread at a time takes all that has come.
+ * Direct writes and those that wait for the disk run side by side, as everything else. */
 #include "core/reactor_priv.h"
 
 #include <fcntl.h>
@@ -10,6 +14,7 @@
 
 #define WORKERS_MAX 64
 #define STACK_BYTES (256u << 10)
+#define LANES 64u                        /* as the kernel's own io_uring workers have it */
 
 _Atomic(unsigned) workers_idle_ms = 5000;
 
@@ -141,10 +146,65 @@ static void file_work(struct msg *m)
 	reactor_post(op->reactor, &op->msg);
 }
 
+struct lane {
+	pthread_mutex_t lock;
+	struct msg *first, *last;
+	bool busy;                       /* a worker has it, or is about to */
+	struct msg msg;
+};
+static struct lane lanes[LANES] = { [0 ... LANES - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER } };
+
+static void lane_run(struct msg *m)
+{
+	struct lane *l = container_of(m, struct lane, msg);
+
+	pthread_mutex_lock(&l->lock);
+	while (l->first) {
+		struct msg *all = l->first;
+		l->first = NULL;
+		pthread_mutex_unlock(&l->lock);
+		while (all) {
+			struct msg *next = all->next;
+			file_work(all);
+			all = next;
+		}
+		pthread_mutex_lock(&l->lock);
+	}
+	l->busy = false;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void lane_add(struct lane *l, struct file_op *op)
+{
+	op->msg.next = NULL;
+	pthread_mutex_lock(&l->lock);
+	if (l->first)
+		l->last->next = &op->msg;
+	else
+		l->first = &op->msg;
+	l->last = &op->msg;
+	bool was_busy = l->busy;
+	l->busy = true;
+	pthread_mutex_unlock(&l->lock);
+	if (!was_busy) {
+		l->msg.run = lane_run;
+		workers_add(&l->msg);
+	}
+}
+
+static bool is_cached_write(const struct file_op *op)
+{
+	return op->opcode == FILE_WRITEV && !(op->flags & (RWF_DSYNC | RWF_SYNC)) &&
+	       !(fcntl(op->fd, F_GETFL) & O_DIRECT);
+}
+
 void workers_file(struct file_op *op)
 {
 	op->msg.run = file_work;
-	workers_add(&op->msg);
+	if (is_cached_write(op))
+		lane_add(&lanes[(unsigned)op->fd % LANES], op);
+	else
+		workers_add(&op->msg);
 }
 
 static void work_reply(struct msg *m)
