@@ -128,7 +128,7 @@ static bool query_is_known(struct api_call *c)
 	} rows[] = {
 		{ "limit", Q_PAGE }, { "cursor", Q_PAGE }, { "dry_run", Q_DRY_RUN }, { "force", Q_FORCE },
 		{ "keep_data", Q_KEEP_DATA }, { "prune", Q_PRUNE }, { "after", Q_AFTER },
-		{ "shrink", Q_SHRINK },
+		{ "shrink", Q_SHRINK }, { "secrets", Q_SECRETS },
 	};
 
 	for (size_t i = 0; i < c->target.param_count; i++) {

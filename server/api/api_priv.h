@@ -54,6 +54,7 @@ enum api_query_flags {
 	Q_PRUNE = 32,
 	Q_AFTER = 64,                    /* where an event stream goes on */
 	Q_SHRINK = 128,
+	Q_SECRETS = 256,
 };
 enum api_body_kind { BODY_NONE, BODY_JSON, BODY_PATCH };
 #define NO_KIND MODEL_KINDS

@@ -90,6 +90,7 @@ static void describe_query(const struct api_route *r, json_t *query)
 	} rows[] = {
 		{ Q_PAGE, "limit" }, { Q_PAGE, "cursor" }, { Q_DRY_RUN, "dry_run" }, { Q_FORCE, "force" },
 		{ Q_KEEP_DATA, "keep_data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_SHRINK, "shrink" },
+		{ Q_SECRETS, "secrets" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)

@@ -134,8 +134,12 @@ void api_do_plugin_get(struct api_call *c)
 
 void api_do_config_export(struct api_call *c)
 {
-	json_t *doc = control_export();
+	bool secrets;
+	json_t *doc;
 
+	if (!call_flag(c, "secrets", &secrets))
+		return;
+	doc = secrets ? control_export_sealed() : control_export();
 	if (doc)
 		answer_json(c->rs, 200, doc);
 	else

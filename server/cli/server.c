@@ -138,8 +138,9 @@ int run_setting_set(struct cli *c)
 
 int run_export(struct cli *c)
 {
+	_cleanup_(freep) char *query = args_query(c), *path = text_format("/api/v1/config%s", query);
 	struct reply r;
-	int code = client_do(c, "GET", "/api/v1/config", NULL, NULL, &r);
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
 
 	if (code == CLI_DONE && c->arg_count && strcmp(c->arg[0], "-") != 0) {
 		/* It names hosts and their users: not for everybody to read. */

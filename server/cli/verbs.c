@@ -234,8 +234,11 @@ static const struct column setting_columns[] = {
 static const struct flag config_import[] = {
 	QUERY_YES("prune", "prune", "Also delete what the document does not have."), END_FLAGS
 };
+static const struct flag config_export[] = {
+	QUERY_YES("with-secrets", "secrets", "Also the secrets, sealed: they open only beside the same secret.key."), END_FLAGS
+};
 static const struct verb config_verbs[] = {
-	{ "export", "[FILE]", NULL, "GET", "/api/v1/config", "Write the configuration, without secrets, as JSON.", NULL, run_export },
+	{ "export", "[FILE]", config_export, "GET", "/api/v1/config", "Write the configuration as JSON.", NULL, run_export },
 	{ "import", "FILE", config_import, "POST", "/api/v1/config", "Make the configuration what a document says; - reads standard input.", "whatever the document does not have", run_import },
 	{ .name = NULL }
 };

@@ -148,6 +148,7 @@ static void test_conversations(void **state)
 		{ "status", "GET", "/api/v1/status", { 0 }, 200, "version" },
 		{ "metrics", "GET", "/metrics", { 0 }, 200, "holdfast_up 1" },
 		{ "export", "GET", "/api/v1/config", { 0 }, 200, "pools" },
+		{ "export with secrets", "GET", "/api/v1/config?secrets=true", { 0 }, 200, "sealed" },
 		{ "import", "POST", "/api/v1/config?prune=true&dry_run=true", { .body = "{\"version\":1}" }, 200, "plan" },
 		{ "import of something else", "POST", "/api/v1/config", { .body = "{}" }, 422, "/version" },
 		{ "description of the API", "GET", "/api/v1/openapi.yaml", { 0 }, 200, "openapi: 3.1" },

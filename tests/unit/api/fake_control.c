@@ -303,6 +303,11 @@ json_t *control_export(void)
 	return json_pack("{s:i, s:[]}", "version", 1, "pools");
 }
 
+json_t *control_export_sealed(void)
+{
+	return json_pack("{s:i, s:[], s:s}", "version", 1, "pools", "secrets", "sealed");
+}
+
 int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r)
 {
 	(void)prune, (void)dry_run, (void)actor;
