@@ -78,7 +78,7 @@ step_fn run_pr_in, run_pr_out;
 #define CAW_MAX_BLOCKS 255u
 #define SAME_MAX_BYTES (16ull << 20)
 #define UNMAP_MAX_DESCRIPTORS 256u
-#define UNMAP_MAX_BYTES (4ull << 30)
+#define UNMAP_MAX_BYTES (512ull << 20)
 uint32_t limit_transfer_blocks(const struct scsi_unit *u);
 uint64_t limit_same_blocks(const struct scsi_unit *u);
 uint32_t limit_unmap_blocks(const struct scsi_unit *u);
