@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* http.c - the edge over real sockets: the local one and HTTPS, with libcurl as the client. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rig.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,160 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../api/fake_control.h"
-#include "http/http_priv.h"
 #include "tls/tls.h"
-
-static char dir[256], socket_path_[300], why[256];
-
-struct got {
-	long status;
-	size_t len;
-	char body[70000], headers[8192];
-	size_t headers_len;
-};
-
-static size_t take_body(char *data, size_t one, size_t n, void *arg)
-{
-	struct got *g = arg;
-	size_t room = sizeof(g->body) - 1 - g->len, len = min_u64(one * n, room);
-
-	memcpy(g->body + g->len, data, len);
-	g->len += len;
-	g->body[g->len] = '\0';
-	return one * n;
-}
-
-static size_t take_header(char *data, size_t one, size_t n, void *arg)
-{
-	struct got *g = arg;
-	size_t room = sizeof(g->headers) - 1 - g->headers_len, len = min_u64(one * n, room);
-
-	memcpy(g->headers + g->headers_len, data, len);
-	g->headers_len += len;
-	g->headers[g->headers_len] = '\0';
-	return one * n;
-}
-
-/* port 0: local socket.  header, body: may be NULL. */
-static CURLcode fetch_with(CURL *c, unsigned port, const char *method, const char *path, const char *header,
-			   const char *body, long body_len, struct got *g)
-{
-	struct curl_slist *list = header ? curl_slist_append(NULL, header) : NULL;
-	char url[512];
-	CURLcode r;
-
-	memset(g, 0, sizeof(*g));
-	if (body)
-		list = curl_slist_append(list, "Content-Type: application/json");
-	if (port)
-		snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", port, path);
-	else
-		snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl_easy_setopt(c, CURLOPT_URL, url);
-	if (!port)
-		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, socket_path_);
-	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, 20L);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(c, CURLOPT_NOBODY, strcmp(method, "HEAD") == 0 ? 1L : 0L);
-	if (body) {
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, body_len);
-	}
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, g);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
-	r = curl_easy_perform(c);
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &g->status);
-	curl_slist_free_all(list);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, NULL);
-	return r;
-}
-
-static CURLcode fetch(unsigned port, const char *method, const char *path, const char *header, const char *body,
-		      struct got *g)
-{
-	CURL *c = curl_easy_init();
-	CURLcode r = fetch_with(c, port, method, path, header, body, body ? (long)strlen(body) : 0, g);
-
-	curl_easy_cleanup(c);
-	return r;
-}
-
-static int connect_local(void)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	memcpy(sa.sun_path, socket_path_, strlen(socket_path_) + 1);
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int patience_ms = 5000;
-/* Reads until text is there or patience ends; what was read is in buf. */
-static bool read_until(int fd, char *buf, size_t buf_bytes, const char *text)
-{
-	size_t n = strlen(buf);
-
-	while (!strstr(buf, text)) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		ssize_t r;
-
-		if (n + 1 >= buf_bytes || poll(&p, 1, patience_ms) <= 0)
-			return false;
-		r = read(fd, buf + n, buf_bytes - n - 1);
-		if (r <= 0)
-			return false;
-		n += (size_t)r;
-		buf[n] = '\0';
-	}
-	return true;
-}
-
-static int start_edge(void)
-{
-	struct http_opts o = { .state_dir = dir, .socket_path = socket_path_, .admin_uid = geteuid() };
-	int r = http_init(&o, why, sizeof(why));
-
-	return r < 0 ? r : http_start(why, sizeof(why));
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/hf-http-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(socket_path_, sizeof(socket_path_), "%s/holdfast.sock", dir);
-	fake_control_reset();
-	return start_edge();
-}
-
-static int teardown(void **state)
-{
-	char cmd[400];
-	static const char *const files[] = { "tls/cert.pem", "tls/key.pem", "tls/self-signed", "tls", "holdfast.sock" };
-
-	(void)state;
-	http_stop();
-	fake_control_reset();
-	fake_control_on_status = NULL;
-	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
-		snprintf(cmd, sizeof(cmd), "%s/%s", dir, files[i]);
-		remove(cmd);
-	}
-	return rmdir(dir);
-}
 
 static void test_local_requests(void **state)
 {
@@ -435,115 +276,6 @@ static void test_starting_says_so(void **state)
 	free(g);
 }
 
-static int open_stream(const char *last_id, char *buf, size_t buf_bytes)
-{
-	int fd = connect_local();
-
-	assert_true(fd >= 0);
-	dprintf(fd, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n%s%s%s\r\n",
-		last_id ? "Last-Event-ID: " : "", last_id ? last_id : "", last_id ? "\r\n" : "");
-	buf[0] = '\0';
-	assert_true(read_until(fd, buf, buf_bytes, "retry: 2000"));
-	assert_non_null(strstr(buf, "text/event-stream"));
-	return fd;
-}
-
-static void test_event_stream(void **state)
-{
-	static char a[65536], b[65536];
-	int fd_a = open_stream(NULL, a, sizeof(a)), fd_b;
-	char last_id[64], *id;
-
-	(void)state;
-	fake_control_emit("config", json_pack("{s:s}", "id", "first"));
-	assert_true(read_until(fd_a, a, sizeof(a), "data: {\"id\":\"first\"}"));
-	assert_non_null(strstr(a, "event: config\n"));
-	id = strstr(a, "id: ");
-	assert_non_null(id);
-	assert_int_equal(sscanf(id, "id: %63s", last_id), 1);
-	/* Many at once: none is lost, in order. */
-	for (int i = 0; i < 500; i++)
-		fake_control_emit("event", json_pack("{s:i}", "n", i));
-	assert_true(read_until(fd_a, a, sizeof(a), "{\"n\":499}"));
-	assert_non_null(strstr(a, "{\"n\":250}"));
-	/* Coming back with the last id gives what was missed. */
-	fd_b = open_stream(last_id, b, sizeof(b));
-	assert_true(read_until(fd_b, b, sizeof(b), "{\"n\":499}"));
-	assert_null(strstr(b, "first"));
-	assert_non_null(strstr(b, "{\"n\":0}"));
-	close(fd_b);
-	/* Ids of another life, or nonsense, mean: load afresh. */
-	fd_b = open_stream("1-5", b, sizeof(b));
-	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
-	close(fd_b);
-	fd_b = open_stream("<script>", b, sizeof(b));
-	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
-	close(fd_b);
-	/* So does falling behind. */
-	for (int i = 0; i < 1500; i++)
-		fake_control_emit("event", json_pack("{s:i}", "x", i));
-	fd_b = open_stream(last_id, b, sizeof(b));
-	assert_true(read_until(fd_b, b, sizeof(b), "event: reset"));
-	close(fd_b);
-	close(fd_a);
-}
-
-static void test_head_of_a_stream_ends(void **state)
-{
-	char text[4096] = "";
-	int fd = connect_local();
-
-	(void)state;
-	dprintf(fd, "HEAD /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
-	assert_true(read_until(fd, text, sizeof(text), "\r\n\r\n"));
-	assert_non_null(strstr(text, "text/event-stream"));
-	text[0] = '\0';
-	dprintf(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-	assert_true(read_until(fd, text, sizeof(text), "{\"status\":\"ok\"}"));
-	assert_memory_equal(text, "HTTP/1.1 200", 12);
-	close(fd);
-}
-
-static void test_slow_reader_skips(void **state)
-{
-	static char text[1 << 20];
-	int fd = open_stream(NULL, text, sizeof(text)), n = 4096;
-	char *filler = malloc(2001);
-
-	(void)state;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
-	memset(filler, 'x', 2000);
-	filler[2000] = '\0';
-	for (int i = 0; i < 5000; i++)           /* 10 MB, far beyond socket buffers and ring */
-		fake_control_emit("event", json_pack("{s:s, s:i}", "f", filler, "n", i));
-	fake_control_emit("event", json_pack("{s:s}", "last", "one"));
-	assert_true(read_until(fd, text, sizeof(text), "event: reset"));
-	fake_control_emit("event", json_pack("{s:s}", "after", "reset"));
-	/* What comes after the reset are whole frames again. */
-	assert_true(read_until(fd, text, sizeof(text), "{\"after\":\"reset\"}") || strstr(text, "event: reset"));
-	close(fd);
-	free(filler);
-}
-
-static void test_heartbeat_and_stop(void **state)
-{
-	static char text[4096];
-	struct timespec t0, t1;
-	int fd;
-
-	(void)state;
-	streams_heartbeat_ms = 200;
-	fd = open_stream(NULL, text, sizeof(text));
-	assert_true(read_until(fd, text, sizeof(text), ": still here"));
-	clock_gettime(CLOCK_MONOTONIC, &t0);
-	http_stop();                             /* an open stream does not hold it up */
-	clock_gettime(CLOCK_MONOTONIC, &t1);
-	assert_true(t1.tv_sec - t0.tv_sec < 5);
-	streams_heartbeat_ms = 15000;
-	close(fd);
-	assert_int_equal(start_edge(), 0);
-}
-
 static unsigned open_portal(void **ret_portal)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -697,10 +429,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_users_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_starting_says_so, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_event_stream, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_head_of_a_stream_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_slow_reader_skips, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_heartbeat_and_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_https, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_portal_closed_by_its_own_request, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certificate_swap, setup, teardown),
