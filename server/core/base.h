@@ -105,6 +105,15 @@ static inline bool ranges_overlap(uint64_t a, uint64_t a_count, uint64_t b, uint
 {
 	return a_count && b_count && (a <= b ? b - a < a_count : a - b < b_count);
 }
+/* Counters with one writer that other threads read: never torn, perhaps slightly old. */
+static inline void counter_add(uint64_t *counter, uint64_t by)
+{
+	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
+}
+static inline uint64_t counter_get(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -236,6 +236,15 @@ static void buffer_timeout(struct timer *t)
 		iscsi_cmd_data(cmd);
 }
 
+/* Its data is at the door and has no place: the socket waits with it, for a bounded time.  A command
+ * whose data nobody sends yet may wait as long as it takes. */
+void iscsi_cmd_block(struct iscsi_cmd *cmd)
+{
+	iscsi_conn_pause(cmd->conn, PAUSE_BUFFER);
+	cmd->buf_timer.fire = buffer_timeout;
+	timer_start(cmd->session->home->reactor, &cmd->buf_timer, ISCSI_BUF_WAIT_MS * NS_PER_MS);
+}
+
 static void buffer_get(struct iscsi_cmd *cmd)
 {
 	int r = scsi_task_buffer(&cmd->task, cmd->want_bytes, &cmd->buf_waiter);
@@ -246,8 +255,6 @@ static void buffer_get(struct iscsi_cmd *cmd)
 		if (cmd->state == CMD_WAIT_BUFFER)
 			return;
 		cmd_move(cmd, CMD_WAIT_BUFFER);
-		cmd->buf_timer.fire = buffer_timeout;
-		timer_start(cmd->session->home->reactor, &cmd->buf_timer, ISCSI_BUF_WAIT_MS * NS_PER_MS);
 		return;
 	}
 	if (r < 0)
@@ -356,7 +363,7 @@ void iscsi_cmd_start(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct i
 	cmd->buf_waiter.ready = buffer_ready;
 	buffer_get(cmd);
 	if (unlikely(cmd->state == CMD_WAIT_BUFFER) && pdu->data_len_bytes)
-		iscsi_conn_pause(c, PAUSE_BUFFER);
+		iscsi_cmd_block(cmd);
 }
 
 void iscsi_cmd_data(struct iscsi_cmd *cmd)

@@ -157,7 +157,7 @@ void iscsi_data_out(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 	}
 	c->rx.cmd = cmd;
 	if (cmd->state == CMD_WAIT_BUFFER && pdu->data_len_bytes)
-		iscsi_conn_pause(c, PAUSE_BUFFER);
+		iscsi_cmd_block(cmd);
 }
 
 void iscsi_data_out_arrived(struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu)

@@ -32,7 +32,7 @@ extern struct log_topic log_iscsi;
 #define ISCSI_SLOT_IOV 32
 #define ISCSI_DATA_IN_MAX_BYTES 262144u  /* of one Data-In PDU, whatever the peer could take */
 #define ISCSI_HELD_MAX_BYTES (1u << 20)  /* commands that came too early, per session */
-#define ISCSI_BUF_WAIT_MS 1000           /* a write without memory for so long ends BUSY */
+#define ISCSI_BUF_WAIT_MS 1000           /* a write that holds up its socket for so long ends BUSY */
 #define ISCSI_SINK_MIN_BYTES 2048        /* smaller rests go through the receive buffer */
 
 /* ---- what a hand-over to a new process carries -------------------------------------------------
@@ -399,6 +399,7 @@ void iscsi_slot_put(struct iscsi_cmd *cmd);
 void iscsi_cmd_move(struct iscsi_cmd *cmd, enum iscsi_cmd_state to);
 struct iscsi_cmd *iscsi_cmd_find(struct iscsi_session *s, uint32_t itt);
 void iscsi_cmd_start(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu);
+void iscsi_cmd_block(struct iscsi_cmd *cmd);     /* the socket waits until it has its buffer */
 void iscsi_cmd_data(struct iscsi_cmd *cmd);      /* what may go on with its Data-Out, goes on */
 void iscsi_cmd_end(struct iscsi_cmd *cmd);       /* no answer, or it is sent: give everything back */
 void iscsi_cmd_sent(struct stream_out *o, int status);

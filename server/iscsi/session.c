@@ -401,11 +401,11 @@ static void session_info(const struct iscsi_session *s, struct iscsi_session_inf
 	const struct nexus_stats *n = s->stats;
 	if (!n)
 		return;
-	i->read_ops = n->read_ops;
-	i->read_bytes = n->read_bytes;
-	i->write_ops = n->write_ops;
-	i->write_bytes = n->write_bytes;
-	i->errors = n->errors;
+	i->read_ops = counter_get(&n->read_ops);
+	i->read_bytes = counter_get(&n->read_bytes);
+	i->write_ops = counter_get(&n->write_ops);
+	i->write_bytes = counter_get(&n->write_bytes);
+	i->errors = counter_get(&n->errors);
 	i->latency_p50_ns = hist_quantile_ns(&n->latency, 0.5);
 	i->latency_p99_ns = hist_quantile_ns(&n->latency, 0.99);
 }

@@ -137,15 +137,15 @@ static void count(struct task *p)
 	struct nexus_stats *s = &p->itl->nexus->stats;
 	struct scsi_task *t = p->t;
 	if (p->op->flags & OP_READ_STATS) {
-		s->read_ops++;
-		s->read_bytes += t->data_in_bytes;
+		counter_add(&s->read_ops, 1);
+		counter_add(&s->read_bytes, t->data_in_bytes);
 	} else if (p->op->flags & OP_WRITE_STATS) {
-		s->write_ops++;
-		s->write_bytes += p->done_blocks << task_unit(p)->block_shift;
+		counter_add(&s->write_ops, 1);
+		counter_add(&s->write_bytes, p->done_blocks << task_unit(p)->block_shift);
 	} else {
-		s->other_ops++;
+		counter_add(&s->other_ops, 1);
 	}
-	s->errors += p->result > RES_LAST_GOOD;
+	counter_add(&s->errors, p->result > RES_LAST_GOOD);
 	hist_add(&s->latency, reactor_now_ns(p->itl->nexus->reactor) - p->start_ns);
 }
 
@@ -174,7 +174,7 @@ int scsi_task_parse(struct scsi_task *t)
 		p->state = TASK_REFUSED;
 		report(p);
 		if (r != RES_UNIT_ATTENTION)
-			n->stats.errors++;
+			counter_add(&n->stats.errors, 1);
 		t->direction = SCSI_NO_DATA;
 		t->data_len_bytes = 0;
 		trace(TRACE_CMD_DONE, t->tag, t->status);

@@ -477,6 +477,88 @@ static void vanishing(void **state)
 	rig_wait(rig_sessions() == 0);
 }
 
+/* Two hosts ask for four times the memory there is and do not read: nothing is refused, nobody else
+ * is stopped for good, and in the end everybody has all of it. */
+static void slow_readers(void **state)
+{
+	static struct ini *const both[] = { &i, &j };
+	uint8_t cdb[10];
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		ini_connect(both[k], rig.port);
+		both[k]->isid[5] = (uint8_t)(1 + k);
+		assert_int_equal(ini_login(both[k], 0x87, LOGIN_NAMES "MaxRecvDataSegmentLength=262144"), 0);
+		ini_settle(both[k]);
+		cdb_rw(cdb, 0x28, 0, 1024);
+		for (unsigned n = 0; n < 256; n++)
+			ini_command(both[k], CMD_READ, 0, cdb, 10, 524288, NULL, 0);
+	}
+	rig_sleep_ms(300);
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned n = 0; n < 256;) {
+			assert_int_equal(ini_recv(both[k]), ISCSI_DATA_IN);
+			if (both[k]->h[1] & 1) {
+				assert_int_equal(both[k]->h[3], 0);
+				n++;
+			}
+		}
+	ini_logout(&i);
+	ini_logout(&j);
+}
+
+/* A write of more than there is memory for at once: commands wait for it, none is refused. */
+static void more_writes_than_memory(void **state)
+{
+	static uint8_t data[262144];
+	uint8_t cdb[10];
+
+	(void)state;
+	ini_session(&i, rig.port, "");
+	ini_settle(&i);
+	cdb_rw(cdb, 0x2a, 0, 1024);
+	for (unsigned n = 0; n < 200; n++)               /* 100 MiB against 64 MiB */
+		ini_command(&i, CMD_WRITE, 0, cdb, 10, 524288, NULL, 0);
+	rig_sleep_ms(1200);                              /* longer than a blocked socket may wait */
+	for (unsigned n = 0; n < 200;) {
+		int op = ini_recv(&i);
+		if (op == ISCSI_SCSI_RESPONSE) {
+			assert_int_equal(i.h[3], 0);
+			n++;
+			continue;
+		}
+		assert_int_equal(op, ISCSI_R2T);
+		ini_data_out(&i, get32(i.h + 16), get32(i.h + 20), 0, get32(i.h + 40), data, get32(i.h + 44), true);
+	}
+	ini_logout(&i);
+}
+
+static void ipv6(void **state)
+{
+	const struct iscsi_portal_spec s = { .address = "::1", .tpgt = 1, .listen_fd = -1 };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct iscsi_session_info info = { 0 };
+	struct iscsi_portal *p;
+	char pair[100];
+
+	(void)state;
+	if (iscsi_portal_add(&s, &p) < 0)
+		skip();
+	ini_connect(&i, rig.port);
+	close(i.fd);
+	i.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	in6.sin6_port = htons(iscsi_portal_port(p));
+	assert_int_equal(connect(i.fd, (struct sockaddr *)&in6, sizeof(in6)), 0);
+	assert_int_equal(ini_login(&i, 0x87, LOGIN_NAMES "X-a=b"), 0);
+	iscsi_session_each(take_info, &info);
+	assert_int_equal(strncmp(info.peer, "[::1]:", 6), 0);
+	send_targets("");
+	snprintf(pair, sizeof(pair), "TargetAddress=[::1]:%u,1", iscsi_portal_port(p));
+	assert_true(ini_has(&i, pair));
+	ini_logout(&i);
+	iscsi_portal_remove(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,7 +566,8 @@ int main(void)
 		cmocka_unit_test(closed_by_the_administrator), cmocka_unit_test(luns_come_and_go), cmocka_unit_test(masking),
 		cmocka_unit_test(host_no_longer_allowed), cmocka_unit_test(removal), cmocka_unit_test(bad_targets),
 		cmocka_unit_test(discovery), cmocka_unit_test(portals), cmocka_unit_test(task_management),
-		cmocka_unit_test(vanishing),
+		cmocka_unit_test(vanishing), cmocka_unit_test(slow_readers), cmocka_unit_test(more_writes_than_memory),
+		cmocka_unit_test(ipv6),
 	};
 	return cmocka_run_group_tests_name("iscsi/session", tests, setup, teardown);
 }
