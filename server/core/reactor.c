@@ -5,7 +5,8 @@
  * sleeps costs a CPU.  So before it sleeps it asks the kernel again and again for up to spin_ns, but
  * only while that has lately been worth it: `spin_score` is a moving average of "the next event came
  * within spin_ns", and sleeps keep it up to date too, so a loop that has given up spinning finds out
- * when to begin again.
+ * when to begin again.  While file operations are in flight it sleeps at once: somebody else works
+ * for us then, perhaps on this very CPU, and takes longer than a spin is worth.
  *
  * Waking.  A sender pushes on the inbox, then looks whether the loop says it is asleep; the loop
  * says it is asleep, then looks at the inbox.  Both orders are sequentially consistent, so at least
@@ -265,7 +266,7 @@ static void engine_wait(struct reactor *r)
 		r->engine->poll(r, 0);
 		return;
 	}
-	if (r->spin_ns && r->spin_score >= SPIN_WORTH_IT) {
+	if (r->spin_ns && r->spin_score >= SPIN_WORTH_IT && !r->file_ops) {
 		bool won = spin(r, from_ns, timer_ns);
 		spin_score(r, won);
 		stat_add(won ? &r->stats.spins_won : &r->stats.spins_lost, 1);
