@@ -6,6 +6,8 @@ Environment: PORTAL (address:port), IQN.  Functions that ask the host are named 
 LIB = r"""
 shopt -s inherit_errexit # a failure inside $(..) is one outside too
 modprobe iscsi_tcp
+# A machine that is busy with other things may starve server and guest for a while.
+printf 'node.conn[0].timeo.noop_out_interval = 10\nnode.conn[0].timeo.noop_out_timeout = 30\n' >>/etc/iscsi/iscsid.conf
 iscsid
 node() { iscsiadm -m node -T "${2:-$IQN}" -p "$PORTAL" -o update -n "${1%%=*}" -v "${1#*=}"; }
 discover() { iscsiadm -m discovery -t sendtargets -p "$PORTAL"; }
