@@ -329,6 +329,7 @@ int events_start(void)
 	size_t i;
 	pending = json_array();
 	resolutions = json_array();
+	flushes = 0; /* the first one of a run trims */
 	flush_timer.fire = flush_due;
 	if (!pending || !resolutions)
 		return -ENOMEM;

@@ -192,7 +192,7 @@ static inline void ini_close(struct ini *i)
 static inline void ini_raw(struct ini *i, const void *p, size_t len)
 {
 	while (len) {
-		ssize_t n = send(i->fd, p, len, MSG_NOSIGNAL);
+		ssize_t n = TEMP_FAILURE_RETRY(send(i->fd, p, len, MSG_NOSIGNAL));
 		if (n <= 0)
 			return;          /* the answer will tell */
 		p = (const uint8_t *)p + n;
@@ -232,7 +232,7 @@ static inline void ini_send(struct ini *i, uint8_t *h, const void *data, uint32_
 static inline bool ini_read(struct ini *i, void *p, size_t len)
 {
 	for (size_t at = 0; at < len;) {
-		ssize_t n = recv(i->fd, (uint8_t *)p + at, len - at, 0);
+		ssize_t n = TEMP_FAILURE_RETRY(recv(i->fd, (uint8_t *)p + at, len - at, 0));
 		if (n <= 0)
 			return false;
 		at += (size_t)n;
@@ -266,7 +266,8 @@ static inline bool ini_is_silent(struct ini *i)
 	struct timeval tv = { 0, 100000 };
 	uint8_t b;
 	setsockopt(i->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	ssize_t n = recv(i->fd, &b, 1, MSG_PEEK);
+	/* A socket with a time-out is interrupted by work that the kernel does for the thread, too. */
+	ssize_t n = TEMP_FAILURE_RETRY(recv(i->fd, &b, 1, MSG_PEEK));
 	tv = (struct timeval){ 5, 0 };
 	setsockopt(i->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	return n < 0 && errno == EAGAIN;

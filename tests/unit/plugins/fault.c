@@ -102,7 +102,7 @@ static void stuck(void **state)
 	assert_int_equal(volume_set_option(v, "stuck", "on"), 0);
 	rig_io_start(rig.reactor[0], v, &a);
 	assert_false(rig_io_is_over(&a, 10));
-	assert_int_equal(volume_set_option(v, "delay_ms", "100"), 0);
+	assert_int_equal(volume_set_option(v, "delay_ms", "1000"), 0);
 	assert_int_equal(volume_set_option(v, "stuck", "off"), 0); /* too late to be seen by close */
 	assert_int_equal(rig_io_wait(&a), 0);
 	rig_io_start(rig.reactor[0], v, &a);                       /* now in its delay */
