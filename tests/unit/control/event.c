@@ -110,7 +110,7 @@ static void storm(void **state)
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	size_t n = rig_count(MODEL_EVENT);
-	assert_true(n > 100);            /* more than what is kept */
+	assert_true(n >= 100);           /* as many as are kept, or more until the next trim */
 	rig_restart();
 	storm_thread(NULL);              /* the first store of a run trims */
 	settle();
