@@ -30,7 +30,7 @@ LOG_TOPIC(main);
 struct options {
 	const char *state_dir, *describe, *describe_plugin, *log_level;
 	enum reactor_engine engine;
-	unsigned reactors, spin_us;
+	unsigned reactors, spin_us, https_port;
 	bool take_over, help, version;
 };
 static const struct {
@@ -41,13 +41,14 @@ static const struct {
 	{ "reactors", "N", "data path threads (default: one per CPU, at most 8)" },
 	{ "spin", "MICROSECONDS", "longest wait by spinning under load before sleeping; 0: never (default 50)" },
 	{ "log-level", "[TOPIC=]LEVEL", "error, warn, info or debug; for all or one topic (default info)" },
+	{ "https-port", "PORT", "where a new state folder gets its HTTPS portal, on all addresses; 0: none (default 8443)" },
 	{ "take-over", NULL, "take the listening sockets over from the daemon that runs on DIR, and replace it" },
 	{ "describe-plugin", "NAME", "print a plugin and its options as JSON, and exit" },
 	{ "describe", "routes|models|plugins|settings", "print a table of this program as JSON, and exit" },
 	{ "version", NULL, "print the version, and exit" },
 	{ "help", NULL, "print this help, and exit" },
 };
-enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_TAKE_OVER, OPT_DESCRIBE_PLUGIN,
+enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_HTTPS_PORT, OPT_TAKE_OVER, OPT_DESCRIBE_PLUGIN,
        OPT_DESCRIBE, OPT_VERSION, OPT_HELP };
 
 static void print_help(void)
@@ -110,6 +111,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_REACTORS: r = parse_number(optarg, 1, REACTOR_MAX - 8, &o->reactors); break;
 		case OPT_SPIN: r = parse_number(optarg, 0, 10000, &o->spin_us); break;
 		case OPT_LOG_LEVEL: r = set_log_level(optarg); break;
+		case OPT_HTTPS_PORT: r = parse_number(optarg, 0, 65535, &o->https_port); break;
 		case OPT_TAKE_OVER: o->take_over = true; break;
 		case OPT_DESCRIBE_PLUGIN: o->describe_plugin = optarg; break;
 		case OPT_DESCRIBE: o->describe = optarg; break;
@@ -392,6 +394,7 @@ static int serve(const struct options *o)
 		.state_dir = o->state_dir, .reactors = reactors, .reactor_count = reactor_count,
 		.take_listen_fd = hook_take_fd, .keep_listen_fd = hook_keep_fd,
 		.https_open = hook_https_open, .https_close = hook_https_close,
+		.first_https_port = (uint16_t)o->https_port,
 	};
 	struct config_error e = { 0 };
 	r = control_start(&co, &e);
@@ -433,7 +436,7 @@ out_reactors:
 
 int main(int argc, char **argv)
 {
-	struct options o = { .state_dir = HF_STATE_DIR, .spin_us = 50 };
+	struct options o = { .state_dir = HF_STATE_DIR, .spin_us = 50, .https_port = 8443 };
 	if (parse_options(argc, argv, &o) < 0)
 		return 2;
 	if (o.help) {

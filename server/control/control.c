@@ -120,6 +120,26 @@ static int start_all(void *arg)
 	return 0;
 }
 
+/* Where a new server's page is.  A port that is taken is an alert, tried again, and no reason not to start. */
+static int first_portal(uint16_t port, struct config_error *e)
+{
+	struct control_result r;
+	struct control_change c = { .verb = CONTROL_CREATE, .kind = MODEL_PORTAL, .actor = { .name = "server", .source = "first start" },
+				    .body = json_pack("{s:s, s:s, s:i}", "protocol", "https", "address", "0.0.0.0", "port", port) };
+	int status = control_change(&c, &r);
+	if (status)
+		*e = r.error;
+	control_result_done(&r);
+	json_decref((json_t *)c.body);
+	return status;
+}
+
+static int revision_now(void *arg)
+{
+	*(uint64_t *)arg = config_revision(ctl.db);
+	return 0;
+}
+
 int control_start(const struct control_opts *opts, struct config_error *e)
 {
 	struct reactor_opts ro = { .name = "control", .engine = REACTOR_EPOLL, .cpu = -1, .buf_limit_bytes = 1 << 20, .may_wait = true };
@@ -145,6 +165,11 @@ int control_start(const struct control_opts *opts, struct config_error *e)
 	}
 	if (!r)
 		r = reactor_call(ctl.reactor, start_all, e);
+	uint64_t revision = 1;
+	if (!r && opts->first_https_port)
+		r = reactor_call(ctl.reactor, revision_now, &revision);
+	if (!r && !revision)
+		r = first_portal(opts->first_https_port, e);
 	if (r)
 		control_stop();
 	return r;

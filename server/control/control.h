@@ -23,6 +23,7 @@ struct control_opts {
 	int (*https_open)(void *arg, const char *address, uint16_t port, int listen_fd, void **ret_portal);
 	void (*https_close)(void *arg, void *portal);
 	void *arg;
+	uint16_t first_https_port;       /* a new store gets an HTTPS portal on all addresses there; 0: none */
 };
 /* main.c has started block/ and scsi/; control starts iscsi/ (its events and settings are ours).
  * Opens the store, starts the control thread, reconciles from nothing; returns when all is served

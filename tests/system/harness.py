@@ -95,7 +95,7 @@ class Daemon:
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode=99:log_path={self.base}/san:abort_on_error=0")
         env.setdefault("UBSAN_OPTIONS", f"print_stacktrace=1:halt_on_error=1:log_path={self.base}/san")
         env.setdefault("TSAN_OPTIONS", f"exitcode=99:log_path={self.base}/san")
-        command = self.prefix + [str(self.build / "server/holdfastd"), "--state", str(self.state)]
+        command = self.prefix + [str(self.build / "server/holdfastd"), "--state", str(self.state), "--https-port", "0"]
         command += (["--engine", self.engine] if self.engine else []) + self.args
         self.started_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:

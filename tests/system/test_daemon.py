@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import BUILD, ENGINES, need, wait_for
+from harness import BUILD, ENGINES, free_port, need, wait_for
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -137,3 +137,25 @@ def can_connect(port):
     with socket.socket() as s:
         s.settimeout(2)
         return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_new_folder_gets_an_https_portal_once(daemon_factory):
+    port = free_port()
+    d = daemon_factory(args=["--https-port", str(port)])
+    portals = d.json("portal", "list")
+    assert [(p["protocol"], p["address"], p["port"], p["state"]) for p in portals] == [("https", "0.0.0.0", port, "listening")]
+    assert can_connect(port)
+    d.json("status")
+    d.cli("portal", "delete", f"0.0.0.0:{port}")
+    d.restart()
+    assert d.json("portal", "list") == []
+
+
+def test_first_https_port_that_is_taken_is_an_alert(daemon_factory):
+    port = free_port()
+    with socket.socket() as s:
+        s.bind(("0.0.0.0", port))
+        s.listen()
+        d = daemon_factory(args=["--https-port", str(port)])
+        assert [p["state"] for p in d.json("portal", "list")] == ["failed"]
+    wait_for("the portal listens once the port is free", 15, lambda: d.json("portal", "list")[0]["state"] == "listening")
