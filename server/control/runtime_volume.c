@@ -172,6 +172,38 @@ static void load_reservations(struct rt_volume *v)
 			    "the stored reservations of volume %s cannot be read and are ignored; cluster nodes must register again", name);
 }
 
+/* A crash between the resize of the store and the commit leaves two sizes.  The store's counts: making it
+ * fit the database could cut off what a host has written. */
+static void adopt_size(struct rt_volume *v, const struct volume_spec *spec, struct volume **vol)
+{
+	struct volume_spec whole = *spec;
+	struct volume *found;
+	struct config_error e;
+	json_t *row;
+	whole.size_bytes = 0;
+	if (!spec->pool_path || volume_state(*vol) == VOLUME_ONLINE || volume_open(&whole, &found))
+		return;
+	uint64_t bytes = volume_size_bytes(found);
+	json_t *fields = json_pack("{s:I}", "size_bytes", (json_int_t)bytes);
+	if (volume_state(found) != VOLUME_ONLINE || !fields || config_put(ctl.db, MODEL_VOLUME, v->node.id, fields, NULL, &e) ||
+	    row_get(MODEL_VOLUME, v->node.id, &row, &e)) {
+		json_decref(fields);
+		volume_close(found, CLOSE_DEADLINE_MS);
+		volume_unref(found);
+		return;
+	}
+	json_decref(fields);
+	log_warn(&log_control, "a resize was cut off, the size of the store counts", "volume=%s was=%llu is=%llu", spec->name,
+		 (unsigned long long)spec->size_bytes, (unsigned long long)bytes);
+	control_event(LOG_LEVEL_WARN, false, "volume.size", spec->name, "a resize of volume %s was cut off: the database said %llu bytes, it has %llu",
+		      spec->name, (unsigned long long)spec->size_bytes, (unsigned long long)bytes);
+	volume_close(*vol, CLOSE_DEADLINE_MS);
+	volume_unref(*vol);
+	*vol = found;
+	json_decref(v->row);
+	v->row = row;
+}
+
 static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 {
 	struct volume_spec_hold h;
@@ -184,6 +216,8 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "the volume cannot be opened: %s", strerror(-r));
 		volume_check(&h.spec, why, why_bytes);
 	}
+	if (!r)
+		adopt_size(v, &h.spec, &vol);
 	volume_spec_done(&h);
 	if (r)
 		return r;

@@ -69,6 +69,30 @@ static void backing_goes_and_comes(void **state)
 	assert_int_equal(fake_target(IQN("t"))->lun_count, 1);
 }
 
+/* As if control had died between the resize of the store and its commit. */
+static void resize_is_cut_off(void **state)
+{
+	static const uint64_t sizes[] = { 4 << 20, 2 << 20 }; /* grown, shrunk */
+	char why[WHY_BYTES];
+	(void)state;
+	if (skip_without_file())
+		return;
+	rig_pool("tank");
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":3145728}");
+	for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+		json_t *o = rig_get(MODEL_VOLUME, "v");
+		assert_int_equal(volume_resize(rt_volume_find(text_of(o, "id"))->volume, sizes[i], why, sizeof(why)), 0);
+		json_decref(o);
+		rig_restart();
+		expect_state("v", "online");
+		o = rig_get(MODEL_VOLUME, "v");
+		assert_int_equal(int_of(o, "size_bytes"), sizes[i]);
+		json_decref(o);
+		/* And it can be resized as ever. */
+		rig_update(MODEL_VOLUME, "v", i ? "{\"size_bytes\":8388608}" : "{\"size_bytes\":6291456}");
+	}
+}
+
 static void keep_or_destroy(void **state)
 {
 	(void)state;
@@ -237,7 +261,7 @@ static void reservations_survive(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(full_pool), T(reservations_survive) };
+	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(resize_is_cut_off), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(full_pool), T(reservations_survive) };
 	int r = cmocka_run_group_tests_name("runtime_volume", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
