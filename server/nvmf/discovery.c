@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* discovery.c - the discovery log page and who is told that it changed.  NVMe Base 2.1, 5.1.12.3.1.
+ *
+ * A host is told of itself only: the subsystems that would let it in, at the addresses by which it
+ * reaches us.  A portal on all addresses answers with the one that the request came by. */
+#include "nvmf/nvmf_priv.h"
+
+#include <stdio.h>
+
+struct log {
+	struct nvme_discovery_entry *entry;
+	size_t count, room;
+	bool failed;
+};
+
+/* Text fields are padded with blanks, but for NQNs. */
+static void put_text(char *to, size_t room, const char *text)
+{
+	memset(to, ' ', room);
+	memcpy(to, text, min_u64(strlen(text), room));
+}
+
+static void add_entry(struct log *l, const struct nvmf_assoc *a, const struct nvmf_portal *p, const char *nqn, uint8_t subtype)
+{
+	const struct sockaddr_storage *sa = p->wildcard ? &a->local_addr : &p->addr;
+	char host[NVMF_ADDR_TEXT], port[8];
+	bool v6;
+
+	if (p->wildcard && p->addr.ss_family != a->local_addr.ss_family)
+		return;
+	if (l->count == l->room) {
+		size_t room = l->room * 2 + 8;
+		void *entry = realloc(l->entry, room * sizeof(*l->entry));
+		if (!entry) {
+			l->failed = true;
+			return;
+		}
+		l->entry = entry;
+		l->room = room;
+	}
+	struct nvme_discovery_entry *e = &l->entry[l->count++];
+	nvmf_addr_host((const struct sockaddr *)sa, host, &v6);
+	snprintf(port, sizeof(port), "%u", p->port);
+	*e = (struct nvme_discovery_entry){
+		.trtype = NVME_TRTYPE_TCP,
+		.adrfam = v6 ? NVME_ADRFAM_IPV6 : NVME_ADRFAM_IPV4,
+		.subtype = subtype,
+		.treq = 2 | 4,                   /* no secure channel; SQ flow control may be disabled */
+		.portid = le16_of(p->id),
+		.cntlid = le16_of(NVME_CNTLID_DYNAMIC),
+		.asqsz = le16_of(NVMF_DISCOVERY_ENTRIES),
+		.eflags = le16_of(subtype == NVME_SUBTYPE_DISCOVERY ? NVME_EFLAGS_EXPLICIT_PERSIST : 0),
+	};
+	put_text(e->trsvcid, sizeof(e->trsvcid), port);
+	put_text(e->traddr, sizeof(e->traddr), host);
+	snprintf(e->subnqn, sizeof(e->subnqn), "%s", nqn);
+}
+
+int nvmf_discovery_log(void *arg, const char *host_nqn, void *assoc, uint8_t **ret_log, size_t *ret_bytes)
+{
+	const struct nvmf_assoc *a = assoc;
+	struct nvme_discovery_header header = { 0 };
+	struct log l = { 0 };
+	struct nvmf_portal *p;
+	struct nvmf_subsystem *n;
+
+	(void)arg;
+	room_lock();
+	list_for_each(p, &nvmf_room.portals, link)
+		add_entry(&l, a, p, NVME_NQN_DISCOVERY, NVME_SUBTYPE_DISCOVERY);
+	list_for_each(n, &nvmf_room.subsystems, link) {
+		if (!n->conf->enabled || !nvmf_conf_match(n->conf, host_nqn, &a->peer_addr))
+			continue;
+		list_for_each(p, &nvmf_room.portals, link)
+			if (!p->discovery_only)
+				add_entry(&l, a, p, n->nqn, NVME_SUBTYPE_NVME);
+	}
+	header.generation = le64_of(nvmf_room.discovery_generation);
+	room_unlock();
+	header.entry_count = le64_of(l.count);
+	size_t bytes = sizeof(header) + l.count * sizeof(*l.entry);
+	uint8_t *log = l.failed ? NULL : malloc(bytes);
+	if (log) {
+		memcpy(log, &header, sizeof(header));
+		if (l.count)
+			memcpy(log + sizeof(header), l.entry, l.count * sizeof(*l.entry));
+		*ret_log = log;
+		*ret_bytes = bytes;
+	}
+	free(l.entry);
+	return log ? 0 : -ENOMEM;
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------- */
+static int tell_reactor(void *arg)
+{
+	struct nvmf_reactor *home = arg;
+	struct nvmf_assoc *a;
+	struct nvme_ctrl **tell = NULL;
+	size_t count = 0, room = 0;
+
+	room_lock();
+	list_for_each(a, &nvmf_room.assocs, link)
+		room += a->discovery && a->home == home;
+	if (room)
+		tell = calloc(room, sizeof(struct nvme_ctrl *));
+	if (tell)
+		list_for_each(a, &nvmf_room.assocs, link)
+			if (a->discovery && a->home == home && !a->ending)
+				tell[count++] = nvme_ctrl_ref(a->ctrl);
+	room_unlock();
+	for (size_t i = 0; i < count; i++) {
+		nvme_ctrl_discovery_changed(tell[i]);
+		nvme_ctrl_unref(tell[i]);
+	}
+	free(tell);
+	return 0;
+}
+
+void nvmf_discovery_changed(void)
+{
+	room_lock();
+	nvmf_room.discovery_generation++;
+	bool stopping = nvmf_room.stopping;
+	room_unlock();
+	for (unsigned i = 0; i < nvmf_room.home_count && !stopping; i++)
+		reactor_call(nvmf_room.home[i].reactor, tell_reactor, &nvmf_room.home[i]);
+}

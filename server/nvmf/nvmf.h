@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* nvmf.h - the door of nvmf/: NVMe/TCP listeners, subsystems' access and associations, as control/
+ * sees them.  NVMe over Fabrics (NVMe Base 2.1), NVMe/TCP Transport 1.1.  The twin of iscsi/iscsi.h.
+ *
+ * Subsystems are described whole by an immutable spec; an update brings a new one, the room finds
+ * what differs and touches no association that it does not concern.  Calls come from the control
+ * thread and may block; callbacks come from any thread and must not. */
+#ifndef HOLDFAST_NVMF_NVMF_H
+#define HOLDFAST_NVMF_NVMF_H
+
+#include "core/core.h"
+
+struct volume;
+struct nvmf_portal;
+struct nvmf_subsystem;
+
+enum nvmf_event_kind { NVMF_CONNECT, NVMF_DISCONNECT, NVMF_REFUSED, NVMF_LOST };
+struct nvmf_event {
+	enum nvmf_event_kind kind;
+	const char *host_nqn, *subsystem, *peer, *reason;
+	uint64_t session_id;
+};
+struct nvmf_opts {
+	struct reactor *const *reactors;
+	unsigned reactor_count;
+	void (*event)(void *arg, const struct nvmf_event *e);    /* any thread */
+	void *event_arg;
+	unsigned max_connections;        /* 0: 4096 */
+	unsigned max_queues;             /* I/O queues per controller; 0: 64 */
+};
+int nvmf_start(const struct nvmf_opts *opts) _must_check_;
+void nvmf_stop(void);
+
+struct nvmf_portal_spec {
+	const char *address;
+	uint16_t port;
+	bool discovery_only;             /* 8009 */
+	int listen_fd;                   /* or -1 */
+};
+int nvmf_portal_add(const struct nvmf_portal_spec *s, struct nvmf_portal **ret_portal) _must_check_;
+void nvmf_portal_remove(struct nvmf_portal *p);
+uint16_t nvmf_portal_port(const struct nvmf_portal *p);
+int nvmf_portal_fd(const struct nvmf_portal *p);
+
+/* One who may connect.  The first rule that matches host NQN and address counts. */
+struct nvmf_rule {
+	const char *host;                /* name of the host object */
+	const char *const *nqns;         /* exact, compared as bytes; none: any */
+	size_t nqn_count;
+	const char *const *addresses;    /* CIDR; none: any */
+	size_t address_count;
+	const uint32_t *nsids;           /* namespaces this host sees; all when nsid_count is 0 */
+	size_t nsid_count;
+};
+struct nvmf_ns {
+	uint32_t nsid;
+	bool read_only;
+	struct volume *volume;           /* takes references of its own */
+};
+struct nvmf_subsystem_spec {
+	const char *nqn;
+	const char *serial;              /* stable; control derives it from the target's id */
+	bool enabled;
+	bool allow_any;
+	const struct nvmf_ns *namespaces;
+	size_t namespace_count;
+	const struct nvmf_rule *rules;
+	size_t rule_count;
+};
+int nvmf_subsystem_add(const struct nvmf_subsystem_spec *s, struct nvmf_subsystem **ret_subsystem, char *why, size_t why_bytes) _must_check_;
+int nvmf_subsystem_update(struct nvmf_subsystem *n, const struct nvmf_subsystem_spec *s, char *why, size_t why_bytes) _must_check_;
+int nvmf_subsystem_preview(struct nvmf_subsystem *n, const struct nvmf_subsystem_spec *s, unsigned *ret_touched, unsigned *ret_closed);
+void nvmf_subsystem_remove(struct nvmf_subsystem *n);
+/* Is s a valid NQN (NVMe Base 4.7)? */
+int nvmf_name_check(const char *s, char *why, size_t why_bytes);
+
+struct nvmf_session_info {
+	uint64_t id;                     /* unique in this run; never one of iscsi's */
+	char host_nqn[224], subsystem[224], host[64], peer[64], portal[64];
+	uint8_t host_id[16];
+	uint16_t cntlid;
+	bool discovery, header_digest, data_digest;
+	unsigned queues;                 /* I/O queues connected */
+	uint32_t kato_ms;
+	uint64_t since_unix_s;
+	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors, latency_p50_ns, latency_p99_ns;
+	unsigned reactor;
+};
+void nvmf_session_each(void (*fn)(void *arg, const struct nvmf_session_info *s), void *arg);
+int nvmf_session_close(uint64_t id);
+
+#endif
