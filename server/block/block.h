@@ -14,6 +14,7 @@
 
 struct hf_extent;
 struct hf_option;
+struct resv_change;
 struct volume;
 
 /* ---- start and stop of the room ---------------------------------------------------------------- */
@@ -171,6 +172,9 @@ enum volume_event { VOLUME_RESIZED, VOLUME_STATE_CHANGED, VOLUME_LIMITS_CHANGED,
 struct volume_watcher {
 	struct list link;
 	void (*event)(struct volume_watcher *w, struct volume *v, enum volume_event e); /* any thread */
+	/* May be NULL.  Who lost what by a reservation request, whichever command set it came from; the
+	 * same list that the request's done() gets.  Any thread; borrowed during the call. */
+	void (*lost)(struct volume_watcher *w, struct volume *v, const struct resv_change *c, size_t count);
 };
 void volume_watch(struct volume *v, struct volume_watcher *w);
 void volume_unwatch(struct volume *v, struct volume_watcher *w); /* event() will not run after it */

@@ -239,6 +239,7 @@ struct volume {
 	struct volume_queue queue[];
 };
 void volume_tell(struct volume *v, enum volume_event e);
+void volume_tell_lost(struct volume *v, const struct resv_change *c, size_t count);
 /* The backend answered -ESHUTDOWN on this reactor: OFFLINE, once. */
 void volume_gone(struct volume_queue *q);
 void volume_full(struct volume *v);

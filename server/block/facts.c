@@ -78,3 +78,15 @@ void volume_tell(struct volume *v, enum volume_event e)
 		w->event(w, v, e);
 	pthread_mutex_unlock(&v->watch);
 }
+
+void volume_tell_lost(struct volume *v, const struct resv_change *c, size_t count)
+{
+	struct volume_watcher *w;
+	if (!count)
+		return;
+	pthread_mutex_lock(&v->watch);
+	list_for_each(w, &v->watchers, link)
+		if (w->lost)
+			w->lost(w, v, c, count);
+	pthread_mutex_unlock(&v->watch);
+}

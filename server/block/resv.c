@@ -160,8 +160,10 @@ static void run_queue(struct resv *r)
 		pthread_mutex_unlock(&r->mutex);
 		if (!decided)
 			return;                  /* save_work() goes on */
-		if (changed)
+		if (changed) {
 			volume_tell(v, VOLUME_RESERVATION);
+			volume_tell_lost(v, rq_of(rq)->changes.list, rq_of(rq)->changes.count);
+		}
 		struct reactor *to = rq_of(rq)->reactor;
 		if (!to || to == reactor_self()) {
 			answer(rq);
@@ -207,8 +209,10 @@ static void save_work(struct work *w)
 	if (!r->head)
 		r->tail = &r->head;
 	pthread_mutex_unlock(&r->mutex);
-	if (!err)
+	if (!err) {
 		volume_tell(v, VOLUME_RESERVATION);
+		volume_tell_lost(v, p->changes.list, p->changes.count);
+	}
 	if (p->reactor) {
 		rq->msg.run = answer_msg;
 		reactor_post(p->reactor, &rq->msg);

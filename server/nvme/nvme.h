@@ -130,7 +130,7 @@ struct nvme_cmd {
 
 	/* parse fills these. */
 	enum nvme_direction direction;
-	uint64_t data_len_bytes;         /* what moves; from host: always all of sgl_len_bytes */
+	uint64_t data_len_bytes;         /* what moves; from host: all of sgl_len_bytes, to host: at most */
 
 	/* Data: from host: nvme_cmd_buffer() fills iov; to host: execute does. */
 	struct iovec *iov;

@@ -101,6 +101,8 @@ enum nvme_status {                       /* Base figures 102 to 105, NVM figure 
 	NVME_SC_ATTRIBUTES = 0x180,      /* conflicting attributes */
 	NVME_SC_READ_ONLY_RANGE = 0x182,
 	NVME_SC_SIZE_LIMIT = 0x183,      /* command size limit exceeded */
+	NVME_SC_INCOMPATIBLE = 0x185,    /* namespaces or formats of a copy */
+	NVME_SC_OVERLAP = 0x187,         /* overlapping I/O range */
 	NVME_SC_CONNECT_FORMAT = 0x180,  /* fabrics, Base figure 105 */
 	NVME_SC_CONNECT_BUSY = 0x181,
 	NVME_SC_CONNECT_PARAM = 0x182,
