@@ -8,7 +8,7 @@ static struct ini i;
 
 static int setup(void **state)
 {
-	const struct iscsi_opts o = { .nop_interval_s = 1, .nop_timeout_s = 1 };
+	const struct iscsi_opts o = { .nop_interval_s = 3, .nop_timeout_s = 1 }; /* a busy machine may pause for 1 s */
 
 	(void)state;
 	rig_start(&rig, &o);
@@ -60,7 +60,7 @@ static void ping(void **state)
 {
 	(void)state;
 	ini_session(&i, rig.port, "");
-	assert_int_equal(ini_recv(&i), ISCSI_NOP_IN);            /* after a second of silence */
+	assert_int_equal(ini_recv(&i), ISCSI_NOP_IN);            /* after some silence */
 	assert_int_equal(get32(i.h + 16), 0xffffffff);
 	uint32_t ttt = get32(i.h + 20), statsn = get32(i.h + 24);
 	assert_int_not_equal(ttt, 0xffffffff);
