@@ -31,9 +31,11 @@ void fake_control_reset(void)
 
 void fake_control_fail(int code, const char *field, const char *why)
 {
+	pthread_mutex_lock(&lock);
 	planned.code = code;
 	snprintf(planned.field, sizeof(planned.field), "%s", field);
 	snprintf(planned.why, sizeof(planned.why), "%s", why);
+	pthread_mutex_unlock(&lock);
 }
 
 static json_t *kind_list(enum model_kind k)
