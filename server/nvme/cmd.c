@@ -307,6 +307,10 @@ void nvme_cmd_execute(struct nvme_cmd *c)
 	struct job *j = job_of(c);
 	if (unlikely(j->state != JOB_PARSED))
 		return;
+	if (unlikely(j->queue->closing)) {
+		j->silent = true;
+		j->doom = RES_QUEUE_DELETED;
+	}
 	if (unlikely(c->sqe[1] & NVME_FUSE_MASK) && fused_execute(j))
 		return;
 	job_start(j);

@@ -20,7 +20,7 @@ void ctrl_keep_alive(struct nvme_ctrl *c)
 {
 	uint32_t ms = c->kato_ms || !c->subsystem->discovery ? c->kato_ms : DISCOVERY_IDLE_MS;
 	timer_stop(&c->alive);
-	if (ms)
+	if (ms && !c->closing)
 		timer_start(c->reactor, &c->alive, ms * NS_PER_MS);
 }
 

@@ -92,6 +92,8 @@ uint16_t nvme_property_set(struct nvme_ctrl *c, uint32_t offset, bool eight_byte
 {
 	if (offset != NVME_REG_CC || eight_bytes)
 		return result_status(RES_INVALID_FIELD);
+	if (c->closing)
+		return result_status(RES_SEQUENCE);
 	set_cc(c, (uint32_t)value);
 	return 0;
 }
