@@ -22,6 +22,7 @@
 #include "core/core.h"
 #include "http/http.h"
 #include "listenfds.h"
+#include "nvme/nvme.h"
 #include "scsi/scsi.h"
 
 LOG_TOPIC(main);
@@ -381,6 +382,9 @@ static int serve(const struct options *o)
 	r = scsi_start(reactors, reactor_count);
 	if (r < 0)
 		goto out_block;
+	r = nvme_start(reactors, reactor_count);
+	if (r < 0)
+		goto out_only_scsi;
 
 	char socket_path[PATH_MAX];
 	snprintf(socket_path, sizeof(socket_path), "%s/holdfast.sock", o->state_dir);
@@ -424,6 +428,8 @@ out_control:
 	http_stop(); /* first, so that no request waits for a control thread that is gone */
 	control_stop();
 out_scsi:
+	nvme_stop();
+out_only_scsi:
 	scsi_stop();
 out_block:
 	block_stop();

@@ -101,6 +101,10 @@ static int start_all(void *arg)
 	r = iscsi_start(&io);
 	if (r)
 		return config_fail(e, r, "", "iSCSI cannot start: %s", strerror(-r));
+	const struct nvmf_opts no = { .reactors = o->reactors, .reactor_count = o->reactor_count, .event = connect_event };
+	r = nvmf_start(&no);
+	if (r)
+		return config_fail(e, r, "", "NVMe/TCP cannot start: %s", strerror(-r));
 	settings_apply_all();
 	reservations_start();
 	if (config_key_problem(ctl.db))
@@ -210,6 +214,7 @@ void control_stop(void)
 	if (ctl.reactor) {
 		reactor_call(ctl.reactor, stop_portals, NULL);
 		reactor_call(ctl.reactor, stop_rest, NULL);
+		nvmf_stop();
 		iscsi_stop();            /* not on the control thread: a reservation may still want to be stored */
 		reactor_call(ctl.reactor, stop_volumes, NULL);
 		reactor_stop(ctl.reactor);

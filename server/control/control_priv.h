@@ -10,6 +10,7 @@
 #include "block/block.h"
 #include "control/control.h"
 #include "iscsi/iscsi.h"
+#include "nvmf/nvmf.h"
 #include "scsi/scsi.h"
 
 extern struct log_topic log_control;
@@ -110,8 +111,10 @@ void reservations_stop(void);
 /* ---- runtime_target.c ---------------------------------------------------------------------------------- */
 struct rt_target {
 	struct node node;
-	struct iscsi_target *target;     /* NULL: could not be made */
-	char name[224];                  /* IQN */
+	bool nvme;
+	struct iscsi_target *target;     /* NULL: could not be made, or nvme */
+	struct nvmf_subsystem *subsystem; /* NULL: could not be made, or iSCSI */
+	char name[224];                  /* IQN or NQN */
 	char reason[256];
 };
 struct rt_target *rt_target_find(const char *id);
@@ -122,13 +125,21 @@ void rt_target_remove(const char *id);
 void rt_target_preview(const json_t *row, unsigned *ret_touched, unsigned *ret_closed);
 bool target_retry_all(void);
 int rt_target_update_by_volume(const char *volume_id); /* those that map it */
-unsigned target_session_count(const char *iqn);
+unsigned target_session_count(const char *name);
+/* The hosts of an access row, in order: appends {"host":row,"luns":[..]} to list. */
+int access_hosts(const json_t *access, json_t *list, struct config_error *e);
+
+/* ---- runtime_subsystem.c: the same for targets of protocol nvme --------------------------------------------- */
+/* Makes *subsystem, or updates it. */
+int rt_subsystem_apply(const json_t *row, struct nvmf_subsystem **subsystem, char *why, size_t why_bytes);
+void rt_subsystem_preview(const json_t *row, struct nvmf_subsystem *n, unsigned *ret_touched, unsigned *ret_closed);
 
 /* ---- runtime_portal.c ---------------------------------------------------------------------------------- */
 struct rt_portal {
 	struct node node;
 	json_t *row;                     /* owned */
 	struct iscsi_portal *iscsi;
+	struct nvmf_portal *nvmf;
 	void *https;
 	bool listening;
 	char reason[256];
@@ -240,8 +251,9 @@ json_t *alerts_active(void);             /* returns owned */
 void publish(const char *type, json_t *data); /* to the subscribers; takes data */
 void publish_config(enum model_kind k, const char *id, const char *verb, uint64_t revision);
 
-/* ---- login.c: what iscsi/ tells --------------------------------------------------------------------------------- */
+/* ---- login.c: what iscsi/ and nvmf/ tell --------------------------------------------------------------------------------- */
 void login_event(void *arg, const struct iscsi_event *e); /* any thread */
+void connect_event(void *arg, const struct nvmf_event *e); /* any thread */
 json_t *login_refusals(void);            /* returns owned */
 
 /* ---- task.c ----------------------------------------------------------------------------------------------------- */

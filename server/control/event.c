@@ -310,7 +310,7 @@ static void log_sink(void *arg, enum log_level level, const char *topic, const c
 {
 	char type[64];
 	(void)arg;
-	if (level > LOG_LEVEL_WARN || strcmp(topic, "control") == 0 || (strcmp(topic, "iscsi") == 0 && level != LOG_LEVEL_ERROR))
+	if (level > LOG_LEVEL_WARN || strcmp(topic, "control") == 0 || ((strcmp(topic, "iscsi") == 0 || strcmp(topic, "nvmf") == 0) && level != LOG_LEVEL_ERROR))
 		return;
 	snprintf(type, sizeof(type), "log.%.50s", topic);
 	struct report *r = report_new((int)level, false, type, "");

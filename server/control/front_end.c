@@ -11,12 +11,12 @@ static const struct {
 } front_ends[] = {
 	{ MODEL_PORTAL, "iscsi", NULL },
 	{ MODEL_PORTAL, "https", NULL },
-	{ MODEL_PORTAL, "nvme-tcp", "NVMe/TCP is not part of this build; use an iscsi portal" },
-	{ MODEL_PORTAL, "nvme-discovery", "NVMe discovery is not part of this build; iSCSI discovery runs on every iscsi portal" },
+	{ MODEL_PORTAL, "nvme-tcp", NULL },
+	{ MODEL_PORTAL, "nvme-discovery", NULL },
 	{ MODEL_PORTAL, "smb", "SMB is not part of this build" },
 	{ MODEL_PORTAL, "nfs", "NFS is not part of this build" },
 	{ MODEL_TARGET, "iscsi", NULL },
-	{ MODEL_TARGET, "nvme", "NVMe subsystems are not part of this build; create the target with protocol iscsi" },
+	{ MODEL_TARGET, "nvme", NULL },
 };
 
 const char *front_end_missing(enum model_kind k, const char *protocol)

@@ -31,10 +31,32 @@ static void add_session(void *arg, const struct iscsi_session_info *s)
 	json_decref(more);
 }
 
+static void add_association(void *arg, const struct nvmf_session_info *s)
+{
+	char host_id[40];
+	for (size_t i = 0; i < sizeof(s->host_id); i++)
+		snprintf(host_id + 2 * i, 3, "%02x", s->host_id[i]);
+	json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:b, s:s, s:i, s:I}", "id", (json_int_t)s->id, "protocol", "nvme-tcp",
+			      "initiator", s->host_nqn, "initiator_alias", "", "target", s->subsystem, "host", s->host, "peer", s->peer, "portal", s->portal,
+			      "host_id", host_id, "controller_id", (int)s->cntlid, "discovery", (int)s->discovery, "header_digest", (int)s->header_digest,
+			      "data_digest", (int)s->data_digest, "auth", "none", "connections", (int)s->queues + 1, "keep_alive_ms", (json_int_t)s->kato_ms);
+	json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "since_unix_s", (json_int_t)s->since_unix_s, "read_ops", (json_int_t)s->read_ops,
+				 "read_bytes", (json_int_t)s->read_bytes, "write_ops", (json_int_t)s->write_ops, "write_bytes", (json_int_t)s->write_bytes, "errors",
+				 (json_int_t)s->errors, "latency_p50_ns", (json_int_t)s->latency_p50_ns, "latency_p99_ns", (json_int_t)s->latency_p99_ns, "reactor",
+				 (int)s->reactor);
+	if (o && more) {
+		json_object_update(o, more);
+		json_array_append(arg, o);
+	}
+	json_decref(o);
+	json_decref(more);
+}
+
 json_t *sessions_list(void)
 {
 	json_t *list = json_array();
 	iscsi_session_each(add_session, list);
+	nvmf_session_each(add_association, list);
 	return list;
 }
 
@@ -43,6 +65,13 @@ static void count_one(void *arg, const struct iscsi_session_info *s)
 	json_t *by_target = arg;
 	if (!s->discovery)
 		json_object_set_new(by_target, s->target, json_integer(int_of(by_target, s->target) + 1));
+}
+
+static void count_association(void *arg, const struct nvmf_session_info *s)
+{
+	json_t *by_target = arg;
+	if (!s->discovery)
+		json_object_set_new(by_target, s->subsystem, json_integer(int_of(by_target, s->subsystem) + 1));
 }
 
 /* ---- pools, volumes, portals ----------------------------------------------------------------------------------------- */
@@ -160,6 +189,7 @@ static void fill_targets(json_t *array, const char *only)
 	group_by_target(MODEL_LUN, only, luns, lun_member);
 	group_by_target(MODEL_ACCESS, only, hosts, host_member);
 	iscsi_session_each(count_one, sessions);
+	nvmf_session_each(count_association, sessions);
 	json_array_foreach(array, i, o) {
 		json_t *l = json_object_get(luns, text_of(o, "name")), *h = json_object_get(hosts, text_of(o, "name"));
 		json_object_set_new(o, "luns", l ? json_incref(l) : json_array());

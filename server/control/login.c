@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* login.c - logins, logouts and refusals that iscsi/ reports (and logs), as events; and the list of those who knock.
+/* login.c - logins, logouts and refusals that iscsi/ and nvmf/ report (and log), as events; and the list of those who knock.
  *
  * Whoever can reach a portal can cause refusals, so they are bounded: one entry per initiator, target, address and
  * reason, counted; an event for the first of a minute. */
@@ -112,6 +112,17 @@ void login_event(void *arg, const struct iscsi_event *e)
 	snprintf(n->peer, sizeof(n->peer), "%s", e->peer ? e->peer : "");
 	snprintf(n->reason, sizeof(n->reason), "%s", e->reason ? e->reason : "");
 	reactor_post(ctl.reactor, &n->msg);
+}
+
+/* A Connect is NVMe's login: the same words for people. */
+void connect_event(void *arg, const struct nvmf_event *e)
+{
+	static const enum iscsi_event_kind kinds[] = {
+		[NVMF_CONNECT] = ISCSI_LOGIN, [NVMF_DISCONNECT] = ISCSI_LOGOUT, [NVMF_REFUSED] = ISCSI_REFUSED, [NVMF_LOST] = ISCSI_CONNECTION_LOST,
+	};
+	login_event(arg, &(struct iscsi_event){
+		.kind = kinds[e->kind], .initiator = e->host_nqn, .target = e->subsystem, .peer = e->peer, .reason = e->reason, .session_id = e->session_id,
+	});
 }
 
 json_t *login_refusals(void)

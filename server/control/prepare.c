@@ -57,6 +57,8 @@ static int prepare_target(json_t *body, struct config_error *e)
 	if (is_given(body, "qualified_name"))
 		return 0;
 	setting_value("iqn_prefix", prefix, sizeof(prefix));
+	if (strcmp(protocol, "nvme") == 0 && strncmp(prefix, "iqn.", 4) == 0)
+		memcpy(prefix, "nqn.", 4);
 	snprintf(iqn, sizeof(iqn), "%s:%s", prefix, text_of(body, "name"));
 	for (char *p = iqn; *p; p++)
 		*p = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
@@ -71,6 +73,11 @@ static int prepare_lun(json_t *body, struct config_error *e)
 	bool used[SCSI_LUN_MAX + 1] = { false };
 	if (is_given(body, "lun") || !is_given(body, "target"))
 		return 0;
+	if (config_get(ctl.db, MODEL_TARGET, text_of(body, "target"), &row, e) == 0) {
+		used[0] = strcmp(text_of(row, "protocol"), "nvme") == 0; /* namespace ids begin at 1 */
+		json_decref(row);
+	}
+	*e = (struct config_error){ 0 }; /* a target that is not there is refused where references are */
 	int r = rows_where(MODEL_LUN, "target", text_of(body, "target"), &rows, e);
 	if (r)
 		return r;
@@ -195,17 +202,39 @@ static int check_volume(const json_t *old_row, const json_t *new_row, const stru
 
 static int check_access(const json_t *row, struct config_error *e)
 {
-	json_t *host;
+	json_t *host, *target;
 	const char *id = json_string_value(json_object_get(row, "host"));
 	if (!id)
 		return 0;
-	int r = row_get(MODEL_HOST, id, &host, e);
+	int r = row_get(MODEL_TARGET, text_of(row, "target"), &target, e);
 	if (r)
 		return r;
-	if (!json_array_size(json_object_get(host, "iqns")) && !json_array_size(json_object_get(host, "addresses")) && !*text_of(host, "chap_user"))
-		r = config_fail(e, -EINVAL, "host", "host %s has no IQN, no address and no CHAP name, so nothing would tell it from others; give it one first",
-				text_of(host, "name"));
+	bool nvme = strcmp(text_of(target, "protocol"), "nvme") == 0;
+	json_decref(target);
+	r = row_get(MODEL_HOST, id, &host, e);
+	if (r)
+		return r;
+	bool named = json_array_size(json_object_get(host, nvme ? "nqns" : "iqns")) || json_array_size(json_object_get(host, "addresses")) ||
+		     (!nvme && *text_of(host, "chap_user"));
+	if (!named)
+		r = config_fail(e, -EINVAL, "host", "host %s has %s, so nothing would tell it from others; give it one first", text_of(host, "name"),
+				nvme ? "no NQN and no address" : "no IQN, no address and no CHAP name");
+	else if (nvme && (true_of(host, "dhchap_key") || true_of(host, "tls_psk")))
+		r = config_fail(e, -EPROTONOSUPPORT, "host",
+				"host %s has an NVMe key, and in-band authentication and TLS are not part of this build; clear dhchap_key and tls_psk", text_of(host, "name"));
 	json_decref(host);
+	return r;
+}
+
+static int check_lun(const json_t *row, struct config_error *e)
+{
+	json_t *target;
+	int r = int_of(row, "lun") ? 0 : row_get(MODEL_TARGET, text_of(row, "target"), &target, e);
+	if (r || int_of(row, "lun"))
+		return r;
+	if (strcmp(text_of(target, "protocol"), "nvme") == 0)
+		r = config_fail(e, -EINVAL, "lun", "namespace ids of an NVMe subsystem begin at 1");
+	json_decref(target);
 	return r;
 }
 
@@ -222,7 +251,11 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 	case MODEL_TARGET:
 		if (strcmp(text_of(new_row, "protocol"), "iscsi") == 0 && strncmp(text_of(new_row, "qualified_name"), "nqn.", 4) == 0)
 			return config_fail(e, -EINVAL, "qualified_name", "an iSCSI target has an IQN, not an NQN");
+		if (strcmp(text_of(new_row, "protocol"), "nvme") == 0 && nvmf_name_check(text_of(new_row, "qualified_name"), why, sizeof(why)))
+			return config_fail(e, -EINVAL, "qualified_name", "an NVMe subsystem has an NQN: %s", why);
 		return 0;
+	case MODEL_LUN:
+		return check_lun(new_row, e);
 	case MODEL_HOST:
 		return check_host(new_row, e);
 	case MODEL_ACCESS:

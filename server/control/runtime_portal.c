@@ -33,6 +33,16 @@ static int portal_open(struct rt_portal *p)
 			return -EPROTONOSUPPORT;
 		return ctl.opts.https_open(ctl.opts.arg, text_of(p->row, "address"), (uint16_t)int_of(p->row, "port"), fd, &p->https);
 	}
+	bool discovery = strcmp(text_of(p->row, "protocol"), "nvme-discovery") == 0;
+	if (discovery || strcmp(text_of(p->row, "protocol"), "nvme-tcp") == 0) {
+		struct nvmf_portal_spec ns = {
+			.address = text_of(p->row, "address"), .port = (uint16_t)int_of(p->row, "port"), .discovery_only = discovery, .listen_fd = fd,
+		};
+		r = nvmf_portal_add(&ns, &p->nvmf);
+		if (!r && ctl.opts.keep_listen_fd)
+			ctl.opts.keep_listen_fd(ctl.opts.arg, name, nvmf_portal_fd(p->nvmf));
+		return r;
+	}
 	struct iscsi_portal_spec spec = {
 		.address = text_of(p->row, "address"), .port = (uint16_t)int_of(p->row, "port"), .tpgt = (uint16_t)int_of(p->row, "group_tag"), .listen_fd = fd,
 	};
@@ -83,6 +93,8 @@ static void portal_shut(struct rt_portal *p, bool for_good)
 	}
 	if (p->iscsi)
 		iscsi_portal_remove(TAKE(p->iscsi));
+	if (p->nvmf)
+		nvmf_portal_remove(TAKE(p->nvmf));
 	if (p->https && ctl.opts.https_close)
 		ctl.opts.https_close(ctl.opts.arg, TAKE(p->https));
 	p->listening = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* runtime_target.c - from the rows of a target, its LUNs, accesses, hosts and groups to the spec that iscsi/ serves. */
+/* runtime_target.c - from the rows of a target, its LUNs, accesses, hosts and groups to the spec that iscsi/ serves;
+ * targets of protocol nvme go to runtime_subsystem.c. */
 #include "control/control_priv.h"
 
 #include <stdio.h>
@@ -117,8 +118,7 @@ static int fill_luns(struct spec_hold *h, const char *target_id)
 	return h->luns ? 0 : -ENOMEM;
 }
 
-/* The hosts of an access row, in order: appends {"host":row,"luns":[..]} to list. */
-static int collect_hosts(const json_t *access, json_t *list, struct config_error *e)
+int access_hosts(const json_t *access, json_t *list, struct config_error *e)
 {
 	json_t *luns = json_object_get(access, "luns"), *host, *group, *member;
 	const char *id = json_string_value(json_object_get(access, "host"));
@@ -151,7 +151,7 @@ static int fill_rules(struct spec_hold *h, const char *target_id)
 		return r;
 	json_array_foreach(rows, i, row)
 		if (!r)
-			r = collect_hosts(row, h->keep, &e);
+			r = access_hosts(row, h->keep, &e);
 	json_decref(rows);
 	h->rule_room = json_array_size(h->keep);
 	h->rules = calloc(h->rule_room + 1, sizeof(*h->rules));
@@ -187,17 +187,27 @@ struct rt_target *rt_target_find(const char *id)
 	return n ? container_of(n, struct rt_target, node) : NULL;
 }
 
-int rt_target_add(const json_t *row, char *why, size_t why_bytes)
+/* Makes what serves the target, or updates it. */
+static int target_apply(struct rt_target *t, const json_t *row, char *why, size_t why_bytes)
 {
 	struct spec_hold h;
+	if (t->nvme)
+		return rt_subsystem_apply(row, &t->subsystem, why, why_bytes);
+	int r = spec_make(row, &h);
+	if (r)
+		return r;
+	r = t->target ? iscsi_target_update(t->target, &h.spec, why, why_bytes) : iscsi_target_add(&h.spec, &t->target, why, why_bytes);
+	spec_done(&h);
+	return r;
+}
+
+int rt_target_add(const json_t *row, char *why, size_t why_bytes)
+{
 	struct rt_target *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	int r = spec_make(row, &h);
-	if (!r) {
-		r = iscsi_target_add(&h.spec, &t->target, why, why_bytes);
-		spec_done(&h);
-	}
+	t->nvme = strcmp(text_of(row, "protocol"), "nvme") == 0;
+	int r = target_apply(t, row, why, why_bytes);
 	if (r && ctl.started) {
 		free(t);
 		return r;
@@ -214,17 +224,12 @@ int rt_target_add(const json_t *row, char *why, size_t why_bytes)
 
 int rt_target_update(const json_t *row, char *why, size_t why_bytes)
 {
-	struct spec_hold h;
 	struct rt_target *t = rt_target_find(text_of(row, "id"));
 	if (!t) {
 		snprintf(why, why_bytes, "the target is not running");
 		return -ENOENT;
 	}
-	int r = spec_make(row, &h);
-	if (r)
-		return r;
-	r = t->target ? iscsi_target_update(t->target, &h.spec, why, why_bytes) : iscsi_target_add(&h.spec, &t->target, why, why_bytes);
-	spec_done(&h);
+	int r = target_apply(t, row, why, why_bytes);
 	if (!r)
 		alert_resolve("target.failed", text_of(row, "name"));
 	return r;
@@ -237,6 +242,8 @@ void rt_target_remove(const char *id)
 		return;
 	if (t->target)
 		iscsi_target_remove(t->target);
+	if (t->subsystem)
+		nvmf_subsystem_remove(t->subsystem);
 	registry_remove(&ctl.targets, &t->node);
 	free(t);
 }
@@ -246,6 +253,8 @@ void rt_target_preview(const json_t *row, unsigned *ret_touched, unsigned *ret_c
 	struct spec_hold h;
 	struct rt_target *t = rt_target_find(text_of(row, "id"));
 	*ret_touched = *ret_closed = 0;
+	if (t && t->subsystem)
+		rt_subsystem_preview(row, t->subsystem, ret_touched, ret_closed);
 	if (!t || !t->target || spec_make(row, &h))
 		return;
 	if (iscsi_target_preview(t->target, &h.spec, ret_touched, ret_closed))
@@ -262,7 +271,7 @@ bool target_retry_all(void)
 		struct config_error e;
 		char why[256] = "";
 		json_t *row;
-		if (t->target || row_get(MODEL_TARGET, t->node.id, &row, &e))
+		if (t->target || t->subsystem || row_get(MODEL_TARGET, t->node.id, &row, &e))
 			continue;
 		if (rt_target_update(row, why, sizeof(why)))
 			left = true;
@@ -293,17 +302,23 @@ int rt_target_update_by_volume(const char *volume_id)
 }
 
 struct count_sessions {
-	const char *iqn;
+	const char *name;
 	unsigned n;
 };
 static void count_session(void *arg, const struct iscsi_session_info *s)
 {
 	struct count_sessions *c = arg;
-	c->n += !s->discovery && strcmp(s->target, c->iqn) == 0;
+	c->n += !s->discovery && strcmp(s->target, c->name) == 0;
 }
-unsigned target_session_count(const char *iqn)
+static void count_association(void *arg, const struct nvmf_session_info *s)
 {
-	struct count_sessions c = { iqn, 0 };
+	struct count_sessions *c = arg;
+	c->n += !s->discovery && strcmp(s->subsystem, c->name) == 0;
+}
+unsigned target_session_count(const char *name)
+{
+	struct count_sessions c = { name, 0 };
 	iscsi_session_each(count_session, &c);
+	nvmf_session_each(count_association, &c);
 	return c.n;
 }

@@ -53,7 +53,7 @@ json_t *control_status(void)
 	return reactor_call(ctl.reactor, status_run, &o) ? NULL : o;
 }
 
-/* The same data as one list; any thread, iscsi/ gives copies. */
+/* The same data as one list; any thread, iscsi/ and nvmf/ give copies. */
 json_t *control_sessions(void)
 {
 	return sessions_list();
@@ -63,6 +63,8 @@ int control_session_close(uint64_t id, struct config_error *e)
 {
 	*e = (struct config_error){ 0 };
 	int r = iscsi_session_close(id);
+	if (r == -ENOENT)
+		r = nvmf_session_close(id);
 	if (r)
 		return config_fail(e, r, "", r == -ENOENT ? "there is no session %llu (now)" : "session %llu cannot be closed", (unsigned long long)id);
 	control_event(LOG_LEVEL_INFO, false, "session.closed", "", "session %llu was asked to end", (unsigned long long)id);

@@ -126,11 +126,33 @@ static void targets_and_luns(void **state)
 	assert_null(fake_target(IQN("my-disk")));
 	assert_int_equal(rig_count(MODEL_LUN), 0);
 	fake_iscsi.session_target[0] = '\0';
-	rig_change(CONTROL_CREATE, MODEL_TARGET, NULL, "{\"name\":\"n\",\"protocol\":\"nvme\"}", PLAIN);
-	refused(-EPROTONOSUPPORT, "protocol", "not part of this build");
 	rig_create(MODEL_TARGET, "{\"name\":\"own\",\"qualified_name\":\"iqn.2020-01.com.example:a\"}");
 	rig_change(CONTROL_CREATE, MODEL_TARGET, NULL, "{\"name\":\"own2\",\"qualified_name\":\"iqn.2020-01.com.example:a\"}", PLAIN);
 	refused(-EEXIST, "qualified_name", "already");
+}
+
+/* Targets of protocol nvme, served by the real nvmf/: names, namespace ids, who may have access. */
+static void subsystems(void **state)
+{
+	(void)state;
+	rig_create(MODEL_VOLUME, "{\"name\":\"nv\",\"size_bytes\":1048576,\"plugin\":\"ram\"}");
+	rig_change(CONTROL_CREATE, MODEL_TARGET, NULL, "{\"name\":\"n\",\"protocol\":\"nvme\",\"qualified_name\":\"iqn.2020-01.com.example:a\"}", PLAIN);
+	refused(-EINVAL, "qualified_name", "NQN");
+	rig_create(MODEL_TARGET, "{\"name\":\"n\",\"protocol\":\"nvme\"}");
+	assert_memory_equal(text_of(rig_result.object, "qualified_name"), "nqn.", 4);
+	rig_change(CONTROL_CREATE, MODEL_LUN, NULL, "{\"target\":\"n\",\"volume\":\"nv\",\"lun\":0}", PLAIN);
+	refused(-EINVAL, "lun", "begin at 1");
+	rig_create(MODEL_LUN, "{\"target\":\"n\",\"volume\":\"nv\"}");
+	assert_int_equal(int_of(rig_result.object, "lun"), 1);
+	rig_create(MODEL_HOST, "{\"name\":\"ni\",\"iqns\":[\"iqn.1993-08.org.debian:x\"]}");
+	rig_change(CONTROL_CREATE, MODEL_ACCESS, NULL, "{\"target\":\"n\",\"host\":\"ni\"}", PLAIN);
+	refused(-EINVAL, "host", "no NQN");
+	rig_create(MODEL_HOST, "{\"name\":\"nn\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:x\"]}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"n\",\"host\":\"nn\"}");
+	rig_create(MODEL_HOST, "{\"name\":\"nk\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:y\"],\"dhchap_key\":\"DHHC-1:00:x:\"}");
+	rig_change(CONTROL_CREATE, MODEL_ACCESS, NULL, "{\"target\":\"n\",\"host\":\"nk\"}", PLAIN);
+	refused(-EPROTONOSUPPORT, "host", "not part of this build");
+	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_TARGET, "n", NULL, PLAIN), 0);
 }
 
 static void access_rules(void **state)
@@ -426,7 +448,7 @@ static void describes(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(volumes), T(pools), T(targets_and_luns), T(access_rules), T(portals), T(settings), T(dry_runs), T(batches), T(describes) };
+	const struct CMUnitTest tests[] = { T(volumes), T(pools), T(targets_and_luns), T(subsystems), T(access_rules), T(portals), T(settings), T(dry_runs), T(batches), T(describes) };
 	int r = cmocka_run_group_tests_name("control", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;

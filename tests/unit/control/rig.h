@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "control/control_priv.h"
+#include "nvme/nvme.h"
 #include "fake_iscsi.h"
 
 static char rig_dir[64];
@@ -41,9 +42,11 @@ static inline void rig_below(void)
 	struct block_opts bo = { .reactors = &rig_reactor, .reactor_count = 1, .plugin_dirs = dirs, .plugin_dir_count = 1 };
 	assert_int_equal(block_start(&bo), 0);
 	assert_int_equal(scsi_start(&rig_reactor, 1), 0);
+	assert_int_equal(nvme_start(&rig_reactor, 1), 0);
 }
 static inline void rig_below_stop(void)
 {
+	nvme_stop();
 	scsi_stop();
 	block_stop();
 	reactor_stop(rig_reactor);

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NVMe/TCP from outside: the daemon, its configuration, and a host that speaks the bytes."""
+import os
+import socket
+import struct
+
+import pytest
+
+from harness import ENGINES, wait_for
+from nvme_client import C2H_TERM, Controller, Queue, Refused, Terminated, discover
+
+DNR = 0x4000
+
+
+def serve(d, size="64M", name="nv", allow=True):
+    """A RAM volume as namespace 1 of a subsystem; returns (port, nqn)."""
+    d.cli("volume", "create", name, "--size", size, "--plugin", "ram")
+    d.cli("target", "create", name, "--protocol", "nvme")
+    d.cli("target", "attach", name, name)
+    if allow:
+        d.cli("target", "allow", name, "--any")
+    return d.portal("nvme-tcp"), d.json("target", "show", name)["qualified_name"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("digests", [0, 3])
+def test_reads_what_was_written(daemon_factory, engine, digests):
+    d = daemon_factory(engine=engine)
+    port, nqn = serve(d)
+    assert nqn.startswith("nqn.")
+    c = Controller(port, nqn, digests)
+    q = c.queue(1)
+    small, large = os.urandom(4096), os.urandom(65536)
+    q.write(0, small, capsule=True)
+    q.write(100, large)
+    q.command(0x00, 1)
+    assert q.read(0, 8) == small
+    assert c.queue(2).read(100, 128) == large
+    c.close()
+
+
+def test_identifies_itself(daemon):
+    port, nqn = serve(daemon)
+    c = Controller(port, nqn)
+    ctrl = c.admin.identify(1)
+    assert ctrl[768:1024].split(b"\0")[0].decode() == nqn
+    assert struct.unpack("<H", ctrl[78:80])[0] == c.cntlid
+    assert struct.unpack("<I", ctrl[1792:1796])[0] == (64 + 8192) // 16
+    assert ctrl[4:24].decode().strip()
+    assert struct.unpack("<II", c.admin.identify(2)[:8]) == (1, 0)
+    assert struct.unpack("<Q", c.admin.identify(0, 1)[:8])[0] == (64 << 20) // 512
+    c.close()
+
+
+def test_a_fused_pair_compares_and_writes(daemon):
+    port, nqn = serve(daemon)
+    c = Controller(port, nqn)
+    q = c.queue()
+    old, new = b"a" * 512, b"b" * 512
+    q.write(7, old)
+    for expect in (True, False):
+        first = q.start(0x05, 1, (7, 0, 0), data=old, capsule=True, flags=1)
+        second = q.start(0x01, 1, (7, 0, 0), data=new, capsule=True, flags=2)
+        if expect:
+            q.finish(first)
+            q.finish(second)
+        else:
+            with pytest.raises(Refused) as e:
+                q.finish(first)
+            assert e.value.status == 0x285
+            with pytest.raises(Refused) as e:
+                q.finish(second)
+            assert e.value.status == 0x009
+        assert q.read(7, 1) == new
+    c.close()
+
+
+def test_discovery_tells_of_what_a_host_may_use(daemon):
+    port, nqn = serve(daemon)
+    d8009 = daemon.portal("nvme-discovery")
+    for at in (port, d8009):
+        _, entries = discover(at)
+        mine = [e for e in entries if e["subnqn"] == nqn]
+        assert len(mine) == 1
+        assert mine[0]["traddr"] == "127.0.0.1" and mine[0]["trsvcid"] == str(port) and mine[0]["trtype"] == 3
+    with pytest.raises(Refused) as e:
+        Controller(d8009, nqn)
+    assert e.value.status == 0x182
+    before, _ = discover(port)
+    daemon.cli("target", "create", "second", "--protocol", "nvme")
+    after, entries = discover(port)
+    assert after > before and all(e["subnqn"] != daemon.json("target", "show", "second")["qualified_name"] for e in entries)
+
+
+def test_only_allowed_hosts_connect(daemon):
+    port, nqn = serve(daemon, allow=False)
+    me, other = "nqn.2026-11.com.example:me", "nqn.2026-11.com.example:other"
+    daemon.cli("host", "create", "me", "--nqn", me)
+    daemon.cli("target", "allow", "nv", "--host", "me")
+    with pytest.raises(Refused) as e:
+        Controller(port, nqn, host=other)
+    assert e.value.status == 0x184
+    c = Controller(port, nqn, host=me)
+    c.queue()
+    wait_for("the session is listed", 5, lambda: daemon.json("session", "list"))
+    s = daemon.json("session", "list")[0]
+    assert s["protocol"] == "nvme-tcp" and s["initiator"] == me and s["host"] == "me" and s["connections"] == 2
+    assert any(r["initiator"] == other for r in daemon.json("status")["refused_logins"])
+    daemon.cli("session", "close", str(s["id"]))
+    with pytest.raises((ConnectionError, socket.timeout)):
+        c.admin.receive()
+    c.close()
+    wait_for("no session is left", 5, lambda: not daemon.json("session", "list"))
+    c = Controller(port, nqn, host=me)
+    daemon.cli("target", "deny", "nv", "--host", "me")
+    with pytest.raises((ConnectionError, socket.timeout)):
+        c.admin.receive()
+    c.close()
+
+
+def test_a_resize_is_seen_live(daemon):
+    port, nqn = serve(daemon)
+    c = Controller(port, nqn)
+    q = c.queue()
+    c.admin.command(0x09, 0, (0x0B, 1 << 8))
+    event = c.admin.start(0x0C)
+    daemon.cli("volume", "resize", "nv", "--size", "128M")
+    result, _ = c.admin.finish(event)
+    assert result & 0xFFFFFF == 0x040002
+    assert struct.unpack("<I", c.admin.log(4, 4096)[:4])[0] == 1
+    assert struct.unpack("<Q", c.admin.identify(0, 1)[:8])[0] == (128 << 20) // 512
+    q.write((128 << 20) // 512 - 1, b"z" * 512)
+    c.close()
+
+
+@pytest.mark.parametrize("what,fault,info", [
+    (b"GET / HTTP/1.1\r\n\r\n", 1, 0),
+    (struct.pack("<BBBBIHBBI112x", 0, 0, 128, 0, 128, 1, 0, 0, 0), 6, 8),
+    (struct.pack("<BBBBIHBBI112x", 0, 0, 127, 0, 128, 0, 0, 0, 0), 1, 2),
+    (struct.pack("<BBBBI64x", 4, 0, 72, 0, 72), 2, 0),
+])
+def test_bad_pdus_are_told_where(daemon, what, fault, info):
+    port, nqn = serve(daemon)
+    s = socket.create_connection(("127.0.0.1", port), timeout=10)
+    s.sendall(what)
+    got = b""
+    while len(got) < 24:
+        got += s.recv(24 - len(got))
+    assert got[0] == C2H_TERM and struct.unpack("<HI", got[8:14]) == (fault, info)
+    s.close()
+    c = Controller(port, nqn)
+    q = Queue(port)
+    with pytest.raises(Refused) as e:
+        q.connect(nqn, 1, c.cntlid ^ 0x55)
+    assert e.value.status == 0x182 and e.value.result == 0x10010
+    q.send(struct.pack("<B7xHHII4x", 6, 1, 99, 0, 4), b"1234")
+    with pytest.raises(Terminated) as e:
+        q.receive()
+    assert (e.value.fault, e.value.info) == (1, 10)
+    q.close()
+    c.close()
+
+
+def test_one_volume_over_both_protocols(daemon):
+    """What NVMe writes is there after a restart of the target's other half: the same volume as an iSCSI LUN."""
+    port, nqn = serve(daemon)
+    daemon.cli("target", "create", "both")
+    daemon.cli("target", "attach", "both", "nv")
+    daemon.cli("target", "allow", "both", "--any")
+    assert daemon.json("target", "show", "both")["luns"][0]["volume"] == daemon.json("target", "show", "nv")["luns"][0]["volume"]
+    c = Controller(port, nqn)
+    c.queue().write(3, b"q" * 512)
+    daemon.cli("target", "delete", "both", "--force")
+    assert c.queues[0].read(3, 1) == b"q" * 512
+    c.close()
+
+
+def test_portal_and_subsystem_come_back_after_a_restart(daemon):
+    port, nqn = serve(daemon)
+    daemon.restart()
+    wait_for("the portal listens again", 5, lambda: discover(port)[1])
+    Controller(port, nqn).close()

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* queue.c - queues over a socket: greeting, Connect, data both ways, digests, faults and their TermReq,
+ * the end of associations, discovery. */
+#include "rig.h"
+
+static struct rig rig;
+static struct host admin, io;
+
+static int up(void **state)
+{
+	(void)state;
+	rig_start(&rig);
+	return 0;
+}
+static int down(void **state)
+{
+	(void)state;
+	rig_stop(&rig);
+	return 0;
+}
+static uint16_t port(void)
+{
+	return nvmf_portal_port(rig.portal);
+}
+struct seen {
+	unsigned count;
+	struct nvmf_session_info last;
+};
+static void see(void *arg, const struct nvmf_session_info *s)
+{
+	struct seen *n = arg;
+	n->count++;
+	n->last = *s;
+}
+static unsigned sessions(void)
+{
+	struct seen n = { 0 };
+	nvmf_session_each(see, &n);
+	return n.count;
+}
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(seed + i * 7 + i / 512);
+}
+
+/* ---- data ------------------------------------------------------------------------------------------ */
+static void data_both_ways(void **state)
+{
+	static uint8_t buf[1 << 20];
+	static const uint32_t sizes[] = { 1, 8, 16, 17, 127, 256, 2048 };
+	(void)state;
+	for (unsigned digests = 0; digests < 4; digests++) {
+		uint16_t id = host_admin(&admin, port(), SUBSYSTEM, (uint8_t)digests);
+		host_io(&io, port(), 1, id, (uint8_t)digests);
+		for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+			for (unsigned capsule = 0; capsule < 2; capsule++) {
+				if (capsule && sizes[i] > 16)
+					continue;
+				fill(buf, sizes[i] * 512, digests + (unsigned)i + capsule);
+				assert_int_equal(host_rw(&io, NVME_IO_WRITE, i * 3, sizes[i], buf, capsule), 0);
+				assert_int_equal(host_rw(&io, NVME_IO_READ, i * 3, sizes[i], NULL, false), 0);
+				assert_int_equal(io.data_bytes, sizes[i] * 512);
+				assert_memory_equal(io.data, buf, sizes[i] * 512);
+			}
+		}
+		host_close(&io);
+		host_close(&admin);
+		rig_wait(sessions() == 0);
+	}
+}
+
+static void byte_by_byte(void **state)
+{
+	uint8_t buf[1024];
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 3);
+	host_io(&io, port(), 1, id, 3);
+	io.one_by_one = true;
+	fill(buf, sizeof(buf), 9);
+	assert_int_equal(host_rw(&io, NVME_IO_WRITE, 5, 2, buf, true), 0);
+	assert_int_equal(host_rw(&io, NVME_IO_WRITE, 7, 2, buf, false), 0);
+	assert_int_equal(host_rw(&io, NVME_IO_READ, 5, 4, NULL, false), 0);
+	assert_memory_equal(io.data, buf, 1024);
+	assert_memory_equal(io.data + 1024, buf, 1024);
+	host_close(&io);
+	host_close(&admin);
+}
+
+static void alignment(void **state)
+{
+	static const uint8_t alignments[] = { 0, 1, 15, 31 };
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	for (size_t i = 0; i < ARRAY_COUNT(alignments); i++) {
+		host_dial(&io, port());
+		host_greet(&io, 1, alignments[i]);
+		assert_int_equal(host_connect(&io, SUBSYSTEM, (uint16_t)(i + 1), id, 16, NVME_CATTR_NO_SQ_FLOW), 0);
+		assert_int_equal(le16_get(io.cqe.sq_head), 0xffff);
+		struct nvme_sqe s = { .opcode = NVME_IO_READ, .nsid = le32_of(1) };
+		host_command(&io, &s, NULL, 512);
+		assert_int_equal(host_recv(&io), NVME_TCP_C2H_DATA);
+		assert_int_equal(io.head[3] % ((alignments[i] + 1) * 4), 0);
+		assert_int_equal(io.head[1], NVME_TCP_HDGST | NVME_TCP_LAST | NVME_TCP_SUCCESS);
+		host_close(&io);
+	}
+	host_close(&admin);
+}
+
+/* A bad data digest fails the command, not the connection. */
+static void data_digest(void **state)
+{
+	uint8_t buf[512] = { 1 };
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 2);
+	struct nvme_tcp_cmd c = { .ch = { .type = NVME_TCP_CMD, .flags = NVME_TCP_DDGST, .header_bytes = 72, .data_offset = 72,
+					  .len_bytes = le32_of(72 + 512 + 4) },
+				  .sqe = { .opcode = NVME_IO_WRITE, .flags = NVME_PSDT_SGL, .nsid = le32_of(1), .cid = le16_of(++io.cid) } };
+	const struct nvme_sgl s = { .len_bytes = le32_of(512), .type = 1 };
+	memcpy(c.sqe.sgl1, &s, sizeof(s));
+	host_send(&io, &c, sizeof(c));
+	host_send(&io, buf, sizeof(buf));
+	host_send(&io, "bad!", 4);
+	assert_int_equal(host_answer(&io, NULL), NVME_SC_TRANSIENT_TRANSPORT);
+	assert_int_equal(host_rw(&io, NVME_IO_WRITE, 0, 1, buf, true), 0);
+	host_close(&io);
+	host_close(&admin);
+}
+
+/* SQHD follows the queue round. */
+static void sq_head(void **state)
+{
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_dial(&io, port());
+	host_greet(&io, 0, 0);
+	assert_int_equal(host_connect(&io, SUBSYSTEM, 1, id, 4, 0), 0);
+	assert_int_equal(le16_get(io.cqe.sq_head), 1);
+	for (unsigned i = 2; i < 11; i++) {
+		assert_int_equal(host_rw(&io, NVME_IO_READ, 0, 1, NULL, false), 0);
+		assert_int_equal(le16_get(io.cqe.sq_head), i % 4);
+	}
+	host_close(&io);
+	host_close(&admin);
+}
+
+/* ---- Connect ----------------------------------------------------------------------------------------- */
+static void connect_refused(void **state)
+{
+	(void)state;
+	unsigned before = rig_events(&rig, NVMF_REFUSED);
+	host_dial(&admin, port());
+	host_greet(&admin, 0, 0);
+	assert_int_equal(host_property(&admin, false, 0, true, 0), NVME_SC_SEQUENCE | NVME_STATUS_DNR);
+	assert_int_equal(host_connect(&admin, "nqn.2026-11.com.example:none", 0, 0xffff, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	assert_int_equal(host_result(&admin), 0x10000 | 256);
+	assert_int_equal(host_connect(&admin, SUBSYSTEM, 0, 7, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	assert_int_equal(host_result(&admin), 0x10000 | 16);
+	assert_int_equal(host_connect(&admin, SUBSYSTEM, 1, 0x1234, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	assert_int_equal(host_result(&admin), 0x10000 | 16);
+	rig_wait(rig_events(&rig, NVMF_REFUSED) == before + 3);
+	assert_int_equal(host_connect(&admin, SUBSYSTEM, 0, 0xffff, 32, 0), 0);
+	assert_int_equal(host_connect(&admin, SUBSYSTEM, 0, 0xffff, 32, 0), NVME_SC_SEQUENCE | NVME_STATUS_DNR);
+	uint16_t id = (uint16_t)0;
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+	/* A queue twice, another host's controller, a queue that was not granted. */
+	id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 0);
+	struct host other;
+	host_dial(&other, port());
+	host_greet(&other, 0, 0);
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 1, id, 32, 0), NVME_SC_SEQUENCE | NVME_STATUS_DNR);
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 9, id, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	assert_int_equal(host_result(&other), 42);
+	other.nqn = "nqn.2026-11.com.example:other";
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 2, id, 32, 0), NVME_SC_CONNECT_HOST | NVME_STATUS_DNR);
+	other.nqn = HOST;
+	/* The older connection goes: the same queue can be made again at once. */
+	host_close(&io);
+	rig_sleep_ms(20);
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 1, id, 32, 0), 0);
+	/* The admin queue goes, and with it the others; the controller is not found any more. */
+	host_close(&admin);
+	assert_int_equal(host_recv(&other), -1);
+	host_close(&other);
+	host_dial(&other, port());
+	host_greet(&other, 0, 0);
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 1, id, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	host_close(&other);
+	rig_wait(sessions() == 0);
+}
+
+static void disconnect(void **state)
+{
+	struct nvme_fabrics_disconnect k = { .opcode = NVME_FABRICS, .type = NVME_FCT_DISCONNECT };
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 0);
+	host_command(&admin, (void *)&k, NULL, 0);
+	assert_int_equal(host_answer(&admin, NULL), NVME_SC_DISCONNECT_QUEUE | NVME_STATUS_DNR);
+	host_command(&io, (void *)&k, NULL, 0);
+	assert_int_equal(host_answer(&io, NULL), 0);
+	assert_int_equal(host_recv(&io), -1);
+	host_close(&io);
+	unsigned before = rig_events(&rig, NVMF_DISCONNECT);
+	assert_int_equal(host_property(&admin, true, NVME_PROPERTY_CC, false, CC_ON | 1 << 14), 0);
+	host_close(&admin);
+	rig_wait(rig_events(&rig, NVMF_DISCONNECT) == before + 1);
+}
+
+/* ---- faults -------------------------------------------------------------------------------------------- */
+static void expect_term(struct host *h, uint16_t fault, uint32_t info)
+{
+	assert_int_equal(host_recv(h), NVME_TCP_C2H_TERM);
+	const struct nvme_tcp_term *t = (const void *)h->head;
+	assert_int_equal(le16_get(t->fault), fault);
+	assert_int_equal(le32_get(t->info), info);
+	shutdown(h->fd, SHUT_WR);
+	assert_int_equal(host_recv(h), -1);
+	host_close(h);
+}
+static void terms(void **state)
+{
+	static const struct {
+		uint16_t tag_xor, cid_xor, fault;
+		uint8_t last;
+		uint32_t offset, len, info;
+	} cases[] = {
+		{ 1, 0, NVME_TCP_FES_FIELD, 0, 0, 512, 10 },
+		{ 0x800, 0, NVME_TCP_FES_FIELD, 0, 0, 512, 10 },
+		{ 0xffff, 0, NVME_TCP_FES_FIELD, 0, 0, 512, 10 },
+		{ 0, 1, NVME_TCP_FES_FIELD, 0, 0, 512, 8 },
+		{ 0, 0, NVME_TCP_FES_RANGE, 0, 0, 16384 + 4, 0 },
+		{ 0, 0, NVME_TCP_FES_RANGE, 0, 16384, 4, 0 },
+		{ 0, 0, NVME_TCP_FES_RANGE, 0, 0xfffffffc, 512, 0 },
+		{ 0, 0, NVME_TCP_FES_FIELD, 0, 512, 512, 12 },
+		{ 0, 0, NVME_TCP_FES_FIELD, NVME_TCP_LAST, 0, 512, 1 },
+	};
+	static uint8_t buf[32768];
+	(void)state;
+	host_dial(&io, port());
+	host_send(&io, "GET / HTTP/1.1\r\n\r\n", 18);
+	expect_term(&io, NVME_TCP_FES_FIELD, 0);
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		host_io(&io, port(), (uint16_t)(i % 8 + 1), id, 0);
+		struct nvme_sqe s = { .opcode = NVME_IO_WRITE, .nsid = le32_of(1), .cdw12 = le32_of(31) };
+		host_command(&io, &s, NULL, 16384);
+		assert_int_equal(host_recv(&io), NVME_TCP_R2T);
+		const struct nvme_tcp_data *r = (const void *)io.head;
+		struct nvme_tcp_data p = { .ch = { .type = NVME_TCP_H2C_DATA, .flags = cases[i].last },
+					   .cid = le16_of(le16_get(r->cid) ^ cases[i].cid_xor),
+					   .tag = le16_of(le16_get(r->tag) ^ cases[i].tag_xor),
+					   .offset_bytes = le32_of(cases[i].offset), .len_bytes = le32_of(cases[i].len) };
+		host_pdu(&io, &p, sizeof(p), buf, cases[i].len);
+		expect_term(&io, cases[i].fault, cases[i].info);
+	}
+	/* The admin queue has not noticed. */
+	assert_int_equal(host_property(&admin, false, 0x1c, false, 0), 0);
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+}
+
+/* A connection that goes while an R2T is open takes its command with it. */
+static void gone_in_the_middle(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+		host_io(&io, port(), 1, id, 0);
+		struct nvme_sqe s = { .opcode = i % 2 ? NVME_IO_WRITE : NVME_IO_READ, .nsid = le32_of(1), .cdw12 = le32_of(1023) };
+		for (unsigned k = 0; k < 8; k++)
+			host_command(&io, &s, NULL, 1024 * 512);
+		setsockopt(io.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+		host_close(i % 3 ? &io : &admin);
+		host_close(i % 3 ? &admin : &io);
+	}
+	rig_wait(sessions() == 0);
+}
+
+/* ---- what is served ------------------------------------------------------------------------------------- */
+static void rules(void **state)
+{
+	static const char *const nqns[] = { HOST };
+	static const char *const far_away[] = { "192.0.2.0/24" };
+	struct nvmf_rule rule = { .host = "h1", .nqns = nqns, .nqn_count = 1 };
+	struct nvmf_subsystem_spec s = rig_spec(&rig);
+	unsigned touched, closed;
+	struct seen n = { 0 };
+	char why[256];
+	(void)state;
+	s.allow_any = false;
+	s.rules = &rule;
+	s.rule_count = 1;
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	host_admin(&admin, port(), SUBSYSTEM, 3);
+	nvmf_session_each(see, &n);
+	assert_int_equal(n.count, 1);
+	assert_string_equal(n.last.host, "h1");
+	assert_string_equal(n.last.host_nqn, HOST);
+	assert_true(n.last.header_digest && n.last.data_digest && n.last.id > UINT32_MAX);
+	host_dial(&io, port());
+	host_greet(&io, 0, 0);
+	io.nqn = "nqn.2026-11.com.example:other";
+	assert_int_equal(host_connect(&io, SUBSYSTEM, 0, 0xffff, 32, 0), NVME_SC_CONNECT_HOST | NVME_STATUS_DNR);
+	host_close(&io);
+	rule.addresses = far_away;
+	rule.address_count = 1;
+	assert_int_equal(nvmf_subsystem_preview(rig.subsystem, &s, &touched, &closed), 0);
+	assert_int_equal(closed, 1);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	assert_int_equal(host_recv(&admin), -1);
+	host_close(&admin);
+	s = rig_spec(&rig);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	rig_wait(sessions() == 0);
+	host_admin(&admin, port(), SUBSYSTEM, 0);
+	assert_int_equal(sessions(), 1);
+	nvmf_session_each(see, &n);
+	assert_int_equal(nvmf_session_close(n.last.id), 0);
+	assert_int_equal(host_recv(&admin), -1);
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+	assert_int_equal(nvmf_session_close(n.last.id), -ENOENT);
+}
+
+static unsigned discover(uint16_t at, uint64_t *ret_generation)
+{
+	struct nvme_sqe s = { .opcode = NVME_ADM_GET_LOG_PAGE, .cdw10 = le32_of(NVME_LOG_DISCOVERY | (16384 / 4 - 1) << 16) };
+	unsigned found = 0;
+	host_admin(&admin, at, NVME_NQN_DISCOVERY, 0);
+	host_command(&admin, &s, NULL, 16384);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	const struct nvme_discovery_header *h = (const void *)admin.data;
+	const struct nvme_discovery_entry *e = (const void *)(admin.data + sizeof(*h));
+	*ret_generation = le64_get(h->generation);
+	for (uint64_t i = 0; i < le64_get(h->entry_count); i++) {
+		assert_int_equal(e[i].trtype, NVME_TRTYPE_TCP);
+		assert_int_equal(e[i].adrfam, NVME_ADRFAM_IPV4);
+		assert_memory_equal(e[i].traddr, "127.0.0.1 ", 10);
+		if (e[i].subtype == NVME_SUBTYPE_NVME) {
+			found++;
+			assert_string_equal(e[i].subnqn, SUBSYSTEM);
+			assert_int_equal(strtol(e[i].trsvcid, NULL, 10), port());
+		}
+	}
+	host_close(&admin);
+	return found;
+}
+static void discovery(void **state)
+{
+	struct nvmf_subsystem_spec s = rig_spec(&rig);
+	uint64_t first, second;
+	char why[256];
+	(void)state;
+	assert_int_equal(discover(nvmf_portal_port(rig.discovery), &first), 1);
+	assert_int_equal(discover(port(), &second), 1);
+	assert_int_equal(first, second);
+	s.allow_any = false;
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	assert_int_equal(discover(port(), &second), 0);
+	assert_true(second > first);
+	s = rig_spec(&rig);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	host_dial(&io, nvmf_portal_port(rig.discovery));
+	host_greet(&io, 0, 0);
+	assert_int_equal(host_connect(&io, SUBSYSTEM, 0, 0xffff, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
+	host_close(&io);
+	rig_wait(sessions() == 0);
+}
+
+static void removed(void **state)
+{
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 0);
+	nvmf_subsystem_remove(rig.subsystem);
+	assert_int_equal(sessions(), 0);
+	assert_int_equal(host_recv(&admin), -1);
+	assert_int_equal(host_recv(&io), -1);
+	host_close(&io);
+	host_close(&admin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(data_both_ways), cmocka_unit_test(byte_by_byte), cmocka_unit_test(alignment), cmocka_unit_test(data_digest),
+		cmocka_unit_test(sq_head), cmocka_unit_test(connect_refused), cmocka_unit_test(disconnect), cmocka_unit_test(terms),
+		cmocka_unit_test(gone_in_the_middle), cmocka_unit_test(rules), cmocka_unit_test(discovery), cmocka_unit_test(removed),
+	};
+	return cmocka_run_group_tests_name("nvmf/queue", tests, up, down);
+}
