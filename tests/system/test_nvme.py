@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NVMe/TCP from outside: the daemon, its configuration, and a host that speaks the bytes."""
 import os
+import random
 import socket
 import struct
 
 import pytest
 
 from harness import ENGINES, wait_for
+from hostile_wire import DATA_IN, Wire
 from nvme_client import C2H_TERM, Controller, Queue, Refused, Terminated, discover
 
 DNR = 0x4000
@@ -161,17 +163,41 @@ def test_bad_pdus_are_told_where(daemon, what, fault, info):
     c.close()
 
 
+def iscsi_disk(port, iqn):
+    """A logged-in iSCSI session on LUN 0, its unit attention taken; returns run(cdb, read=, data=)."""
+    wire = Wire(("127.0.0.1", port), random.Random(1)).login(iqn)
+
+    def run(cdb, read=0, data=b""):
+        wire.send(wire.command(cdb, read=read, write=len(data), data=data))
+        got = wire.receive()
+        if read and got and got[0] == DATA_IN and not got[1] & 1:
+            got, body = wire.receive(), got[48:]
+        else:
+            body = got[48:]
+        return got[3], body
+    run(b"\0" * 6)
+    return run
+
+
 def test_one_volume_over_both_protocols(daemon):
-    """What NVMe writes is there after a restart of the target's other half: the same volume as an iSCSI LUN."""
+    """What one protocol writes the other reads, compare-and-write included; the other's target goes, this one stays."""
     port, nqn = serve(daemon)
     daemon.cli("target", "create", "both")
     daemon.cli("target", "attach", "both", "nv")
     daemon.cli("target", "allow", "both", "--any")
-    assert daemon.json("target", "show", "both")["luns"][0]["volume"] == daemon.json("target", "show", "nv")["luns"][0]["volume"]
+    scsi = iscsi_disk(daemon.portal(), daemon.json("target", "show", "both")["qualified_name"])
     c = Controller(port, nqn)
-    c.queue().write(3, b"q" * 512)
+    q = c.queue()
+    q.write(3, b"q" * 512)
+    assert scsi(struct.pack(">BBIBHB", 0x28, 0, 3, 0, 1, 0), read=512) == (0, b"q" * 512)
+    assert scsi(struct.pack(">BBIBHB", 0x2a, 0, 4, 0, 1, 0), data=b"s" * 512)[0] == 0
+    assert q.read(4, 1) == b"s" * 512
+    caw = struct.pack(">BBQ3xBBB", 0x89, 0, 3, 1, 0, 0)
+    assert scsi(caw, data=b"q" * 512 + b"n" * 512)[0] == 0
+    assert scsi(caw, data=b"q" * 512 + b"x" * 512)[0] == 2       # miscompare
+    assert q.read(3, 1) == b"n" * 512
     daemon.cli("target", "delete", "both", "--force")
-    assert c.queues[0].read(3, 1) == b"q" * 512
+    assert q.read(3, 1) == b"n" * 512
     c.close()
 
 
