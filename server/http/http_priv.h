@@ -81,7 +81,6 @@ int cert_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *in
 /* -EADDRINUSE: somebody answers there. */
 int listen_local(const char *path, int *ret_fd, char *why, size_t why_bytes);
 void listen_local_remove(const char *path);
-int listen_tcp(const char *address, uint16_t port, int *ret_fd);
 
 /* ---- portals and the keeper thread, portal.c ----------------------------------------------------------- */
 int keeper_start(void);

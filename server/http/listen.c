@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* listen.c - listening sockets: the local one, with a stale file replaced, and TCP. */
+/* listen.c - the local listening socket, with a stale file replaced. */
 #include "http/http_priv.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,26 +97,4 @@ void listen_local_remove(const char *path)
 	if (fill_address(path, &sa, &dir_fd) == 0 && lstat(sa.sun_path, &st) == 0 && st.st_ino == bound.st_ino &&
 	    st.st_dev == bound.st_dev)
 		unlink(sa.sun_path);
-}
-
-int listen_tcp(const char *address, uint16_t port, int *ret_fd)
-{
-	_cleanup_(closep) int fd = -1;
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	bool is6 = inet_pton(AF_INET6, address, &in6.sin6_addr) == 1;
-	const int on = 1;
-
-	if (!is6 && inet_pton(AF_INET, address, &in4.sin_addr) != 1)
-		return -EINVAL;
-	fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    (is6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	    bind(fd, is6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in4, is6 ? sizeof(in6) : sizeof(in4)) < 0 ||
-	    listen(fd, 128) < 0)
-		return -errno;
-	*ret_fd = take_fd(&fd);
-	return 0;
 }

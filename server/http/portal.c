@@ -6,6 +6,7 @@
  * the portal's own thread waits for control.  So closing only stops the listening; the keeper ends
  * the threads when the answers are out. */
 #include "http/http_priv.h"
+#include "core/tcp.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ int http_portal_open(const char *address, uint16_t port, int listen_fd, void **r
 	snprintf(e->name, sizeof(e->name), strchr(address, ':') ? "https [%s]:%u" : "https %s:%u", address, port);
 	e->listen_fd = listen_fd;
 	if (listen_fd < 0)
-		r = listen_tcp(address, port, &e->listen_fd);
+		r = tcp_listen(address, port, 128, &e->listen_fd);
 	else if (fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK) < 0)
 		r = -errno;              /* several threads accept: the one that comes late must not hang */
 	if (r == 0)

@@ -2,10 +2,8 @@
 /* portal.c - listening sockets: made here or handed over, each on one reactor; what they accept is
  * spread over all. */
 #include "iscsi/iscsi_priv.h"
+#include "core/tcp.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,66 +19,6 @@ static void failed(struct listener *l, int err)
 
 	if (log_limit_ok(&p->accept_limit, &log_iscsi))
 		log_warn(&log_iscsi, "a connection could not be accepted", "port=%u error=\"%s\"", p->port, strerror(-err));
-}
-
-/* "192.0.2.1", "::", "fe80::1%eth0".  Numbers only, no name service. */
-static int parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret_addr, socklen_t *ret_len)
-{
-	const struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE,
-	};
-	struct addrinfo *ai;
-
-	if (getaddrinfo(text, NULL, &hints, &ai))
-		return -EINVAL;
-	memset(ret_addr, 0, sizeof(*ret_addr));
-	memcpy(ret_addr, ai->ai_addr, ai->ai_addrlen);
-	*ret_len = ai->ai_addrlen;
-	freeaddrinfo(ai);
-	if (ret_addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)ret_addr)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)ret_addr)->sin_port = htons(port);
-	return 0;
-}
-
-static int open_socket(const struct iscsi_portal_spec *s, int *ret_fd)
-{
-	struct sockaddr_storage addr;
-	socklen_t len;
-
-	int r = parse_address(s->address, s->port, &addr, &len);
-	if (r < 0)
-		return r;
-	_cleanup_(closep) int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) < 0)
-		return -errno;
-	/* "::" means IPv6; IPv4 has a portal of its own. */
-	if (addr.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 1 }, sizeof(int)) < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
-static void learn_address(struct iscsi_portal *p)
-{
-	socklen_t len = sizeof(p->addr);
-
-	if (getsockname(p->fd, (struct sockaddr *)&p->addr, &len) < 0)
-		return;
-	if (p->addr.ss_family == AF_INET6) {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&p->addr;
-		p->port = ntohs(in6->sin6_port);
-		p->wildcard = IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
-	} else if (p->addr.ss_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&p->addr;
-		p->port = ntohs(in->sin_port);
-		p->wildcard = in->sin_addr.s_addr == htonl(INADDR_ANY);
-	}
 }
 
 static int start_on_reactor(void *arg)
@@ -107,9 +45,9 @@ int iscsi_portal_add(const struct iscsi_portal_spec *s, struct iscsi_portal **re
 	p->fd = s->listen_fd;
 	p->tpgt = s->tpgt;
 	p->accept_limit = (struct log_limit)LOG_LIMIT_INIT;
-	int r = p->fd >= 0 ? 0 : open_socket(s, &p->fd);
+	int r = p->fd >= 0 ? 0 : tcp_listen(s->address, s->port, BACKLOG, &p->fd);
 	if (!r) {
-		learn_address(p);
+		tcp_bound(p->fd, &p->addr, &p->port, &p->wildcard);
 		p->home = &iscsi_room.home[atomic_fetch_add(&iscsi_room.next_home, 1) % iscsi_room.home_count];
 		p->listener.accepted = accepted;
 		p->listener.failed = failed;

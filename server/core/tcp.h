@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tcp.h - listening TCP sockets, made in one way for all portals. */
+#ifndef HOLDFAST_CORE_TCP_H
+#define HOLDFAST_CORE_TCP_H
+
+#include <sys/socket.h>
+
+#include "core/base.h"
+
+/* Binds and listens; non-blocking, close-on-exec.
+ * address  numbers only: "0.0.0.0", "192.0.2.1", "fe80::1%eth0"; "::" means IPv6 alone
+ * port     0: any free one
+ * -EINVAL not an address; else as bind(2): -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, .. */
+int tcp_listen(const char *address, uint16_t port, int backlog, int *ret_fd) _must_check_;
+/* Where a listening socket is bound; false when it cannot be told.  wildcard: on all addresses. */
+bool tcp_bound(int fd, struct sockaddr_storage *ret_addr, uint16_t *ret_port, bool *ret_wildcard);
+
+#endif
