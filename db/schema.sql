@@ -75,7 +75,9 @@ CREATE TABLE target (
 	alias TEXT NOT NULL,
 	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
 	allow_any INTEGER NOT NULL CHECK (allow_any IN (0, 1)),
-	comment TEXT NOT NULL
+	comment TEXT NOT NULL,
+	path_states TEXT NOT NULL DEFAULT '{}' CHECK (json_type(path_states) = 'object'),
+	static_controllers INTEGER NOT NULL DEFAULT 0 CHECK (static_controllers BETWEEN 0 AND 1024)
 );
 
 CREATE TABLE lun (

@@ -179,6 +179,7 @@ int run_portal_show(struct cli *c);
 int run_portal_enable(struct cli *c);
 int run_portal_disable(struct cli *c);
 int run_portal_delete(struct cli *c);
+int run_target_ana(struct cli *c);
 int run_attach(struct cli *c);
 int run_detach(struct cli *c);
 int run_allow(struct cli *c);

@@ -259,6 +259,28 @@ int run_deny(struct cli *c)
 	return code;
 }
 
+/* ---- path states: one member of a map ----------------------------------------------------------------------------- */
+int run_target_ana(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/targets", c->arg[0]);
+	_cleanup_(freep) char *path = text_format("%s%s", one, c->dry_run ? "?dry_run=true" : "");
+	const char *group = cli_flag(c, "group"), *state = cli_flag(c, "state");
+	json_t *body = json_pack("{s:{s:s}}", "path_states", group, state);
+	struct reply r = { 0 };
+	int code;
+
+	if (strcmp(state, "optimized") == 0) {   /* what it is when nothing is said */
+		json_decref(body);
+		body = json_pack("{s:{s:n}}", "path_states", group);
+	}
+	code = client_do(c, "PATCH", path, body, "*", &r);
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, r.json, "paths to target \"%s\" through portal group %s are %s", c->arg[0], group, state);
+	json_decref(body);
+	reply_done(&r);
+	return code;
+}
+
 /* ---- members of a group: read, change, write back if nobody else did ---------------------------------------- */
 static int group_change(struct cli *c, bool add)
 {

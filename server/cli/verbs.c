@@ -99,7 +99,7 @@ static const struct column volume_columns[] = {
 
 /* ---- portal ---- */
 static const struct flag portal_add[] = {
-	{ .name = "group-tag", .metavar = "N", .type = FLAG_INT, .field = "group_tag", .help = "Portal group tag (iSCSI; default 1)." },
+	{ .name = "group-tag", .metavar = "N", .type = FLAG_INT, .field = "group_tag", .help = "Portal group it belongs to (default 1)." },
 	{ .name = "disabled", .type = FLAG_YES, .where = IN_VERB, .help = "Do not listen yet." }, END_FLAGS
 };
 static const struct flag portal_list[] = {
@@ -123,12 +123,16 @@ static const struct column portal_columns[] = {
 static const struct flag target_create[] = {
 	ENUM("protocol", "protocol", "iscsi|nvme", "How hosts reach it (default iscsi)."),
 	TEXT("name", "IQN-OR-NQN", "qualified_name", "Its qualified name; made from NAME when left out."),
-	TEXT("alias", "TEXT", "alias", "TargetAlias, shown by some initiators."), COMMENT, END_FLAGS
+	TEXT("alias", "TEXT", "alias", "TargetAlias, shown by some initiators."),
+	{ .name = "static-controllers", .metavar = "N", .type = FLAG_INT, .field = "static_controllers", .help = "NVMe: so many controllers with fixed ids; 0 (default): one is made for each host." },
+	COMMENT, END_FLAGS
 };
 static const struct flag target_list[] = { FILTER_ENUM("protocol", "protocol", "iscsi|nvme", "Only those of this protocol."), END_FLAGS };
 static const struct flag target_set[] = {
 	TEXT("name", "NAME", "name", "New name; the qualified name stays."), TEXT("alias", "TEXT", "alias", "TargetAlias."),
-	ON_OFF("enabled", "enabled", "Whether logins are accepted."), COMMENT, END_FLAGS
+	ON_OFF("enabled", "enabled", "Whether logins are accepted."),
+	{ .name = "static-controllers", .metavar = "N", .type = FLAG_INT, .field = "static_controllers", .help = "NVMe: so many controllers with fixed ids; 0 (default): one is made for each host." },
+	COMMENT, END_FLAGS
 };
 static const struct flag target_attach[] = {
 	{ .name = "lun", .metavar = "N", .type = FLAG_INT, .field = "lun", .help = "Logical unit number; the lowest free one when left out." },
@@ -145,6 +149,11 @@ static const struct flag target_deny[] = {
 	{ .name = "host", .metavar = "HOST", .type = FLAG_LIST, .where = IN_VERB, .noun = "host", .help = "This host; may be repeated." },
 	{ .name = "group", .metavar = "GROUP", .type = FLAG_LIST, .where = IN_VERB, .noun = "host-group", .help = "This group; may be repeated." }, END_FLAGS
 };
+static const struct flag target_ana[] = {
+	{ .name = "group", .metavar = "N", .type = FLAG_INT, .where = IN_VERB, .required = true, .help = "Tag of the portal group." },
+	{ .name = "state", .metavar = "optimized|non-optimized|inaccessible|change", .type = FLAG_TEXT, .where = IN_VERB, .required = true,
+	  .values = "optimized|non-optimized|inaccessible|change", .help = "What hosts are told; optimized is what a group is by itself." }, END_FLAGS
+};
 static const struct verb target_verbs[] = {
 	{ "create", "NAME", target_create, "POST", "/api/v1/targets", "Make a target that hosts log in to.", NULL, run_create },
 	{ "list", "", target_list, "GET", "/api/v1/targets", "List targets.", NULL, run_list },
@@ -154,6 +163,7 @@ static const struct verb target_verbs[] = {
 	{ "detach", "TARGET VOLUME", force_only, "DELETE", "/api/v1/luns/{id}", "Stop serving a volume through a target; its data stays.", NULL, run_detach },
 	{ "allow", "TARGET", target_allow, "POST", "/api/v1/accesses", "Let hosts use a target.", NULL, run_allow },
 	{ "deny", "TARGET", target_deny, "DELETE", "/api/v1/accesses/{id}", "Take an access away.", NULL, run_deny },
+	{ "ana", "TARGET", target_ana, "PATCH", "/api/v1/targets/{id}", "Tell hosts how good the paths to a target through a portal group are.", NULL, run_target_ana },
 	{ "delete", "NAME", force_only, "DELETE", "/api/v1/targets/{id}", "Delete a target; its volumes stay.", NULL, run_delete },
 	{ .name = NULL }
 };

@@ -274,6 +274,24 @@ static int list_check(const struct field *f, const json_t *v, struct config_erro
 	return 0;
 }
 
+/* "2": "non-optimized": a portal group's tag and what hosts are told of the paths through it. */
+static int path_state_check(const struct field *f, const char *where, const char *key, const char *state, struct config_error *e)
+{
+	static const char *const states[] = { "optimized", "non-optimized", "inaccessible", "change" };
+	unsigned tag = 0;
+	for (const char *p = key; *p; p++) {
+		if (!isdigit((unsigned char)*p) || (*key == '0') || strlen(key) > 5)
+			return config_fail(e, -EINVAL, where, "%s names portal groups by their tags, from 1 to 65535", f->name);
+		tag = tag * 10 + (unsigned)(*p - '0');
+	}
+	if (tag < 1 || tag > 65535)
+		return config_fail(e, -EINVAL, where, "%s names portal groups by their tags, from 1 to 65535", f->name);
+	for (size_t i = 0; i < ARRAY_COUNT(states); i++)
+		if (strcmp(states[i], state) == 0)
+			return 0;
+	return config_fail(e, -EINVAL, where, "%s must be one of: optimized|non-optimized|inaccessible|change", where);
+}
+
 static int map_check(const struct field *f, const json_t *v, struct config_error *e)
 {
 	const char *key;
@@ -290,6 +308,8 @@ static int map_check(const struct field *f, const json_t *v, struct config_error
 		if (!json_is_string(item) || json_string_length(item) > 4096)
 			return config_fail(e, -EINVAL, where, "%s must be a text of at most 4096 bytes", where);
 		int r = text_check(&(struct field){ 0 }, where, item, 0, 4096, e);
+		if (!r && f->check && strcmp(f->check, "path-state") == 0)
+			r = path_state_check(f, where, key, json_string_value(item), e);
 		if (r)
 			return r;
 	}
