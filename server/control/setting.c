@@ -79,12 +79,24 @@ static void apply_topics(const char *value)
 	apply_levels(level, value);
 }
 
+/* The word of the setting as CHAP_A counts it. */
+static unsigned chap_number(void)
+{
+	static const char *const words[] = { "md5", "sha1", "sha256", "sha3-256" };
+	char value[32];
+	setting_value("iscsi_chap_minimum", value, sizeof(value));
+	for (unsigned i = 0; i < ARRAY_COUNT(words); i++)
+		if (strcmp(value, words[i]) == 0)
+			return 5 + i;
+	return 5;
+}
 static void iscsi_limits(struct iscsi_opts *o)
 {
 	o->nop_interval_s = (unsigned)setting_int("iscsi_nop_interval");
 	o->nop_timeout_s = (unsigned)setting_int("iscsi_nop_timeout");
 	o->login_timeout_s = (unsigned)setting_int("iscsi_login_timeout");
 	o->max_connections = (unsigned)setting_int("iscsi_max_connections");
+	o->chap_minimum = chap_number();
 }
 void settings_for_iscsi(struct iscsi_opts *o)
 {
@@ -174,6 +186,8 @@ const struct setting_row setting_rows[] = {
 	{ .key = "iscsi_login_timeout", .type = SETTING_INT, .min = 1, .max = 600, .default_value = "15", .apply = apply_iscsi, .help = "Seconds that a login may take." },
 	{ .key = "iscsi_max_connections", .type = SETTING_INT, .min = 1, .max = 65536, .default_value = "4096", .apply = apply_iscsi,
 	  .help = "Connections that are accepted at most." },
+	{ .key = "iscsi_chap_minimum", .type = SETTING_ENUM, .values = "md5|sha1|sha256|sha3-256", .default_value = "md5", .apply = apply_iscsi,
+	  .help = "Weakest CHAP algorithm that is accepted; of those that an initiator offers, the strongest is used." },
 	{ .key = "iscsi_discovery_host", .type = SETTING_TEXT, .max = 63, .default_value = "", .check = check_discovery, .apply = apply_discovery,
 	  .help = "Host whose CHAP name and secret discovery asks for; nothing is asked when empty." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },

@@ -6,15 +6,15 @@
 
 #include "iscsi/text.h"
 
-/* The numbers of CHAP_A, from IANA "PPP Authentication Algorithms". */
+/* The numbers of CHAP_A, from IANA "PPP Authentication Algorithms"; the strongest first. */
 static const struct chap_algorithm {
 	unsigned number;
 	enum tls_hash hash;
 } algorithms[] = {
-	{ 5, TLS_MD5 },
-	{ 6, TLS_SHA1 },
-	{ 7, TLS_SHA256 },
-	{ 8, TLS_SHA3_256 },
+	{ CHAP_SHA3_256, TLS_SHA3_256 },
+	{ CHAP_SHA256, TLS_SHA256 },
+	{ CHAP_SHA1, TLS_SHA1 },
+	{ CHAP_MD5, TLS_MD5 },
 };
 
 void chap_init(struct chap *c)
@@ -42,36 +42,47 @@ static bool hash_works(enum tls_hash hash)
 	return tls_digest(hash, &(struct tls_part){ "", 0 }, 1, out) == 0;
 }
 
-int chap_offer(struct chap *c, const char *list, unsigned *ret_algorithm)
+static bool is_offered(const char *list, unsigned number)
 {
 	const char *item;
 	size_t len;
 
-	if (c->state != CHAP_START)
-		return -EPROTO;
 	while (iscsi_text_item(&list, &item, &len)) {
 		char digits[8];
-		uint64_t number;
+		uint64_t offered;
 
 		if (len >= sizeof(digits))
 			continue;
 		memcpy(digits, item, len);
 		digits[len] = '\0';
-		if (iscsi_text_number(digits, &number) < 0)
+		if (iscsi_text_number(digits, &offered) == 0 && offered == number)
+			return true;
+	}
+	return false;
+}
+
+int chap_offer(struct chap *c, const char *list, unsigned weakest, unsigned *ret_algorithm)
+{
+	bool too_weak = false;
+
+	if (c->state != CHAP_START)
+		return -EPROTO;
+	for (size_t i = 0; i < ARRAY_COUNT(algorithms); i++) {
+		if (!is_offered(list, algorithms[i].number) || !hash_works(algorithms[i].hash))
 			continue;
-		for (size_t i = 0; i < ARRAY_COUNT(algorithms); i++) {
-			if (algorithms[i].number != number || !hash_works(algorithms[i].hash))
-				continue;
-			if (tls_random(&c->id, 1) < 0 || tls_random(c->challenge, sizeof(c->challenge)) < 0)
-				return -EIO;
-			c->hash = algorithms[i].hash;
-			c->state = CHAP_CHALLENGED;
-			*ret_algorithm = algorithms[i].number;
-			return 0;
+		if (algorithms[i].number < weakest) {
+			too_weak = true;
+			continue;
 		}
+		if (tls_random(&c->id, 1) < 0 || tls_random(c->challenge, sizeof(c->challenge)) < 0)
+			return -EIO;
+		c->hash = algorithms[i].hash;
+		c->state = CHAP_CHALLENGED;
+		*ret_algorithm = algorithms[i].number;
+		return 0;
 	}
 	c->state = CHAP_FAILED;
-	return -ENOTSUP;
+	return too_weak ? -EPERM : -ENOTSUP;
 }
 
 static int fail(struct chap *c, const char *why, const char **ret_why)

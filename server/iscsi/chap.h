@@ -38,9 +38,12 @@ struct chap {
 };
 void chap_init(struct chap *c);
 
-/* Chooses the first algorithm of CHAP_A=list that the library can do, and makes a challenge.
- * -EPROTO out of turn   -ENOTSUP none of them   -EIO no random numbers */
-int chap_offer(struct chap *c, const char *list, unsigned *ret_algorithm) _must_check_;
+/* Values of CHAP_A; a higher one is stronger. */
+enum chap_number { CHAP_MD5 = 5, CHAP_SHA1 = 6, CHAP_SHA256 = 7, CHAP_SHA3_256 = 8 };
+/* Chooses the strongest algorithm of CHAP_A=list that the library can do, and makes a challenge.
+ * weakest: enum chap_number, nothing below it will do
+ * -EPROTO out of turn   -ENOTSUP none of them   -EPERM only weaker ones   -EIO no random numbers */
+int chap_offer(struct chap *c, const char *list, unsigned weakest, unsigned *ret_algorithm) _must_check_;
 /* Checks what came with CHAP_N, CHAP_R and, when they came too, CHAP_I and CHAP_C.
  * 0, or -EACCES with *ret_why; the state is DONE or FAILED then. */
 struct chap_reply {

@@ -35,6 +35,7 @@ struct iscsi_opts {
 	unsigned nop_timeout_s;          /* then the connection is dropped; 0: 10 */
 	unsigned login_timeout_s;        /* 0: 15 */
 	unsigned max_connections;        /* of the whole daemon; 0: 4096 */
+	unsigned chap_minimum;           /* weakest CHAP_A that is accepted: 5 MD5, 6 SHA-1, 7 SHA-256, 8 SHA3-256; 0: 5 */
 };
 int iscsi_start(const struct iscsi_opts *opts) _must_check_;
 /* Changes the intervals and the bound of connections while it runs (the reactors and event are as given at start). */
@@ -94,7 +95,7 @@ int iscsi_target_add(const struct iscsi_target_spec *s, struct iscsi_target **re
 int iscsi_target_update(struct iscsi_target *t, const struct iscsi_target_spec *s, char *why, size_t why_bytes) _must_check_;
 /* How many sessions an update would touch (map changed) and how many it would close. */
 int iscsi_target_preview(struct iscsi_target *t, const struct iscsi_target_spec *s, unsigned *ret_touched, unsigned *ret_closed);
-/* Closes its sessions and forgets it; returns when they are gone (bounded by 5 s, then by force). */
+/* Forgets it and ends its sessions, without waiting for them: commands that a backend sits on may take longer. */
 void iscsi_target_remove(struct iscsi_target *t);
 /* Is s a valid iSCSI name (RFC 7143 4.2.7, 3722)?  why: what is wrong. */
 int iscsi_name_check(const char *s, char *why, size_t why_bytes);

@@ -109,12 +109,13 @@ static enum iscsi_login_status choose_method(struct iscsi_login *l, const char *
 static enum iscsi_login_status chap_begin(struct iscsi_login *l, const char *list, const char **ret_why)
 {
 	unsigned algorithm;
-	int r = chap_offer(&l->chap, list, &algorithm);
+	int r = chap_offer(&l->chap, list, iscsi_limit(&iscsi_room.opts.chap_minimum), &algorithm);
 
 	if (r == -EIO)
 		return refuse(ISCSI_LOGIN_TARGET_ERROR, "no random numbers", ret_why);
 	if (r < 0)
 		return refuse(ISCSI_LOGIN_AUTH_FAILED, r == -EPROTO ? "CHAP_A out of turn" :
+				r == -EPERM ? "the CHAP algorithms that the initiator offers are weaker than the setting iscsi_chap_minimum" :
 				"none of the offered CHAP algorithms is known", ret_why);
 	iscsi_text_put_number(&l->reply, "CHAP_A", algorithm);
 	iscsi_text_put_number(&l->reply, "CHAP_I", l->chap.id);

@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#define REMOVE_WAIT_S 5
 
 struct iscsi_target *iscsi_target_find(const char *name)
 {
@@ -156,7 +153,7 @@ int iscsi_target_update(struct iscsi_target *t, const struct iscsi_target_spec *
 			continue;
 		switch (fate_of(s, conf, &rule)) {
 		case FATE_CLOSE:
-			iscsi_session_ask_end(s, false, NULL);
+			iscsi_session_ask_end(s, true, "the host is no longer allowed");
 			continue;
 		case FATE_MAP:
 			changes[count++] = (struct map_change){ s->id, s->home->reactor, scsi_lun_map_ref(rule->map) };
@@ -180,25 +177,12 @@ int iscsi_target_update(struct iscsi_target *t, const struct iscsi_target_spec *
 }
 
 /* ---- remove ------------------------------------------------------------------------------------------- */
-static unsigned sessions_of(const struct iscsi_target *t)
-{
-	struct iscsi_session *s;
-	unsigned count = 0;
-
-	list_for_each(s, &iscsi_room.sessions, link)
-		count += s->target == t;
-	return count;
-}
-
 void iscsi_target_remove(struct iscsi_target *t)
 {
 	struct iscsi_session *s;
-	struct timespec until;
 
 	if (!t)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += REMOVE_WAIT_S;
 	room_lock();
 	list_del(&t->link);
 	t->removed = true;
@@ -209,13 +193,7 @@ void iscsi_target_remove(struct iscsi_target *t)
 	list_for_each(s, &iscsi_room.sessions, link)
 		if (s->target == t)
 			iscsi_session_ask_end(s, true, "the target was removed");
-	while (sessions_of(t))
-		if (pthread_cond_timedwait(&iscsi_room.changed, &iscsi_room.lock, &until) == ETIMEDOUT)
-			break;
-	unsigned left = sessions_of(t);
-	iscsi_target_put(t);
+	iscsi_target_put(t);             /* its sessions hold the rest */
 	room_unlock();
 	iscsi_conf_unref(old);
-	if (left)
-		log_warn(&log_iscsi, "sessions of a removed target still wait for their commands", "count=%u", left);
 }

@@ -141,6 +141,7 @@ void iscsi_set_limits(const struct iscsi_opts *opts)
 {
 	fake_iscsi.opts.nop_interval_s = opts->nop_interval_s;
 	fake_iscsi.opts.max_connections = opts->max_connections;
+	fake_iscsi.opts.chap_minimum = opts->chap_minimum;
 }
 void iscsi_session_each(void (*fn)(void *arg, const struct iscsi_session_info *s), void *arg)
 {

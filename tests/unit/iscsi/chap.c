@@ -69,7 +69,7 @@ static void known_answers(void **state)
 		const char *why;
 
 		chap_init(&c);
-		assert_int_equal(chap_offer(&c, vectors[i].list, &algorithm), 0);
+		assert_int_equal(chap_offer(&c, vectors[i].list, CHAP_MD5, &algorithm), 0);
 		assert_int_equal(algorithm, vectors[i].algorithm);
 		for (unsigned k = 0; k < sizeof(challenge); k++)
 			challenge[k] = (uint8_t)k;
@@ -88,16 +88,22 @@ static void known_answers(void **state)
 
 static const struct {
 	const char *what, *list;
+	unsigned weakest;
 	int r;
 	unsigned algorithm;
 } offers[] = {
-	{ "the first they offer", "7,5", 0, 7 },
-	{ "MD5 first", "5,6,7", 0, 5 },
-	{ "unknown ones before", "99,abc,6", 0, 6 },
-	{ "hexadecimal", "0x7", 0, 7 },
-	{ "none known", "1,2,3", -ENOTSUP, 0 },
-	{ "empty", "", -ENOTSUP, 0 },
-	{ "far too long a number", "00000000000000005", -ENOTSUP, 0 },
+	{ "the strongest stands first", "7,5", 5, 0, 7 },
+	{ "the strongest stands last", "5,6,7", 5, 0, 7 },
+	{ "SHA3-256 before all", "7,8,5,6", 5, 0, 8 },
+	{ "unknown ones before", "99,abc,6", 5, 0, 6 },
+	{ "hexadecimal", "0x7", 5, 0, 7 },
+	{ "just strong enough", "5,7", 7, 0, 7 },
+	{ "stronger than asked", "5,8", 7, 0, 8 },
+	{ "only weaker ones", "5,6", 7, -EPERM, 0 },
+	{ "weak or unknown ones", "5,77", 6, -EPERM, 0 },
+	{ "none known", "1,2,3", 5, -ENOTSUP, 0 },
+	{ "empty", "", 5, -ENOTSUP, 0 },
+	{ "far too long a number", "00000000000000005", 5, -ENOTSUP, 0 },
 };
 static void algorithms(void **state)
 {
@@ -106,7 +112,7 @@ static void algorithms(void **state)
 		struct chap c;
 		unsigned algorithm = 0;
 		chap_init(&c);
-		int r = chap_offer(&c, offers[i].list, &algorithm);
+		int r = chap_offer(&c, offers[i].list, offers[i].weakest, &algorithm);
 		if (r != offers[i].r || algorithm != offers[i].algorithm)
 			fail_msg("%s: %d, %u", offers[i].what, r, algorithm);
 	}
@@ -135,7 +141,7 @@ static void refusals(void **state)
 		const char *why = NULL;
 
 		chap_init(&c);
-		assert_int_equal(chap_offer(&c, "7", &algorithm), 0);
+		assert_int_equal(chap_offer(&c, "7", CHAP_MD5, &algorithm), 0);
 		struct chap_reply r = { .user = failures[i].user, .response = answer };
 		r.response_len = prove(&c, failures[i].secret, answer) - failures[i].cut;
 		r.asks_proof = failures[i].ask;
@@ -146,7 +152,7 @@ static void refusals(void **state)
 			fail_msg("%s", failures[i].what);
 		/* and never again on this login */
 		assert_int_equal(chap_check(&c, &one_way, &r, &why), -EACCES);
-		assert_int_equal(chap_offer(&c, "7", &algorithm), -EPROTO);
+		assert_int_equal(chap_offer(&c, "7", CHAP_MD5, &algorithm), -EPROTO);
 	}
 }
 
@@ -158,8 +164,8 @@ static void challenges_differ(void **state)
 	(void)state;
 	chap_init(&a);
 	chap_init(&b);
-	assert_int_equal(chap_offer(&a, "5", &algorithm), 0);
-	assert_int_equal(chap_offer(&b, "5", &algorithm), 0);
+	assert_int_equal(chap_offer(&a, "5", CHAP_MD5, &algorithm), 0);
+	assert_int_equal(chap_offer(&b, "5", CHAP_MD5, &algorithm), 0);
 	assert_memory_not_equal(a.challenge, b.challenge, sizeof(a.challenge));
 }
 

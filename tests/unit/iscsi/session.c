@@ -207,9 +207,13 @@ static void host_no_longer_allowed(void **state)
 	s.allow_any = false;
 	assert_int_equal(iscsi_target_preview(rig.target, &s, &touched, &closed), 0);
 	assert_int_equal(closed, 1);
+	uint64_t from_ns = reactor_clock_ns();
 	assert_int_equal(iscsi_target_update(rig.target, &s, NULL, 0), 0);
-	assert_int_equal(ini_recv(&i), ISCSI_ASYNC);
-	ini_logout(&i);
+	assert_int_equal(ini_recv(&i), -1);                      /* at once, nobody is asked */
+	rig_wait(rig_sessions() == 0);
+	assert_true(reactor_clock_ns() - from_ns < 1000000000);
+	assert_string_equal(rig.reason, "the host is no longer allowed");
+	ini_close(&i);
 	ini_connect(&i, rig.port);
 	assert_int_equal(ini_login(&i, 0x87, LOGIN_NAMES "X-a=b"), 0x0202);
 	ini_close(&i);
@@ -232,7 +236,7 @@ static void removal(void **state)
 	ini_session(&j, rig.port, "");
 	iscsi_target_remove(t);
 	assert_int_equal(ini_recv(&i), -1);
-	assert_int_equal(rig_sessions(), 1);                     /* the other target's stays */
+	rig_wait(rig_sessions() == 1);                           /* the other target's stays */
 	ini_close(&i);
 	ini_connect(&i, rig.port);
 	assert_int_equal(ini_login(&i, 0x87, "InitiatorName=" HOST ";TargetName=iqn.2026-11.com.example:gone"), 0x0204);
