@@ -1,41 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cert.c - certificates of the page: make a self-signed one, say what a given one is.  RFC 5280. */
-#include "tls/tls.h"
+#include "tls/tls_priv.h"
 
 #include <arpa/inet.h>
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static void x509_freep(X509 **p) { X509_free(*p); }
-static void pkey_freep(EVP_PKEY **p) { EVP_PKEY_free(*p); }
-static void bio_freep(BIO **p) { BIO_free(*p); }
-static void names_freep(GENERAL_NAMES **p) { GENERAL_NAMES_free(*p); }
-
-static EVP_PKEY *key_new_p256(void)
-{
-	EVP_PKEY *key = NULL;
-	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
-	if (!c)
-		return NULL;
-	if (EVP_PKEY_keygen_init(c) != 1 ||
-	    EVP_PKEY_CTX_set_ec_paramgen_curve_nid(c, NID_X9_62_prime256v1) != 1 ||
-	    EVP_PKEY_CTX_set_ec_param_enc(c, OPENSSL_EC_NAMED_CURVE) != 1 ||
-	    EVP_PKEY_keygen(c, &key) != 1)
-		key = NULL;
-	EVP_PKEY_CTX_free(c);
-	return key;
-}
-
 /* One subjectAltName: an address as iPAddress, anything else as dNSName. */
-static bool names_add(GENERAL_NAMES *names, const char *name)
+bool names_add(GENERAL_NAMES *names, const char *name)
 {
 	uint8_t addr[16];
 	int addr_len = inet_pton(AF_INET, name, addr) == 1    ? 4
@@ -56,7 +30,7 @@ static bool names_add(GENERAL_NAMES *names, const char *name)
 	return false;
 }
 
-static bool cert_extend(X509 *x, int nid, const char *value)
+bool cert_extend(X509 *x, int nid, const char *value)
 {
 	X509V3_CTX ctx;
 	X509V3_set_ctx_nodb(&ctx);
@@ -67,7 +41,7 @@ static bool cert_extend(X509 *x, int nid, const char *value)
 	return ok;
 }
 
-static bool cert_fill(X509 *x, EVP_PKEY *key, const char *const *names, size_t count, unsigned days)
+bool cert_begin(X509 *x, EVP_PKEY *key, unsigned days)
 {
 	uint8_t serial[16];
 	if (tls_random(serial, sizeof(serial)) < 0)
@@ -77,8 +51,13 @@ static bool cert_fill(X509 *x, EVP_PKEY *key, const char *const *names, size_t c
 	bool ok = bn && BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x));
 	BN_free(bn);
 	/* A minute back: the client's clock may be behind ours. */
-	ok = ok && X509_set_version(x, 2) == 1 && X509_gmtime_adj(X509_getm_notBefore(x), -60) &&
-	     X509_gmtime_adj(X509_getm_notAfter(x), (long)days * 86400) && X509_set_pubkey(x, key) == 1;
+	return ok && X509_set_version(x, 2) == 1 && X509_gmtime_adj(X509_getm_notBefore(x), -60) &&
+	       X509_gmtime_adj(X509_getm_notAfter(x), (long)days * 86400) && X509_set_pubkey(x, key) == 1;
+}
+
+static bool cert_fill(X509 *x, EVP_PKEY *key, const char *const *names, size_t count, unsigned days)
+{
+	bool ok = cert_begin(x, key, days);
 	X509_NAME *subject = X509_get_subject_name(x);
 	const char *cn = count && strlen(names[0]) <= 64 ? names[0] : "holdfast"; /* ub-common-name */
 	ok = ok &&
@@ -97,7 +76,7 @@ static bool cert_fill(X509 *x, EVP_PKEY *key, const char *const *names, size_t c
 	return ok && X509_sign(x, key, EVP_sha256()) > 0;
 }
 
-static char *bio_text(BIO *b)
+char *bio_text(BIO *b)
 {
 	char *p;
 	long len = BIO_get_mem_data(b, &p);
@@ -111,25 +90,31 @@ static char *bio_text(BIO *b)
 
 int tls_self_signed(const char *const *names, size_t count, unsigned days, char **ret_cert_pem, char **ret_key_pem)
 {
-	_cleanup_(pkey_freep) EVP_PKEY *key = key_new_p256();
+	_cleanup_(pkey_freep) EVP_PKEY *key = key_make(TLS_KEY_EC256);
 	_cleanup_(x509_freep) X509 *x = X509_new();
-	_cleanup_(bio_freep) BIO *cert_bio = BIO_new(BIO_s_mem());
-	_cleanup_(bio_freep) BIO *key_bio = BIO_new(BIO_s_secmem());
-	if (!key || !x || !cert_bio || !key_bio)
+	if (!key || !x)
 		return -ENOMEM;
-	if (!cert_fill(x, key, names, count, days) || PEM_write_bio_X509(cert_bio, x) != 1 ||
-	    PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-		return -EIO;
-	_cleanup_(freep) char *cert_pem = bio_text(cert_bio);
-	_cleanup_(freep) char *key_pem = bio_text(key_bio);
-	if (!cert_pem || !key_pem)
-		return -ENOMEM;
-	*ret_cert_pem = TAKE(cert_pem);
-	*ret_key_pem = TAKE(key_pem);
-	return 0;
+	return cert_fill(x, key, names, count, days) ? pair_write(x, key, ret_cert_pem, ret_key_pem) : -EIO;
 }
 
-static X509 *cert_parse(const char *pem)
+int pair_write(X509 *x, EVP_PKEY *key, char **ret_cert_pem, char **ret_key_pem)
+{
+	_cleanup_(bio_freep) BIO *b = BIO_new(BIO_s_mem());
+	_cleanup_(freep) char *cert_pem = NULL;
+	if (!b)
+		return -ENOMEM;
+	if (PEM_write_bio_X509(b, x) != 1)
+		return -EIO;
+	cert_pem = bio_text(b);
+	if (!cert_pem)
+		return -ENOMEM;
+	int r = key_write(key, ret_key_pem);
+	if (r == 0)
+		*ret_cert_pem = TAKE(cert_pem);
+	return r;
+}
+
+X509 *cert_parse(const char *pem)
 {
 	_cleanup_(bio_freep) BIO *b = BIO_new_mem_buf(pem, -1);
 	return b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
