@@ -14,6 +14,7 @@
 #define QUEUE_MAX 1024
 
 struct knocker {
+	const char *protocol;            /* "iscsi", "nvme": constant */
 	char initiator[224], target[224], address[64], reason[160];
 	uint64_t count;
 	int64_t first_s, last_s, told_s;
@@ -24,6 +25,7 @@ static _Atomic(unsigned) queued;
 
 struct login_news {
 	struct msg msg;
+	const char *protocol;
 	enum iscsi_event_kind kind;
 	uint64_t session_id;
 	char initiator[224], target[224], peer[64], reason[160];
@@ -42,13 +44,14 @@ static struct knocker *knocker_place(const struct login_news *n, const char *add
 	struct knocker *oldest = &knockers[0];
 	for (size_t i = 0; i < knocker_count; i++) {
 		struct knocker *k = &knockers[i];
-		if (strcmp(k->initiator, n->initiator) == 0 && strcmp(k->target, n->target) == 0 && strcmp(k->address, address) == 0 && strcmp(k->reason, n->reason) == 0)
+		if (k->protocol == n->protocol && strcmp(k->initiator, n->initiator) == 0 && strcmp(k->target, n->target) == 0 && strcmp(k->address, address) == 0 &&
+		    strcmp(k->reason, n->reason) == 0)
 			return k;
 		if (k->last_s < oldest->last_s)
 			oldest = k;
 	}
 	struct knocker *k = knocker_count < KNOCKERS_MAX ? &knockers[knocker_count++] : oldest;
-	*k = (struct knocker){ .first_s = time(NULL) };
+	*k = (struct knocker){ .protocol = n->protocol, .first_s = time(NULL) };
 	snprintf(k->initiator, sizeof(k->initiator), "%s", n->initiator);
 	snprintf(k->target, sizeof(k->target), "%s", n->target);
 	snprintf(k->address, sizeof(k->address), "%s", address);
@@ -92,9 +95,8 @@ static void news_arrive(struct msg *m)
 	free(n);
 }
 
-void login_event(void *arg, const struct iscsi_event *e)
+static void note(const char *protocol, const struct iscsi_event *e)
 {
-	(void)arg;
 	if (atomic_fetch_add(&queued, 1) >= QUEUE_MAX) {
 		atomic_fetch_sub(&queued, 1);
 		return;
@@ -105,6 +107,7 @@ void login_event(void *arg, const struct iscsi_event *e)
 		return;
 	}
 	n->msg.run = news_arrive;
+	n->protocol = protocol;
 	n->kind = e->kind;
 	n->session_id = e->session_id;
 	snprintf(n->initiator, sizeof(n->initiator), "%s", e->initiator ? e->initiator : "");
@@ -114,13 +117,20 @@ void login_event(void *arg, const struct iscsi_event *e)
 	reactor_post(ctl.reactor, &n->msg);
 }
 
+void login_event(void *arg, const struct iscsi_event *e)
+{
+	(void)arg;
+	note("iscsi", e);
+}
+
 /* A Connect is NVMe's login: the same words for people. */
 void connect_event(void *arg, const struct nvmf_event *e)
 {
 	static const enum iscsi_event_kind kinds[] = {
 		[NVMF_CONNECT] = ISCSI_LOGIN, [NVMF_DISCONNECT] = ISCSI_LOGOUT, [NVMF_REFUSED] = ISCSI_REFUSED, [NVMF_LOST] = ISCSI_CONNECTION_LOST,
 	};
-	login_event(arg, &(struct iscsi_event){
+	(void)arg;
+	note("nvme", &(struct iscsi_event){
 		.kind = kinds[e->kind], .initiator = e->host_nqn, .target = e->subsystem, .peer = e->peer, .reason = e->reason, .session_id = e->session_id,
 	});
 }
@@ -130,7 +140,7 @@ json_t *login_refusals(void)
 	json_t *list = json_array();
 	for (size_t i = 0; i < knocker_count; i++) {
 		const struct knocker *k = &knockers[i];
-		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "initiator", k->initiator, "target", k->target, "address", k->address, "reason", k->reason,
+		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "protocol", k->protocol, "initiator", k->initiator, "target", k->target, "address", k->address, "reason", k->reason,
 				      "count", (json_int_t)k->count, "first_unix_s", (json_int_t)k->first_s, "last_unix_s", (json_int_t)k->last_s);
 		if (o)
 			json_array_append_new(list, o);

@@ -107,7 +107,7 @@ def test_only_allowed_hosts_connect(daemon):
     wait_for("the session is listed", 5, lambda: daemon.json("session", "list"))
     s = daemon.json("session", "list")[0]
     assert s["protocol"] == "nvme-tcp" and s["initiator"] == me and s["host"] == "me" and s["connections"] == 2
-    assert any(r["initiator"] == other for r in daemon.json("status")["refused_logins"])
+    assert any(r["initiator"] == other and r["protocol"] == "nvme" for r in daemon.json("status")["refused_logins"])
     daemon.cli("session", "close", str(s["id"]))
     with pytest.raises((ConnectionError, socket.timeout)):
         c.admin.receive()
