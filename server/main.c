@@ -29,7 +29,7 @@ LOG_TOPIC(main);
 
 /* ---- options: one table for parsing, --help and the manual's test -------------------------------- */
 struct options {
-	const char *state_dir, *describe, *describe_plugin, *log_level;
+	const char *state_dir, *describe, *describe_plugin, *log_level, *web_root;
 	enum reactor_engine engine;
 	unsigned reactors, spin_us, https_port;
 	bool take_over, help, version;
@@ -43,13 +43,14 @@ static const struct {
 	{ "spin", "MICROSECONDS", "longest wait by spinning under load before sleeping; 0: never (default 50)" },
 	{ "log-level", "[TOPIC=]LEVEL", "error, warn, info or debug; for all or one topic (default info)" },
 	{ "https-port", "PORT", "where a new state folder gets its HTTPS portal, on all addresses; 0: none (default 8443)" },
+	{ "web-root", "DIR", "serve the page from DIR instead of the one inside the program, for those who work on it" },
 	{ "take-over", NULL, "take the listening sockets over from the daemon that runs on DIR, and replace it" },
 	{ "describe-plugin", "NAME", "print a plugin and its options as JSON, and exit" },
 	{ "describe", "routes|models|plugins|settings", "print a table of this program as JSON, and exit" },
 	{ "version", NULL, "print the version, and exit" },
 	{ "help", NULL, "print this help, and exit" },
 };
-enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_HTTPS_PORT, OPT_TAKE_OVER, OPT_DESCRIBE_PLUGIN,
+enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_HTTPS_PORT, OPT_WEB_ROOT, OPT_TAKE_OVER, OPT_DESCRIBE_PLUGIN,
        OPT_DESCRIBE, OPT_VERSION, OPT_HELP };
 
 static void print_help(void)
@@ -113,6 +114,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_SPIN: r = parse_number(optarg, 0, 10000, &o->spin_us); break;
 		case OPT_LOG_LEVEL: r = set_log_level(optarg); break;
 		case OPT_HTTPS_PORT: r = parse_number(optarg, 0, 65535, &o->https_port); break;
+		case OPT_WEB_ROOT: o->web_root = optarg; break;
 		case OPT_TAKE_OVER: o->take_over = true; break;
 		case OPT_DESCRIBE_PLUGIN: o->describe_plugin = optarg; break;
 		case OPT_DESCRIBE: o->describe = optarg; break;
@@ -388,7 +390,7 @@ static int serve(const struct options *o)
 
 	char socket_path[PATH_MAX];
 	snprintf(socket_path, sizeof(socket_path), "%s/holdfast.sock", o->state_dir);
-	const struct http_opts ho = { .state_dir = o->state_dir, .socket_path = socket_path, .admin_uid = uid };
+	const struct http_opts ho = { .state_dir = o->state_dir, .socket_path = socket_path, .admin_uid = uid, .web_root = o->web_root };
 	r = http_init(&ho, why, sizeof(why));
 	if (r < 0) {
 		fprintf(stderr, "holdfastd: %s\n", why);

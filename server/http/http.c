@@ -28,6 +28,8 @@ int http_init(const struct http_opts *opts, char *why, size_t why_bytes)
 	socket_path = strdup(opts->socket_path);
 	r = socket_path ? cert_init(opts->state_dir, why, why_bytes) : -ENOMEM;
 	if (r == 0)
+		r = page_init(opts->web_root, why, why_bytes);
+	if (r == 0)
 		r = workers_start();
 	if (r == 0) {
 		r = keeper_start();
@@ -81,4 +83,5 @@ void http_stop(void)
 	free(socket_path);
 	socket_path = NULL;
 	cert_done();
+	page_done();
 }

@@ -13,6 +13,7 @@ struct http_opts {
 	const char *state_dir;           /* certificate and key live in state_dir/tls/ (made when missing) */
 	const char *socket_path;         /* local socket; mode 0660, peers by SO_PEERCRED */
 	unsigned admin_uid;              /* beside root, who is admin on the local socket */
+	const char *web_root;            /* folder of a page under development; NULL: the page inside the program */
 };
 /* Certificate ready, local socket bound (not yet answering).  opts is copied; why: a sentence for
  * the person.  -EADDRINUSE: another daemon answers on the socket. */

@@ -48,6 +48,18 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MHD_RequestTerminationCode why);
 void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code);
 
+/* A refusal of the edge's own, as problem+json. */
+enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *detail);
+/* Headers that every answer carries, whatever it is. */
+void headers_for_all(struct MHD_Response *r, struct MHD_Connection *conn);
+
+/* ---- the page, page.c --------------------------------------------------------------------------------- */
+int page_init(const char *web_root, char *why, size_t why_bytes); /* NULL: the one inside the program */
+void page_done(void);
+/* Is this address the page's?  Then it is answered, with ret for libmicrohttpd. */
+bool page_answers(struct MHD_Connection *conn, const char *method, const char *target, enum MHD_Result *ret);
+bool page_gzip_is_taken(const char *accept_encoding);
+
 /* ---- threads that may wait for control, worker.c ------------------------------------------------------ */
 struct job {
 	struct list link;

@@ -118,17 +118,27 @@ void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MH
 	*request = NULL;
 }
 
-static void add_headers(struct MHD_Response *r, const struct api_response *rs)
+void headers_for_all(struct MHD_Response *r, struct MHD_Connection *conn)
 {
 	static const char *const always[][2] = {
-		{ "Cache-Control", "no-store" },
 		{ "X-Content-Type-Options", "nosniff" },
-		{ "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+		{ "X-Frame-Options", "DENY" },
 		{ "Referrer-Policy", "no-referrer" },
+		{ "Cross-Origin-Opener-Policy", "same-origin" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+		{ "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()" },
 	};
 
+	(void)conn;
 	for (size_t i = 0; i < ARRAY_COUNT(always); i++)
 		MHD_add_response_header(r, always[i][0], always[i][1]);
+}
+
+static void add_headers(struct MHD_Response *r, struct MHD_Connection *conn, const struct api_response *rs)
+{
+	headers_for_all(r, conn);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 	if (rs->content_type)
 		MHD_add_response_header(r, "Content-Type", rs->content_type);
 	for (size_t i = 0; i < rs->header_count; i++)
@@ -146,14 +156,14 @@ static enum MHD_Result answer(struct MHD_Connection *conn, struct api_response *
 		return MHD_NO;
 	}
 	rs->body = NULL;
-	add_headers(r, rs);
+	add_headers(r, conn, rs);
 	ok = MHD_queue_response(conn, (unsigned)rs->status, r);
 	MHD_destroy_response(r);
 	api_response_done(rs);
 	return ok;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *detail)
+enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *detail)
 {
 	struct api_response rs;
 
@@ -172,7 +182,7 @@ static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request
 		api_response_done(rs);
 		return refuse(conn, 503, "Too many event streams are open; close one.");
 	}
-	add_headers(r, rs);
+	add_headers(r, conn, rs);
 	ok = MHD_queue_response(conn, 200, r);
 	MHD_destroy_response(r);
 	api_response_done(rs);
@@ -282,6 +292,8 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	const struct peer *p = info ? info->socket_context : NULL;
 
+	enum MHD_Result page = MHD_NO;
+
 	(void)cls, (void)url, (void)version;
 	if (!rq || !rq->target || !p)
 		return MHD_NO;                   /* no memory when it began */
@@ -297,5 +309,7 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 	}
 	if (rq->is_too_large)
 		return refuse(conn, 413, "A body may have up to 1 MiB.");
+	if (!rq->edge->is_local && page_answers(conn, method, rq->target, &page))
+		return page;
 	return hand_over(rq, conn, method, p);
 }

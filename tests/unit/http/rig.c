@@ -2,6 +2,8 @@
 /* rig.c - see rig.h. */
 #include "rig.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +123,21 @@ int start_edge(void)
 	int r = http_init(&o, why, sizeof(why));
 
 	return r < 0 ? r : http_start(why, sizeof(why));
+}
+
+unsigned open_portal(void **ret_portal)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* blocking, as systemd may hand it over */
+	const int on = 1;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(http_portal_open("127.0.0.1", ntohs(sa.sin_port), fd, ret_portal), 0);
+	return ntohs(sa.sin_port);
 }
 
 int setup(void **state)

@@ -32,6 +32,8 @@ extern int patience_ms;
 /* Reads until text is there or patience ends; what was read is in buf. */
 bool read_until(int fd, char *buf, size_t buf_bytes, const char *text);
 int start_edge(void);
+/* An HTTPS portal on a free port; returns the port. */
+unsigned open_portal(void **ret_portal);
 /* A folder with an edge in it; and both gone. */
 int setup(void **state);
 int teardown(void **state);
