@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* load.h - the parts of iscsi_load, our own initiator for measuring and for verifying.
+/* load.h - the parts of iscsi_load and nvme_load, our own initiators for measuring and for verifying.
  *
- * It shares no iSCSI code with the server on purpose: the layouts below are written from RFC 7143
- * a second time, so that a field in the wrong place shows, and it is small enough that
- * what it costs is known.  One thread drives all connections; each connection is one session. */
+ * They share no protocol code with the server on purpose, and are small enough that what they cost
+ * is known.  One thread drives all connections.  load.c runs the load, load_work.c says what it is
+ * made of; iscsi_*.c and nvme_*.c are the two protocols below it. */
 #ifndef HOLDFAST_BENCH_LOAD_H
 #define HOLDFAST_BENCH_LOAD_H
 
 #include <assert.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/uio.h>
@@ -16,23 +17,23 @@
 #include "core/bytes.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
-enum load_order { LOAD_RANDOM, LOAD_SEQUENTIAL };
 struct load_opts {
+	char *portal;                    /* HOST:PORT as given; cut in place */
 	const char *host, *port, *target, *initiator;
-	unsigned lun;
+	unsigned lun;                    /* or namespace id */
 	const char *user, *secret, *mutual_user, *mutual_secret;
 	unsigned chap_alg;               /* 5 MD5, 6 SHA-1, 7 SHA-256, 8 SHA3-256 */
 	bool header_digest, data_digest;
-	bool immediate, initial_r2t;     /* what we offer */
+	bool no_immediate, initial_r2t;  /* what we do not offer */
 	uint32_t first_burst, max_burst, max_recv;
 
 	unsigned connections, depth, read_percent;
-	enum load_order order;
+	bool sequential;
 	uint32_t io_bytes;
 	uint64_t span_bytes, offset_bytes;
 	double seconds, warmup_s;
 	uint64_t seed;
-	bool polled;
+	bool sleeps;
 	int cpu;                         /* -1: do not pin */
 	int target_pid;                  /* whose CPU time to count; 0: nobody's */
 
@@ -47,37 +48,13 @@ struct load_opts {
 	const char *json;                /* file, "-": stdout instead of the text */
 };
 
-/* ---- the wire, RFC 7143 11 ------------------------------------------------------------------- */
-enum {
-	OP_NOP_OUT = 0x00, OP_COMMAND = 0x01, OP_LOGIN = 0x03, OP_DATA_OUT = 0x05, OP_LOGOUT = 0x06,
-	OP_NOP_IN = 0x20, OP_RESPONSE = 0x21, OP_LOGIN_RSP = 0x23, OP_DATA_IN = 0x25,
-	OP_LOGOUT_RSP = 0x26, OP_R2T = 0x31, OP_ASYNC = 0x32, OP_REJECT = 0x3f,
-	OP_IMMEDIATE = 0x40,
-	FLAG_FINAL = 0x80, FLAG_READ = 0x40, FLAG_WRITE = 0x20, FLAG_SIMPLE = 0x01,
-	FLAG_STATUS = 0x01,
-	BHS_BYTES = 48,
+/* A long option: where its value goes.  Sizes take the suffixes K, M and G. */
+enum option_kind { OPT_TEXT, OPT_UINT, OPT_U64, OPT_SIZE32, OPT_SIZE64, OPT_SECONDS, OPT_FLAG };
+struct load_option {
+	const char *name;
+	enum option_kind kind;
+	size_t offset;                   /* in struct load_opts */
 };
-#define TAG_NONE 0xffffffffu
-
-struct bhs {
-	uint8_t opcode, flags, response, status;
-	uint8_t ahs_words;
-	be24 data_len;
-	uint8_t lun[8];
-	be32 itt;
-	be32 f20;                        /* EDTL; TTT */
-	be32 f24;                        /* CmdSN; StatSN */
-	be32 f28;                        /* ExpStatSN; ExpCmdSN */
-	union {
-		uint8_t cdb[16];
-		struct {
-			be32 f32, f36, f40, f44; /* MaxCmdSN; DataSN, R2TSN; BufferOffset; ResidualCount, length */
-		};
-	};
-};
-static_assert(sizeof(struct bhs) == BHS_BYTES, "RFC 7143 11.2.1");
-static_assert(offsetof(struct bhs, itt) == 16, "RFC 7143 11.2.1");
-static_assert(offsetof(struct bhs, f36) == 36, "RFC 7143 11.7");
 
 /* ---- verification (load_verify.c) ------------------------------------------------------------- */
 /* One cell is io_bytes at a multiple of io_bytes.  Versions only grow. */
@@ -138,17 +115,26 @@ struct slot {
 	uint32_t got_bytes, data_sn, r2t_sn;
 	uint8_t *buf;                    /* of the load, or of its own when verifying */
 };
+struct iscsi_state {                     /* one connection is one session */
+	bool immediate, initial_r2t;
+	uint32_t peer_max_recv, first_burst, max_burst;
+	uint16_t tsih;
+	uint32_t cmd_sn, max_cmd_sn, exp_stat_sn;
+	int status;                      /* of the last command that was waited for */
+	uint8_t sense[3];                /* key, ASC, ASCQ */
+};
+struct nvme_state {                      /* one connection is one I/O queue; the first has the admin queue too */
+	int admin_fd;
+	uint16_t cntlid;
+	uint32_t capsule_bytes;          /* of data that a command can carry */
+	uint32_t max_h2c_bytes, data_align;
+};
 struct load;
 struct conn {
 	struct load *load;
 	unsigned index;
 	int fd;
-	/* negotiated */
-	bool header_digest, data_digest, immediate, initial_r2t;
-	uint32_t peer_max_recv, first_burst, max_burst;
-	uint16_t tsih;
-	/* session */
-	uint32_t cmd_sn, max_cmd_sn, exp_stat_sn;
+	bool header_digest, data_digest; /* negotiated */
 	struct slot *slots;
 	unsigned *free_slots, free_count;
 	/* receive: [rx_head, rx_tail) is unparsed */
@@ -159,10 +145,11 @@ struct conn {
 	size_t tx_head, tx_tail, tx_cap;
 	uint8_t *arena;
 	size_t arena_used, arena_cap;
-	/* the last command issued by conn_run_one() */
-	int setup_status;
-	uint8_t setup_data[64];
-	uint8_t sense[3];                /* key, ASC, ASCQ */
+	uint8_t setup_data[64];          /* what the last command that was waited for brought */
+	union {
+		struct iscsi_state iscsi;
+		struct nvme_state nvme;
+	};
 };
 struct load {
 	struct load_opts opts;
@@ -181,15 +168,40 @@ struct load {
 /* Notes the reason and returns -err. */
 int load_fail(struct load *l, int err, const char *fmt, ...) _printf_(3, 4);
 
-int conn_open(struct conn *c);                       /* connects and logs in (load_login.c) */
-int conn_login(struct conn *c);
-void conn_close(struct conn *c);
+/* load_sock.c: blocking, nothing here is measured. */
+int sock_connect(struct load *l);
+int sock_send(struct load *l, int fd, const void *data, size_t len);
+int sock_recv(struct load *l, int fd, void *data, size_t len);
+int conn_open(struct conn *c);           /* connects and logs in */
+
+/* load_work.c */
+#define TX_PDU_IOVECS 3
+#define TX_PDU_ARENA_BYTES 208     /* NVMe: command, digests, and data aligned to 128 */
+void tx_push(struct conn *c, const void *data, size_t len);
+void *tx_arena(struct conn *c, size_t len);
+bool tx_has_room(const struct conn *c, size_t pdus);
 /* Receives and completes what is there; -EAGAIN nothing was, -Exxx the connection is lost. */
 int conn_receive(struct conn *c, bool wait);
-int conn_issue(struct conn *c);                      /* fills the window; counts what it issued */
-int conn_flush(struct conn *c);                      /* sends what is queued, as far as it goes */
-int conn_logout(struct conn *c);
-/* One command, waited for; up to 64 bytes of its data stay in setup_data. */
-int conn_run_one(struct conn *c, const uint8_t cdb[16], uint32_t read_bytes);
+int conn_issue(struct conn *c);          /* fills the window; counts what it issued */
+int conn_flush(struct conn *c);          /* sends what is queued, as far as it goes */
+int conn_wait_setup(struct conn *c, const struct slot *s, const char *what);
+/* error: what the target said instead of "good", or NULL. */
+int slot_done(struct conn *c, struct slot *s, const char *error);
+
+/* ---- what a protocol brings (iscsi_conn.c, nvme_conn.c) ------------------------------------------- */
+extern const char proto_program[], proto_usage[];
+extern const struct load_option proto_options[]; /* up to one without a name */
+void proto_defaults(struct load_opts *o);
+bool proto_options_sane(const struct load_opts *o);
+size_t proto_pdus_per_command(const struct conn *c);
+int proto_login(struct conn *c);         /* on a connected, blocking socket */
+/* Ready for I/O, and what the volume is. */
+int proto_probe(struct conn *c, uint32_t *ret_block_bytes, uint64_t *ret_blocks);
+bool proto_can_issue(const struct conn *c);
+void proto_command(struct conn *c, struct slot *s); /* queues what kind, cell and fua say */
+/* The PDU at the head of the buffer; 0: not all there yet, else its length, or -Exxx. */
+int proto_parse(struct conn *c);
+int proto_logout(struct conn *c);
+void proto_close(struct conn *c);        /* what it holds beside c->fd */
 
 #endif

@@ -110,8 +110,8 @@ static void report_json(FILE *f, const struct load_opts *o, const struct load_st
 		"\"ios\": %llu, \"iops\": %.1f, \"mb_s\": %.1f, \"reads\": %llu, \"writes\": %llu, "
 		"\"flushes\": %llu, \"errors\": %llu, \"retries\": %llu, ",
 		o->target, o->connections, o->depth, o->io_bytes,
-		o->order == LOAD_RANDOM ? "random" : "sequential", o->read_percent,
-		o->polled ? "true" : "false", s->seconds, (unsigned long long)ios,
+		o->sequential ? "sequential" : "random", o->read_percent,
+		o->sleeps ? "false" : "true", s->seconds, (unsigned long long)ios,
 		(double)ios / s->seconds, (double)ios * o->io_bytes / s->seconds / 1e6,
 		(unsigned long long)s->reads, (unsigned long long)s->writes,
 		(unsigned long long)s->flushes, (unsigned long long)s->errors,
@@ -137,7 +137,7 @@ static void report_text(const struct load_opts *o, const struct load_stats *s, c
 	uint64_t ios = s->reads + s->writes;
 	double n = ios ? (double)ios : 1;
 	printf("%u x QD%u, %u B %s, %u %% reads: %.0f IOPS, %.1f MB/s over %.1f s\n", o->connections,
-	       o->depth, o->io_bytes, o->order == LOAD_RANDOM ? "random" : "sequential",
+	       o->depth, o->io_bytes, o->sequential ? "sequential" : "random",
 	       o->read_percent, (double)ios / s->seconds,
 	       (double)ios * o->io_bytes / s->seconds / 1e6, s->seconds);
 	printf("latency us: p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* raw_limit.c - what the machine allows: bare TCP sockets over loopback with the message sizes of
- * iSCSI and no protocol work at all.  No target can be faster than this.
+ * iSCSI or NVMe/TCP and no protocol work at all.  No target can be faster than this.
  *
- *	raw_limit [--seconds S] [--server-cpu N] [--client-cpu N] [--json]
+ *	raw_limit [--protocol iscsi|nvme] [--seconds S] [--server-cpu N] [--client-cpu N] [--json]
  *
  * A server process answers every request of A bytes with B bytes.  "polled": both sides spin;
  * "blocking": both sleep.  "batched": all answers of one receive leave in one call, which is what
@@ -23,20 +23,26 @@ enum { DEPTH_MAX = 32, BUFFER_BYTES = 1 << 20 };
 
 struct limit_case {
 	const char *name;
-	uint32_t ask_bytes, answer_bytes;
+	uint32_t ask_bytes, answer_bytes; /* of data; a header is added */
 	unsigned depth;
 	bool polled, single;
 };
+/* A command and an answer without data.  NVMe: a read's data PDU tells success too; a long write is
+ * taken for one message, as if it needed no R2T. */
+static const struct protocol {
+	const char *name;
+	uint32_t ask_bytes, answer_bytes;
+} protocols[] = { { "iscsi", 48, 48 }, { "nvme", 72, 24 } };
 static const struct limit_case cases[] = {
-	{ "read 4 KiB, QD1, blocking", 48, 4144, 1, false, false },
-	{ "read 4 KiB, QD1, polled", 48, 4144, 1, true, false },
-	{ "read 4 KiB, QD32, blocking", 48, 4144, 32, false, false },
-	{ "read 4 KiB, QD32, polled, batched", 48, 4144, 32, true, false },
-	{ "read 4 KiB, QD32, polled, single", 48, 4144, 32, true, true },
-	{ "write 4 KiB, QD1, polled", 4144, 48, 1, true, false },
-	{ "write 4 KiB, QD32, polled, batched", 4144, 48, 32, true, false },
-	{ "read 128 KiB, QD8, polled", 48, 131120, 8, true, false },
-	{ "write 128 KiB, QD8, polled", 131120, 48, 8, true, false },
+	{ "read 4 KiB, QD1, blocking", 0, 4096, 1, false, false },
+	{ "read 4 KiB, QD1, polled", 0, 4096, 1, true, false },
+	{ "read 4 KiB, QD32, blocking", 0, 4096, 32, false, false },
+	{ "read 4 KiB, QD32, polled, batched", 0, 4096, 32, true, false },
+	{ "read 4 KiB, QD32, polled, single", 0, 4096, 32, true, true },
+	{ "write 4 KiB, QD1, polled", 4096, 0, 1, true, false },
+	{ "write 4 KiB, QD32, polled, batched", 4096, 0, 32, true, false },
+	{ "read 128 KiB, QD8, polled", 0, 131072, 8, true, false },
+	{ "write 128 KiB, QD8, polled", 131072, 0, 8, true, false },
 };
 
 static void pin(int cpu)
@@ -162,18 +168,26 @@ static int run_case(const struct limit_case *c, double seconds, int server_cpu, 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "seconds", 1, 0, 's' }, { "server-cpu", 1, 0, 'S' },
-						 { "client-cpu", 1, 0, 'C' }, { "json", 0, 0, 'j' }, { 0 } };
+						 { "client-cpu", 1, 0, 'C' }, { "json", 0, 0, 'j' },
+						 { "protocol", 1, 0, 'p' }, { 0 } };
 	double seconds = 2;
 	int server_cpu = -1, client_cpu = -1;
 	bool json = false;
+	const struct protocol *p = protocols;
 	for (int ch; (ch = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (ch) {
 		case 's': seconds = strtod(optarg, NULL); break;
 		case 'S': server_cpu = (int)strtol(optarg, NULL, 10); break;
 		case 'C': client_cpu = (int)strtol(optarg, NULL, 10); break;
 		case 'j': json = true; break;
+		case 'p':
+			for (p = protocols; p < protocols + ARRAY_COUNT(protocols) && strcmp(p->name, optarg); p++)
+				;
+			if (p < protocols + ARRAY_COUNT(protocols))
+				break;
+			/* fall through */
 		default:
-			fputs("raw_limit [--seconds S] [--server-cpu N] [--client-cpu N] [--json]\n", stderr);
+			fputs("raw_limit [--protocol iscsi|nvme] [--seconds S] [--server-cpu N] [--client-cpu N] [--json]\n", stderr);
 			return 2;
 		}
 	}
@@ -181,7 +195,9 @@ int main(int argc, char **argv)
 	if (json)
 		printf("[");
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		const struct limit_case *c = &cases[i];
+		struct limit_case sized = cases[i], *c = &sized;
+		c->ask_bytes += p->ask_bytes;
+		c->answer_bytes += p->answer_bytes;
 		static struct load_stats s;
 		s = (struct load_stats){ 0 };
 		fflush(stdout);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 under a verifying writer: after each restart every acknowledged flush is there.
 
-tests/bench/iscsi_load --verify is the writer: it notes in a journal what acknowledged flushes cover, waits
+tests/bench/iscsi_load or nvme_load --verify is the writer: it notes in a journal what acknowledged flushes cover, waits
 for the server when it goes away, logs in again, and checks everything."""
 import random
 import subprocess
@@ -19,16 +19,17 @@ def lines(path):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_acknowledged_flush_survives_kill_9(daemon_factory, engine):
-    writer = BUILD / "tests/bench/iscsi_load"
+@pytest.mark.parametrize("protocol", ("iscsi", "nvme"))
+def test_every_acknowledged_flush_survives_kill_9(daemon_factory, engine, protocol):
+    writer = BUILD / f"tests/bench/{protocol}_load"
     if not writer.exists():
-        pytest.skip("tests/bench/iscsi_load is not built")
+        pytest.skip(f"{writer.name} is not built")
     d = daemon_factory(engine=engine)
-    iqn = d.disk("v", "256M")
-    port = d.portal()
+    name = d.disk("v", "256M", protocol=protocol)
+    port = d.portal({"nvme": "nvme-tcp"}.get(protocol, protocol))
     journal = d.base / "journal"
     seconds = 6 + 4 * ROUNDS
-    command = [writer, "--portal", f"127.0.0.1:{port}", "--target", iqn, "--verify", "--journal", journal, "--flush-every", "16",
+    command = [writer, "--portal", f"127.0.0.1:{port}", "--target", name, "--verify", "--journal", journal, "--flush-every", "16",
                "--read", "20", "--depth", "8", "--sleep", "--span", "64M", "--reconnect", "60", "--seconds", str(seconds)]
     chance = random.Random(1)
     with subprocess.Popen([str(w) for w in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:

@@ -1,22 +1,51 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* load_login.c - connect and log in: security stage (None or CHAP, one-way and mutual), then the
+/* iscsi_login.c - log in: security stage (None or CHAP, one-way and mutual), then the
  * operational keys.  RFC 7143 6, 12, 13.  Blocking; nothing here is measured. */
-#include "load.h"
+#include "iscsi_wire.h"
 
 #include <ctype.h>
 #include <stdarg.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "tls/tls.h"
 
-enum { TEXT_MAX = 16384, LOGIN_TIMEOUT_MS = 10000, CHALLENGE_BYTES = 32 };
+const char proto_program[] = "iscsi_load";
+const char proto_usage[] =
+	"who:   --lun N  --initiator IQN  --user U --secret S [--mutual-user U --mutual-secret S] [--chap-alg 5..8]\n"
+	"wire:  --header-digest --data-digest --no-immediate --initial-r2t\n"
+	"       --first-burst B --max-burst B --max-recv B\n";
+const struct load_option proto_options[] = {
+	{ "lun", OPT_UINT, offsetof(struct load_opts, lun) },
+	{ "user", OPT_TEXT, offsetof(struct load_opts, user) },
+	{ "secret", OPT_TEXT, offsetof(struct load_opts, secret) },
+	{ "mutual-user", OPT_TEXT, offsetof(struct load_opts, mutual_user) },
+	{ "mutual-secret", OPT_TEXT, offsetof(struct load_opts, mutual_secret) },
+	{ "chap-alg", OPT_UINT, offsetof(struct load_opts, chap_alg) },
+	{ "no-immediate", OPT_FLAG, offsetof(struct load_opts, no_immediate) },
+	{ "initial-r2t", OPT_FLAG, offsetof(struct load_opts, initial_r2t) },
+	{ "first-burst", OPT_SIZE32, offsetof(struct load_opts, first_burst) },
+	{ "max-burst", OPT_SIZE32, offsetof(struct load_opts, max_burst) },
+	{ "max-recv", OPT_SIZE32, offsetof(struct load_opts, max_recv) },
+	{ 0 },
+};
+
+void proto_defaults(struct load_opts *o)
+{
+	o->initiator = "iqn.2026-11.org.holdfast:load";
+	o->chap_alg = 7;
+	o->first_burst = 65536;
+	o->max_burst = o->max_recv = 262144;
+}
+
+bool proto_options_sane(const struct load_opts *o)
+{
+	return !o->user == !o->secret && !o->mutual_user == !o->mutual_secret && (o->user || !o->mutual_user) &&
+	       o->chap_alg >= 5 && o->chap_alg <= 8 && o->max_recv >= 512 && o->max_recv < 16777216 &&
+	       o->first_burst <= o->max_burst && o->lun < 16384;
+}
+
+enum { TEXT_MAX = 16384, CHALLENGE_BYTES = 32 };
 enum { STAGE_SECURITY = 0, STAGE_OPERATIONAL = 1, STAGE_FULL = 3, TRANSIT = 0x80, CONTINUE = 0x40 };
 
 struct text {
@@ -41,33 +70,6 @@ static const char *text_get(const struct text *t, const char *key)
 		if (strncmp(t->bytes + at, key, key_len) == 0 && t->bytes[at + key_len] == '=')
 			return t->bytes + at + key_len + 1;
 	return NULL;
-}
-
-static int send_all(struct conn *c, const void *data, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		ssize_t n = send(c->fd, (const char *)data + at, len - at, MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN)
-			return load_fail(c->load, errno, "send: %s", strerror(errno));
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-static int recv_all(struct conn *c, void *data, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		struct pollfd p = { .fd = c->fd, .events = POLLIN };
-		if (poll(&p, 1, LOGIN_TIMEOUT_MS) <= 0)
-			return load_fail(c->load, ETIMEDOUT, "no answer to the login");
-		ssize_t n = recv(c->fd, (char *)data + at, len - at, 0);
-		if (n == 0)
-			return load_fail(c->load, ECONNRESET, "the target closed the connection in login");
-		if (n < 0 && errno != EAGAIN)
-			return load_fail(c->load, errno, "recv: %s", strerror(errno));
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
 }
 
 static const char *login_status(unsigned status_class, unsigned detail)
@@ -102,7 +104,7 @@ static int login_exchange(struct conn *c, unsigned flags, const struct text *ask
 	for (;;) {
 		struct bhs b = { .opcode = OP_LOGIN | OP_IMMEDIATE, .flags = (uint8_t)flags,
 				 .data_len = be24_of((uint32_t)ask_len), .itt = be32_of(1),
-				 .f24 = be32_of(c->cmd_sn), .f28 = be32_of(c->exp_stat_sn) };
+				 .f24 = be32_of(c->iscsi.cmd_sn), .f28 = be32_of(c->iscsi.exp_stat_sn) };
 		/* ISID: a random one (type 10b), the same for every try, so that it reinstates. */
 		b.lun[0] = 0x80;
 		b.lun[1] = (uint8_t)(isid >> 24);
@@ -110,13 +112,13 @@ static int login_exchange(struct conn *c, unsigned flags, const struct text *ask
 		b.lun[3] = (uint8_t)(isid >> 8);
 		b.lun[4] = (uint8_t)isid;
 		b.lun[5] = (uint8_t)(o->lun ^ o->connections);
-		b.lun[6] = (uint8_t)(c->tsih >> 8);
-		b.lun[7] = (uint8_t)c->tsih;
+		b.lun[6] = (uint8_t)(c->iscsi.tsih >> 8);
+		b.lun[7] = (uint8_t)c->iscsi.tsih;
 		static const uint8_t pad[4];
-		int r = send_all(c, &b, sizeof(b));
-		r = r < 0 ? r : send_all(c, ask->bytes, ask_len);
-		r = r < 0 ? r : send_all(c, pad, -ask_len & 3);
-		r = r < 0 ? r : recv_all(c, &b, sizeof(b));
+		int r = sock_send(c->load, c->fd, &b, sizeof(b));
+		r = r < 0 ? r : sock_send(c->load, c->fd, ask->bytes, ask_len);
+		r = r < 0 ? r : sock_send(c->load, c->fd, pad, -ask_len & 3);
+		r = r < 0 ? r : sock_recv(c->load, c->fd, &b, sizeof(b));
 		if (r < 0)
 			return r;
 		if ((b.opcode & 0x3f) != OP_LOGIN_RSP)
@@ -128,14 +130,14 @@ static int login_exchange(struct conn *c, unsigned flags, const struct text *ask
 		size_t len = be24_get(b.data_len);
 		if (len + 4 > sizeof(answer->bytes) - answer->len || b.ahs_words)
 			return load_fail(c->load, EPROTO, "login answer too long");
-		r = recv_all(c, answer->bytes + answer->len, (len + 3) & ~(size_t)3);
+		r = sock_recv(c->load, c->fd, answer->bytes + answer->len, (len + 3) & ~(size_t)3);
 		if (r < 0)
 			return r;
 		answer->len += len;
 		answer->bytes[answer->len] = 0;
-		c->exp_stat_sn = be32_get(b.f24) + 1;
-		c->max_cmd_sn = be32_get(b.f32);
-		c->tsih = (uint16_t)(b.lun[6] << 8 | b.lun[7]);
+		c->iscsi.exp_stat_sn = be32_get(b.f24) + 1;
+		c->iscsi.max_cmd_sn = be32_get(b.f32);
+		c->iscsi.tsih = (uint16_t)(b.lun[6] << 8 | b.lun[7]);
 		if (!(b.flags & CONTINUE))
 			return b.flags;
 		ask_len = 0;
@@ -261,16 +263,16 @@ static bool is(const struct text *t, const char *key, const char *value, bool ot
 	return s ? strcasecmp(s, value) == 0 : otherwise;
 }
 
-int conn_login(struct conn *c)
+int proto_login(struct conn *c)
 {
 	const struct load_opts *o = &c->load->opts;
 	_cleanup_(freep) struct text *ask = calloc(1, sizeof(*ask));
 	_cleanup_(freep) struct text *answer = calloc(1, sizeof(*answer));
 	if (!ask || !answer)
 		return -ENOMEM;
-	c->cmd_sn = 1;
-	c->exp_stat_sn = 0;
-	c->tsih = 0;
+	c->iscsi.cmd_sn = 1;
+	c->iscsi.exp_stat_sn = 0;
+	c->iscsi.tsih = 0;
 	text_add(ask, "InitiatorName=%s", o->initiator);
 	text_add(ask, "TargetName=%s", o->target);
 	text_add(ask, "SessionType=Normal");
@@ -293,7 +295,7 @@ int conn_login(struct conn *c)
 	text_add(ask, "DataDigest=%s", o->data_digest ? "CRC32C" : "None");
 	text_add(ask, "MaxRecvDataSegmentLength=%u", o->max_recv);
 	text_add(ask, "InitialR2T=%s", o->initial_r2t ? "Yes" : "No");
-	text_add(ask, "ImmediateData=%s", o->immediate ? "Yes" : "No");
+	text_add(ask, "ImmediateData=%s", !o->no_immediate ? "Yes" : "No");
 	text_add(ask, "FirstBurstLength=%u", o->first_burst);
 	text_add(ask, "MaxBurstLength=%u", o->max_burst);
 	text_add(ask, "MaxOutstandingR2T=1");
@@ -310,45 +312,12 @@ int conn_login(struct conn *c)
 	c->data_digest = is(answer, "DataDigest", "CRC32C", false);
 	if (c->header_digest != o->header_digest || c->data_digest != o->data_digest)
 		return load_fail(c->load, EPROTO, "the target does not agree to the digests asked for");
-	c->peer_max_recv = number(answer, "MaxRecvDataSegmentLength", early_max_recv);
-	c->initial_r2t = o->initial_r2t || is(answer, "InitialR2T", "Yes", true);
-	c->immediate = o->immediate && is(answer, "ImmediateData", "Yes", true);
-	c->first_burst = (uint32_t)min_u64(o->first_burst, number(answer, "FirstBurstLength", o->first_burst));
-	c->max_burst = (uint32_t)min_u64(o->max_burst, number(answer, "MaxBurstLength", o->max_burst));
-	if (c->peer_max_recv < 512 || c->first_burst < 512 || c->max_burst < c->first_burst)
+	c->iscsi.peer_max_recv = number(answer, "MaxRecvDataSegmentLength", early_max_recv);
+	c->iscsi.initial_r2t = o->initial_r2t || is(answer, "InitialR2T", "Yes", true);
+	c->iscsi.immediate = !o->no_immediate && is(answer, "ImmediateData", "Yes", true);
+	c->iscsi.first_burst = (uint32_t)min_u64(o->first_burst, number(answer, "FirstBurstLength", o->first_burst));
+	c->iscsi.max_burst = (uint32_t)min_u64(o->max_burst, number(answer, "MaxBurstLength", o->max_burst));
+	if (c->iscsi.peer_max_recv < 512 || c->iscsi.first_burst < 512 || c->iscsi.max_burst < c->iscsi.first_burst)
 		return load_fail(c->load, EPROTO, "the target's limits make no sense");
-	return 0;
-}
-
-int conn_open(struct conn *c)
-{
-	const struct load_opts *o = &c->load->opts;
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list;
-	int r = getaddrinfo(o->host, o->port, &hints, &list);
-	if (r)
-		return load_fail(c->load, EHOSTUNREACH, "%s port %s: %s", o->host, o->port, gai_strerror(r));
-	int err = EHOSTUNREACH;
-	c->fd = -1;
-	for (const struct addrinfo *a = list; a && c->fd < 0; a = a->ai_next) {
-		c->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (c->fd >= 0 && connect(c->fd, a->ai_addr, a->ai_addrlen) < 0) {
-			err = errno;
-			close(c->fd);
-			c->fd = -1;
-		}
-	}
-	freeaddrinfo(list);
-	if (c->fd < 0)
-		return load_fail(c->load, err, "%s port %s: %s", o->host, o->port, strerror(err));
-	const int on = 1;
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = conn_login(c);
-	if (r < 0) {
-		close(c->fd);
-		c->fd = -1;
-		return r;
-	}
-	(void)fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* iscsi_load.c - an initiator that measures a target, and one that verifies it.
+/* load.c - runs a load: options, sessions, time, losing the server and finding it again.
  *
  *	iscsi_load --portal 127.0.0.1:3260 --target IQN --depth 32 --read 100 --seconds 5
- *	iscsi_load --portal .. --target .. --verify --journal FILE --flush-every 64 --seconds 60
+ *	nvme_load --portal 127.0.0.1:4420 --target NQN --journal FILE --flush-every 64 --seconds 60
  *
  * The first form spins on receive and batches its sends (or sleeps, with --sleep), so it measures
  * the target and not itself.  The second writes a pattern, flushes, notes in FILE what acknowledged
@@ -10,7 +10,6 @@
  * Exit status: 0 done, 1 wrong data or a protocol error, 2 usage, 3 no server. */
 #include "load.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -42,7 +41,8 @@ int load_fail(struct load *l, int err, const char *fmt, ...)
 static int conn_buffers(struct conn *c)
 {
 	const struct load_opts *o = &c->load->opts;
-	c->rx_cap = 2 * ((size_t)o->max_recv + 4096) + 65536;
+	/* a whole answer of the target, twice, and room to receive into */
+	c->rx_cap = 2 * ((size_t)(o->max_recv ? o->max_recv : o->io_bytes) + 4096) + 65536;
 	c->rx = malloc(c->rx_cap);
 	c->slots = calloc(o->depth, sizeof(*c->slots));
 	c->free_slots = calloc(o->depth, sizeof(*c->free_slots));
@@ -68,8 +68,9 @@ static void conn_free(struct conn *c)
 	free(c->arena);
 }
 
-void conn_close(struct conn *c)
+static void conn_close(struct conn *c)
 {
+	proto_close(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -79,17 +80,17 @@ void conn_close(struct conn *c)
 static int conn_send_queue(struct conn *c)
 {
 	const struct load_opts *o = &c->load->opts;
-	size_t pdus = 2 * (size_t)o->depth * (o->io_bytes / c->peer_max_recv + 4) + 64;
-	struct iovec *tx = realloc(c->tx, 3 * pdus * sizeof(*tx));
+	size_t pdus = 2 * (size_t)o->depth * (proto_pdus_per_command(c) + 1) + 64;
+	struct iovec *tx = realloc(c->tx, TX_PDU_IOVECS * pdus * sizeof(*tx));
 	if (!tx)
 		return -ENOMEM;
 	c->tx = tx;
-	uint8_t *arena = realloc(c->arena, 60 * pdus);
+	uint8_t *arena = realloc(c->arena, TX_PDU_ARENA_BYTES * pdus);
 	if (!arena)
 		return -ENOMEM;
 	c->arena = arena;
-	c->tx_cap = 3 * pdus;
-	c->arena_cap = 60 * pdus;
+	c->tx_cap = TX_PDU_IOVECS * pdus;
+	c->arena_cap = TX_PDU_ARENA_BYTES * pdus;
 	return 0;
 }
 
@@ -106,14 +107,7 @@ static int conn_ready(struct conn *c)
 		c->slots[i].kind = SLOT_FREE;
 		c->free_slots[i] = o->depth - 1 - i;
 	}
-	static const uint8_t test_unit_ready[16];
-	for (int tries = 0; tries < 10; tries++) {
-		r = conn_run_one(c, test_unit_ready, 0);
-		if (r <= 0)
-			return r;
-	}
-	return load_fail(c->load, EIO, "not ready: status %#x, sense %x/%02x/%02x", r, c->sense[0],
-			 c->sense[1], c->sense[2]);
+	return proto_probe(c, &c->load->block_bytes, &c->load->volume_blocks);
 }
 
 static int load_connect(struct load *l)
@@ -129,17 +123,6 @@ static int load_connect(struct load *l)
 static int load_geometry(struct load *l)
 {
 	struct load_opts *o = &l->opts;
-	struct conn *c = &l->conns[0];
-	const uint8_t read_capacity_16[16] = { 0x9e, 0x10, [13] = 32 };
-	int r = conn_run_one(c, read_capacity_16, 32);
-	if (r)
-		return r < 0 ? r : load_fail(l, EIO, "READ CAPACITY(16): status %#x", r);
-	be64 last;
-	be32 block;
-	memcpy(&last, c->setup_data, 8);
-	memcpy(&block, c->setup_data + 8, 4);
-	l->block_bytes = be32_get(block);
-	l->volume_blocks = be64_get(last) + 1;
 	if (l->block_bytes < 512 || l->block_bytes > 65536 || o->io_bytes % l->block_bytes)
 		return load_fail(l, EINVAL, "blocks of %u bytes do not fit I/O of %u bytes", l->block_bytes,
 				 o->io_bytes);
@@ -205,11 +188,11 @@ static void turn_wait(struct load *l)
 static int turn(struct load *l)
 {
 	const struct load_opts *o = &l->opts;
-	if (!o->polled && o->connections > 1)
+	if (o->sleeps && o->connections > 1)
 		turn_wait(l);
 	for (unsigned i = 0; i < o->connections; i++) {
 		struct conn *c = &l->conns[i];
-		int r = conn_receive(c, !o->polled && o->connections == 1);
+		int r = conn_receive(c, o->sleeps && o->connections == 1);
 		if (r < 0 && r != -EAGAIN)
 			return r;
 		if (!l->draining && c->free_count)
@@ -233,7 +216,7 @@ static int run(struct load *l, uint64_t end_ns)
 		r = turn(l);
 		if (r < 0)
 			break;
-		if (i % 64 && o->polled)
+		if (i % 64 && !o->sleeps)
 			continue;
 		uint64_t now_ns = stat_now_ns();
 		if (!start_ns && now_ns >= warm_ns) {
@@ -265,7 +248,7 @@ static int check_all(struct load *l)
 	uint64_t bad = l->verify.bad_blocks, checked = l->verify.checked_blocks;
 	struct conn *c = &l->conns[0];
 	o->read_percent = 100;
-	o->order = LOAD_SEQUENTIAL;
+	o->sequential = true;
 	o->flush_every = 0;
 	l->next_cell = 0;
 	l->issue_left = l->cell_count;
@@ -329,16 +312,44 @@ static int run_with_journal(struct load *l, uint64_t end_ns)
 
 /* ---- options ---------------------------------------------------------------------------------------- */
 static const char usage[] =
-	"iscsi_load --portal HOST:PORT --target IQN [options]\n"
-	"who:   --lun N  --initiator IQN  --user U --secret S [--mutual-user U --mutual-secret S] [--chap-alg 5..8]\n"
-	"wire:  --header-digest --data-digest --no-immediate --initial-r2t\n"
-	"       --first-burst B --max-burst B --max-recv B\n"
 	"load:  --connections N  --depth N  --size BYTES  --read PERCENT  --sequential  --span BYTES\n"
 	"       --offset BYTES  --seconds S  --warmup S  --seed N  --sleep  --cpu N  --target-pid PID\n"
 	"check: --verify  --journal FILE  --check-only  --flush-every N  --fua-every N  --write-through\n"
 	"       --reconnect S  --rounds N\n"
 	"out:   --json FILE (\"-\": stdout)\n"
 	"sizes take the suffixes K, M and G (1024)\n";
+#define OPTION(name, kind, member) { name, kind, offsetof(struct load_opts, member) }
+static const struct load_option common_options[] = {
+	OPTION("portal", OPT_TEXT, portal),
+	OPTION("target", OPT_TEXT, target),
+	OPTION("initiator", OPT_TEXT, initiator),
+	OPTION("header-digest", OPT_FLAG, header_digest),
+	OPTION("data-digest", OPT_FLAG, data_digest),
+	OPTION("connections", OPT_UINT, connections),
+	OPTION("depth", OPT_UINT, depth),
+	OPTION("size", OPT_SIZE32, io_bytes),
+	OPTION("read", OPT_UINT, read_percent),
+	OPTION("sequential", OPT_FLAG, sequential),
+	OPTION("span", OPT_SIZE64, span_bytes),
+	OPTION("offset", OPT_SIZE64, offset_bytes),
+	OPTION("seconds", OPT_SECONDS, seconds),
+	OPTION("warmup", OPT_SECONDS, warmup_s),
+	OPTION("seed", OPT_U64, seed),
+	OPTION("sleep", OPT_FLAG, sleeps),
+	OPTION("cpu", OPT_UINT, cpu),
+	OPTION("target-pid", OPT_UINT, target_pid),
+	OPTION("verify", OPT_FLAG, verify),
+	OPTION("journal", OPT_TEXT, journal),
+	OPTION("check-only", OPT_FLAG, check_only),
+	OPTION("flush-every", OPT_UINT, flush_every),
+	OPTION("fua-every", OPT_UINT, fua_every),
+	OPTION("write-through", OPT_FLAG, write_through),
+	OPTION("reconnect", OPT_UINT, reconnect_s),
+	OPTION("rounds", OPT_UINT, rounds),
+	OPTION("json", OPT_TEXT, json),
+};
+#undef OPTION
+enum { OPTIONS_MAX = 64 };
 
 static uint64_t size_of(const char *s)
 {
@@ -348,36 +359,28 @@ static uint64_t size_of(const char *s)
 	return x < 0 ? 0 : (uint64_t)(x * unit);
 }
 
-enum {
-	O_PORTAL = 256, O_TARGET, O_LUN, O_INITIATOR, O_USER, O_SECRET, O_MUSER, O_MSECRET, O_ALG, O_HD,
-	O_DD, O_NO_IMMEDIATE, O_R2T, O_FIRST, O_MAXB, O_RECV, O_CONNS, O_DEPTH, O_SIZE, O_READ, O_SEQ, O_SPAN,
-	O_OFFSET, O_SECONDS, O_WARMUP, O_SEED, O_SLEEP, O_CPU, O_PID, O_VERIFY, O_JOURNAL, O_CHECK, O_FLUSH,
-	O_FUA, O_WT, O_RECONNECT, O_ROUNDS, O_JSON, O_HELP,
-};
-static const struct option options[] = {
-	{ "portal", 1, 0, O_PORTAL }, { "target", 1, 0, O_TARGET }, { "lun", 1, 0, O_LUN },
-	{ "initiator", 1, 0, O_INITIATOR }, { "user", 1, 0, O_USER }, { "secret", 1, 0, O_SECRET },
-	{ "mutual-user", 1, 0, O_MUSER }, { "mutual-secret", 1, 0, O_MSECRET }, { "chap-alg", 1, 0, O_ALG },
-	{ "header-digest", 0, 0, O_HD }, { "data-digest", 0, 0, O_DD }, { "no-immediate", 0, 0, O_NO_IMMEDIATE },
-	{ "initial-r2t", 0, 0, O_R2T }, { "first-burst", 1, 0, O_FIRST }, { "max-burst", 1, 0, O_MAXB },
-	{ "max-recv", 1, 0, O_RECV }, { "connections", 1, 0, O_CONNS }, { "depth", 1, 0, O_DEPTH },
-	{ "size", 1, 0, O_SIZE }, { "read", 1, 0, O_READ }, { "sequential", 0, 0, O_SEQ },
-	{ "span", 1, 0, O_SPAN }, { "offset", 1, 0, O_OFFSET }, { "seconds", 1, 0, O_SECONDS },
-	{ "warmup", 1, 0, O_WARMUP }, { "seed", 1, 0, O_SEED }, { "sleep", 0, 0, O_SLEEP },
-	{ "cpu", 1, 0, O_CPU }, { "target-pid", 1, 0, O_PID }, { "verify", 0, 0, O_VERIFY },
-	{ "journal", 1, 0, O_JOURNAL }, { "check-only", 0, 0, O_CHECK }, { "flush-every", 1, 0, O_FLUSH },
-	{ "fua-every", 1, 0, O_FUA }, { "write-through", 0, 0, O_WT }, { "reconnect", 1, 0, O_RECONNECT },
-	{ "rounds", 1, 0, O_ROUNDS }, { "json", 1, 0, O_JSON }, { "help", 0, 0, O_HELP }, { 0 },
-};
-
-static int parse_portal(struct load_opts *o, char *s)
+static void option_set(struct load_opts *o, const struct load_option *row, char *value)
 {
-	char *colon = strrchr(s, ':');
+	void *at = (char *)o + row->offset;
+	switch (row->kind) {
+	case OPT_TEXT: *(char **)at = value; break;
+	case OPT_UINT: *(unsigned *)at = (unsigned)strtoul(value, NULL, 0); break;
+	case OPT_U64: *(uint64_t *)at = strtoull(value, NULL, 0); break;
+	case OPT_SIZE32: *(uint32_t *)at = (uint32_t)min_u64(size_of(value), UINT32_MAX); break;
+	case OPT_SIZE64: *(uint64_t *)at = size_of(value); break;
+	case OPT_SECONDS: *(double *)at = strtod(value, NULL); break;
+	case OPT_FLAG: *(bool *)at = true; break;
+	}
+}
+
+static int parse_portal(struct load_opts *o)
+{
+	char *s = o->portal, *colon = s ? strrchr(s, ':') : NULL;
 	if (!colon)
 		return -EINVAL;
 	*colon = 0;
 	o->port = colon + 1;
-	if (s[0] == '[' && colon[-1] == ']') {
+	if (s[0] == '[' && colon > s && colon[-1] == ']') {
 		colon[-1] = 0;
 		s++;
 	}
@@ -387,62 +390,28 @@ static int parse_portal(struct load_opts *o, char *s)
 
 static int parse(struct load_opts *o, int argc, char **argv)
 {
+	const struct load_option *rows[OPTIONS_MAX];
+	struct option options[OPTIONS_MAX + 1] = { 0 };
+	size_t count = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(common_options); i++)
+		rows[count++] = &common_options[i];
+	for (const struct load_option *row = proto_options; row->name && count < OPTIONS_MAX; row++)
+		rows[count++] = row;
+	for (size_t i = 0; i < count; i++)
+		options[i] = (struct option){ rows[i]->name, rows[i]->kind != OPT_FLAG, NULL, 256 + (int)i };
 	for (int ch; (ch = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		unsigned number = optarg ? (unsigned)strtoul(optarg, NULL, 0) : 0;
-		switch (ch) {
-		case O_PORTAL:
-			if (parse_portal(o, optarg) < 0)
-				return -EINVAL;
-			break;
-		case O_TARGET: o->target = optarg; break;
-		case O_LUN: o->lun = number; break;
-		case O_INITIATOR: o->initiator = optarg; break;
-		case O_USER: o->user = optarg; break;
-		case O_SECRET: o->secret = optarg; break;
-		case O_MUSER: o->mutual_user = optarg; break;
-		case O_MSECRET: o->mutual_secret = optarg; break;
-		case O_ALG: o->chap_alg = number; break;
-		case O_HD: o->header_digest = true; break;
-		case O_DD: o->data_digest = true; break;
-		case O_NO_IMMEDIATE: o->immediate = false; break;
-		case O_R2T: o->initial_r2t = true; break;
-		case O_FIRST: o->first_burst = (uint32_t)size_of(optarg); break;
-		case O_MAXB: o->max_burst = (uint32_t)size_of(optarg); break;
-		case O_RECV: o->max_recv = (uint32_t)size_of(optarg); break;
-		case O_CONNS: o->connections = number; break;
-		case O_DEPTH: o->depth = number; break;
-		case O_SIZE: o->io_bytes = (uint32_t)size_of(optarg); break;
-		case O_READ: o->read_percent = number; break;
-		case O_SEQ: o->order = LOAD_SEQUENTIAL; break;
-		case O_SPAN: o->span_bytes = size_of(optarg); break;
-		case O_OFFSET: o->offset_bytes = size_of(optarg); break;
-		case O_SECONDS: o->seconds = strtod(optarg, NULL); break;
-		case O_WARMUP: o->warmup_s = strtod(optarg, NULL); break;
-		case O_SEED: o->seed = number; break;
-		case O_SLEEP: o->polled = false; break;
-		case O_CPU: o->cpu = (int)number; break;
-		case O_PID: o->target_pid = (int)number; break;
-		case O_VERIFY: o->verify = true; break;
-		case O_JOURNAL: o->journal = optarg; break;
-		case O_CHECK: o->check_only = true; break;
-		case O_FLUSH: o->flush_every = number; break;
-		case O_FUA: o->fua_every = number; break;
-		case O_WT: o->write_through = true; break;
-		case O_RECONNECT: o->reconnect_s = number; break;
-		case O_ROUNDS: o->rounds = number; break;
-		case O_JSON: o->json = optarg; break;
-		default: return -EINVAL;
-		}
+		if (ch < 256)
+			return -EINVAL;
+		option_set(o, rows[ch - 256], optarg);
 	}
+	if (parse_portal(o) < 0)
+		return -EINVAL;
 	if (o->journal)
 		o->verify = true;
-	bool chap_ok = !o->user == !o->secret && !o->mutual_user == !o->mutual_secret &&
-		       (o->user || !o->mutual_user) && o->chap_alg >= 5 && o->chap_alg <= 8;
-	bool sane = o->host && o->target && o->connections && o->connections <= 1024 && o->depth &&
-		    o->depth <= 4096 && o->io_bytes >= 512 && o->io_bytes % 512 == 0 && o->io_bytes <= 16777216 &&
-		    o->read_percent <= 100 && o->max_recv >= 512 && o->max_recv < 16777216 && optind == argc &&
-		    o->first_burst <= o->max_burst && o->lun < 16384 && (o->journal || !o->check_only);
-	return chap_ok && sane ? 0 : -EINVAL;
+	bool sane = o->target && o->connections && o->connections <= 1024 && o->depth && o->depth <= 4096 &&
+		    o->io_bytes >= 512 && o->io_bytes % 512 == 0 && o->io_bytes <= 16777216 &&
+		    o->read_percent <= 100 && optind == argc && (o->journal || !o->check_only);
+	return sane && proto_options_sane(o) ? 0 : -EINVAL;
 }
 
 static int load_main(struct load *l)
@@ -469,19 +438,19 @@ static int load_main(struct load *l)
 	uint64_t end_ns = stat_now_ns() + (uint64_t)((o->seconds + o->warmup_s) * 1e9);
 	r = o->check_only ? check_all(l) : o->journal ? run_with_journal(l, end_ns) : run(l, end_ns);
 	for (unsigned i = 0; r == 0 && i < o->connections; i++)
-		r = conn_logout(&l->conns[i]);
+		r = proto_logout(&l->conns[i]);
 	return r;
 }
 
 int main(int argc, char **argv)
 {
 	static struct load l = { .opts = {
-		.initiator = "iqn.2026-11.org.holdfast:load", .chap_alg = 7, .immediate = true,
-		.first_burst = 65536, .max_burst = 262144, .max_recv = 262144, .connections = 1, .depth = 1,
-		.read_percent = 100, .io_bytes = 4096, .seconds = 5, .warmup_s = 0.3, .seed = 1, .polled = true,
-		.cpu = -1, .reconnect_s = 30 } };
+		.connections = 1, .depth = 1, .read_percent = 100, .io_bytes = 4096, .seconds = 5, .warmup_s = 0.3,
+		.seed = 1, .cpu = -1, .reconnect_s = 30 } };
+	proto_defaults(&l.opts);
 	if (parse(&l.opts, argc, argv) < 0) {
-		fputs(usage, stderr);
+		fprintf(stderr, "%s --portal HOST:PORT --target NAME [options]\n%s%s", proto_program, proto_usage,
+			usage);
 		return EXIT_USAGE;
 	}
 	if (l.opts.cpu >= 0) {
@@ -489,7 +458,7 @@ int main(int argc, char **argv)
 		CPU_ZERO(&set);
 		CPU_SET((unsigned)l.opts.cpu, &set);
 		if (sched_setaffinity(0, sizeof(set), &set) < 0)
-			perror("iscsi_load: pinning");
+			perror("pinning");
 	}
 	const struct sigaction act = { .sa_handler = on_signal };
 	(void)sigaction(SIGTERM, &act, NULL);
@@ -499,8 +468,8 @@ int main(int argc, char **argv)
 		stat_report(&l.opts, &l.stats, &l.verify);
 	bool bad_data = l.verify.bad_blocks > 0;
 	if (r < 0)
-		fprintf(stderr, "iscsi_load: %s\n", r == -EBADMSG && bad_data ? "wrong data"
-						    : l.why[0] ? l.why : strerror(-r));
+		fprintf(stderr, "%s: %s\n", proto_program, r == -EBADMSG && bad_data ? "wrong data"
+							    : l.why[0] ? l.why : strerror(-r));
 	for (unsigned i = 0; l.conns && i < l.opts.connections; i++) {
 		conn_close(&l.conns[i]);
 		conn_free(&l.conns[i]);
