@@ -153,6 +153,19 @@ struct volume_io {
 /* On a reactor given to block_start(). */
 void volume_submit(struct volume *v, struct volume_io *io);
 
+/* Runs done, on the calling reactor and never inside, when every request that was in flight at the call has
+ * ended, on whichever reactor; later ones are not waited for.  What must not reach the medium after a host was
+ * fenced: first the reservation is in force, then the barrier, then the answer. */
+struct volume_barrier {
+	void (*done)(struct volume_barrier *b);
+	struct msg msg;                  /* private from here */
+	struct volume_barrier *next;
+	struct volume *volume;
+	struct reactor *reactor;
+	unsigned at;
+};
+void volume_barrier(struct volume *v, struct volume_barrier *b);
+
 /* Allocation map from lba on.  Blocks in a worker; done() on the calling reactor. */
 struct volume_map_io {
 	struct work work;                /* private */
@@ -219,11 +232,13 @@ struct resv_registrant {
 	bool holder;
 };
 enum resv_action { RESV_REGISTER, RESV_REGISTER_IGNORE, RESV_RESERVE, RESV_RELEASE, RESV_CLEAR,
-		   RESV_PREEMPT, RESV_MOVE };
+		   RESV_PREEMPT, RESV_MOVE, RESV_PERSIST };
 enum resv_loss { RESV_LOST_REGISTRATION, RESV_LOST_RESERVATION, RESV_TYPE_CHANGED, RESV_PREEMPTED };
 struct resv_change {
 	struct resv_id id;
 	enum resv_loss loss;
+	bool abort;                      /* its commands that wait must end: preempt and abort */
+	const void *from;                /* of the request */
 };
 struct resv_request {
 	enum resv_action action;
@@ -233,8 +248,10 @@ struct resv_request {
 	const struct resv_id *move_to;   /* MOVE */
 	const struct resv_id *extra;     /* REGISTER: also these (SPEC_I_PT, ALL_TG_PT) */
 	size_t extra_count;
-	int aptpl;                       /* REGISTER: 1 on, 0 off, -1 as it is */
+	int aptpl;                       /* REGISTER, PERSIST: 1 on, 0 off, -1 as it is */
 	bool unregister_moved;           /* MOVE: UNREG */
+	bool abort;                      /* PREEMPT: comes back in the changes; see volume_barrier() */
+	const void *from;                /* the room's mark, so that it knows its own changes */
 	/* Runs on the calling reactor once the change is in force and, with aptpl, durable.
 	 * 0; -EACCES reservation conflict; -EINVAL; -ENOSPC no room; -EIO could not be made durable
 	 * (nothing changed).  affected: who lost what, for unit attentions; borrowed during the call. */
@@ -243,6 +260,10 @@ struct resv_request {
 	uint64_t priv[8];
 };
 void volume_resv_request(struct volume *v, struct resv_request *rq);
+/* The whole volume for one holder, as SPC-2's RESERVE has it: all others conflict, reservation requests of
+ * everybody too.  0; -EACCES another holds it, or somebody is registered.  Any thread. */
+int volume_claim(struct volume *v, const struct resv_id *id);
+void volume_unclaim(struct volume *v, const struct resv_id *id); /* NULL: whoever it is; of another: nothing happens */
 /* A copy of the state: generation, holder, type, registrants. Returns their number. */
 struct resv_state {
 	uint32_t generation;

@@ -188,6 +188,9 @@ struct volume_queue {
 	_Alignas(64) struct volume *volume;
 	struct block_thread *thread;
 	_Atomic(uint64_t) in_flight;     /* written by its reactor only */
+	uint64_t begun[2];               /* not ended yet, held ones too, by the side they began on; barrier.c */
+	uint8_t side;
+	struct volume_barrier *barrier;  /* waits for begun[!side] to become 0 */
 	unsigned held;                   /* quiesce depth */
 	bool closed;                     /* held for ever: requests fail instead of waiting */
 	struct volume_view view;
@@ -235,6 +238,8 @@ struct volume {
 
 	struct range_lock range;
 	struct resv *resv;
+	pthread_mutex_t barrier_mutex;
+	struct volume_barrier *barrier_head, **barrier_tail; /* one after another */
 	unsigned queue_count;
 	struct volume_queue queue[];
 };
@@ -296,6 +301,7 @@ struct vio {
 	struct range_wait lock;
 	void *scratch;
 	uint8_t step;
+	uint8_t side;                    /* of its queue when it came */
 	bool must_flush;                 /* with FUA: only a flush makes all of it durable */
 	struct iovec pattern;
 	uint64_t compared_bytes;
@@ -339,6 +345,20 @@ extern const size_t copy_bytes;          /* one entry of block_thread.copies */
 #define COPY_MAX 4                       /* per reactor: COPY by reading and writing, at the same time */
 
 void stats_add(struct volume_queue *q, enum volume_op op, uint64_t bytes, int status, uint64_t start_ns);
+
+/* barrier.c */
+static inline void barrier_enter(struct volume_queue *q, struct vio *p)
+{
+	p->side = q->side;
+	q->begun[p->side]++;
+}
+void barrier_drained(struct volume_queue *q);
+static inline void barrier_leave(struct volume_queue *q, const struct vio *p)
+{
+	uint64_t left = --q->begun[p->side];
+	if (unlikely(q->barrier && !left && p->side != q->side))
+		barrier_drained(q);
+}
 
 /* ---- reservations ---------------------------------------------------------------------------------- */
 int resv_new(struct volume *v, struct resv **ret_resv);

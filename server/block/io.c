@@ -128,6 +128,7 @@ void vio_begin(struct volume_queue *q, struct volume_io *io)
 void volume_submit(struct volume *v, struct volume_io *io)
 {
 	struct volume_queue *q = &v->queue[block_thread()->slot];
+	barrier_enter(q, vio_of(io));
 	if (unlikely(q->held && !q->closed)) {
 		vio_of(io)->next = NULL;
 		*q->pending_tail = io;
@@ -140,7 +141,9 @@ void volume_submit(struct volume *v, struct volume_io *io)
 /* A request that is part of another one on the same volume: not held back by quiesce. */
 void vio_submit_direct(struct volume *v, struct volume_io *io)
 {
-	vio_begin(&v->queue[block_thread()->slot], io);
+	struct volume_queue *q = &v->queue[block_thread()->slot];
+	barrier_enter(q, vio_of(io));
+	vio_begin(q, io);
 }
 
 void volume_release_pending(struct volume_queue *q)
@@ -184,6 +187,7 @@ void vio_end(struct volume_io *io, int status)
 	atomic_store_explicit(&q->in_flight, left, memory_order_release);
 	if (unlikely(!left && q->held))
 		queue_became_idle(q);
+	barrier_leave(q, p);
 	io->done(io, status);
 }
 

@@ -8,11 +8,13 @@
 
 #include <string.h>
 
+#define CLAIMED 0x100                    /* in resv.type, beside the type */
 struct resv {
 	_Atomic(int) type;               /* of the table in force */
 	_Atomic(uint32_t) changes;
 	pthread_mutex_t mutex;           /* guards what follows */
 	struct resv_table *now;
+	struct resv_id claim;            /* len 0: nobody's */
 	struct resv_request *head, **tail; /* waiting; the first one runs when `busy` */
 	bool busy;
 	/* The change that is being saved. */
@@ -104,12 +106,18 @@ static void answer_msg(struct msg *m)
 }
 
 /* Under the mutex. */
+static void state_changed(struct resv *r)
+{
+	atomic_store_explicit(&r->type, (int)r->now->type | (r->claim.len ? CLAIMED : 0), memory_order_release);
+	atomic_fetch_add_explicit(&r->changes, 1, memory_order_release);
+}
+
+/* Under the mutex. */
 static void put_in_force(struct resv *r, struct resv_table *next)
 {
 	free(r->now);
 	r->now = next;
-	atomic_store_explicit(&r->type, (int)next->type, memory_order_release);
-	atomic_fetch_add_explicit(&r->changes, 1, memory_order_release);
+	state_changed(r);
 }
 
 static void save_work(struct work *w);
@@ -122,7 +130,7 @@ static bool run_first(struct resv *r)
 	struct resv_rq *p = rq_of(rq);
 	struct resv_table *next = NULL;
 	p->changes = (struct resv_changes){ NULL, 0 };
-	p->status = resv_apply(r->now, rq, &next, &p->changes);
+	p->status = r->claim.len ? -EACCES : resv_apply(r->now, rq, &next, &p->changes);
 	if (p->status == 0 && next) {
 		if (r->now->aptpl || next->aptpl) {
 			r->saving = rq;
@@ -278,10 +286,18 @@ int volume_resv_load(struct volume *v, const char *state_text)
 	return err;
 }
 
+/* Under the mutex. */
+static bool allows(const struct resv *r, const struct resv_id *id, enum resv_access a)
+{
+	if (r->claim.len && !resv_id_equal(&r->claim, id))
+		return false;
+	return resv_table_allows(r->now, id, a);
+}
+
 static bool allows_slow(struct resv *r, const struct resv_id *id, enum resv_access a)
 {
 	pthread_mutex_lock(&r->mutex);
-	bool yes = resv_table_allows(r->now, id, a);
+	bool yes = allows(r, id, a);
 	pthread_mutex_unlock(&r->mutex);
 	return yes;
 }
@@ -311,8 +327,8 @@ static bool allows_cached(struct resv *r, struct volume_queue *q, const struct r
 	if (unlikely(!c->entry[s].valid || !resv_id_equal(&c->entry[s].id, id))) {
 		pthread_mutex_lock(&r->mutex);
 		c->entry[s].id = *id;
-		c->entry[s].allows[RESV_ACCESS_READ] = resv_table_allows(r->now, id, RESV_ACCESS_READ);
-		c->entry[s].allows[RESV_ACCESS_WRITE] = resv_table_allows(r->now, id, RESV_ACCESS_WRITE);
+		c->entry[s].allows[RESV_ACCESS_READ] = allows(r, id, RESV_ACCESS_READ);
+		c->entry[s].allows[RESV_ACCESS_WRITE] = allows(r, id, RESV_ACCESS_WRITE);
 		pthread_mutex_unlock(&r->mutex);
 		c->entry[s].valid = true;
 	}
@@ -329,4 +345,32 @@ bool volume_resv_allows(struct volume *v, const struct resv_id *id, enum resv_ac
 	if (!t || t->reactor != self)
 		return allows_slow(r, id, a);
 	return allows_cached(r, &v->queue[t->slot], id, a);
+}
+
+/* ---- one holder of everything: SPC-2's RESERVE ------------------------------------------------------------- */
+int volume_claim(struct volume *v, const struct resv_id *id)
+{
+	struct resv *r = v->resv;
+	int err = 0;
+	pthread_mutex_lock(&r->mutex);
+	if (r->claim.len)
+		err = resv_id_equal(&r->claim, id) ? 0 : -EACCES;
+	else if (r->busy || r->now->count)       /* or is just registering */
+		err = -EACCES;
+	else
+		r->claim = *id;
+	state_changed(r);
+	pthread_mutex_unlock(&r->mutex);
+	return err;
+}
+
+void volume_unclaim(struct volume *v, const struct resv_id *id)
+{
+	struct resv *r = v->resv;
+	pthread_mutex_lock(&r->mutex);
+	if (r->claim.len && (!id || resv_id_equal(&r->claim, id))) {
+		r->claim.len = 0;
+		state_changed(r);
+	}
+	pthread_mutex_unlock(&r->mutex);
 }

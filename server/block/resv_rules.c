@@ -93,7 +93,7 @@ static struct resv_registrant *find(struct draft *d, const struct resv_id *id)
 static void tell(struct draft *d, const struct resv_id *id, enum resv_loss loss)
 {
 	if (!resv_id_equal(id, d->asker))
-		d->changes.list[d->changes.count++] = (struct resv_change){ *id, loss };
+		d->changes.list[d->changes.count++] = (struct resv_change){ .id = *id, .loss = loss };
 }
 
 static void tell_all(struct draft *d, enum resv_loss loss)
@@ -287,6 +287,12 @@ static int do_move(struct draft *d, const struct resv_request *rq, const struct 
 
 static int act(struct draft *d, const struct resv_request *rq)
 {
+	if (rq->action == RESV_PERSIST) {        /* NVMe's feature 83h: any host may */
+		if (rq->aptpl < 0 || d->t->aptpl == !!rq->aptpl)
+			return NOTHING;
+		d->t->aptpl = rq->aptpl;
+		return 0;
+	}
 	if (rq->action == RESV_REGISTER || rq->action == RESV_REGISTER_IGNORE)
 		return do_register(d, rq);
 	/* Everything else needs a registration and its key.  SPC-4 5.13.5 */
@@ -326,6 +332,10 @@ int resv_apply(const struct resv_table *now, const struct resv_request *rq, stru
 			return err;
 		d.t = NULL;
 		d.changes = (struct resv_changes){ NULL, 0 };
+	}
+	for (size_t i = 0; i < d.changes.count; i++) {
+		d.changes.list[i].abort = rq->abort && rq->action == RESV_PREEMPT && d.changes.list[i].loss != RESV_TYPE_CHANGED;
+		d.changes.list[i].from = rq->from;
 	}
 	*ret_next = d.t;
 	*ret_changes = d.changes;

@@ -83,6 +83,7 @@ static void free_volume(struct volume *v)
 	free(v->stack_names);
 	free(v->pool_path);
 	range_lock_done(&v->range);
+	pthread_mutex_destroy(&v->barrier_mutex);
 	pthread_mutex_destroy(&v->mgmt);
 	pthread_mutex_destroy(&v->facts);
 	pthread_mutex_destroy(&v->drain);
@@ -109,6 +110,8 @@ static void init_sync(struct volume *v)
 	pthread_condattr_destroy(&monotonic);
 	range_lock_init(&v->range);
 	list_init(&v->watchers);
+	pthread_mutex_init(&v->barrier_mutex, NULL);
+	v->barrier_tail = &v->barrier_head;
 }
 
 static void queue_init(struct volume *v, unsigned i)

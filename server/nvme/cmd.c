@@ -15,6 +15,14 @@ bool slot_is_protected(const struct ns_slot *s)
 	return s->read_only || atomic_load_explicit(&s->ns->read_only, memory_order_relaxed);
 }
 
+static bool may_access(const struct job *j, const struct ns *s)
+{
+	unsigned flags = j->op->flags;
+	return !(flags & (OP_RESV_READ | OP_RESV_WRITE)) ||
+	       likely(volume_resv_allows(s->volume, &j->queue->ctrl->resv_id,
+					 flags & OP_RESV_WRITE ? RESV_ACCESS_WRITE : RESV_ACCESS_READ));
+}
+
 enum nvme_result job_check(const struct job *j)
 {
 	unsigned flags = j->op->flags;
@@ -28,9 +36,7 @@ enum nvme_result job_check(const struct job *j)
 	}
 	if (flags & OP_MEDIUM && unlikely(volume_state(slot->ns->volume) != VOLUME_ONLINE))
 		return RES_NOT_READY;
-	if (flags & (OP_RESV_READ | OP_RESV_WRITE) &&
-	    unlikely(!volume_resv_allows(slot->ns->volume, &j->queue->ctrl->resv_id,
-					 flags & OP_RESV_WRITE ? RESV_ACCESS_WRITE : RESV_ACCESS_READ)))
+	if (unlikely(!may_access(j, slot->ns)))
 		return RES_CONFLICT;
 	if (flags & OP_WRITES && unlikely(slot_is_protected(slot)))
 		return RES_WRITE_PROTECTED;
@@ -262,6 +268,10 @@ static void io_done(struct volume_io *io, int status)
 
 enum step job_io(struct job *j, step_fn *next)
 {
+	/* Between its parts a host may have been fenced. */
+	if (unlikely(j->has_begun && !may_access(j, j->slot->ns)))
+		return job_fail(j, RES_CONFLICT);
+	j->has_begun = true;
 	j->next = next;
 	j->io.done = io_done;
 	volume_submit(job_ns(j)->volume, &j->io);

@@ -167,7 +167,7 @@ void event_resv(struct nvme_ctrl *c, const struct ns *s, const struct ns_loss *l
 {
 	for (size_t k = 0; k < l->count; k++) {
 		const struct resv_id *id = &l->change[k].id;
-		if (id->len != c->resv_id.len || memcmp(id->bytes, c->resv_id.bytes, id->len))
+		if (!resv_id_is(id, &c->resv_id))
 			continue;
 		pthread_mutex_lock(&c->mutex);
 		struct nvme_ns_map *m = nvme_ns_map_ref(c->map);

@@ -12,6 +12,7 @@ enum { SEL_CURRENT, SEL_DEFAULT, SEL_SAVED, SEL_CAPABILITIES };
 struct feature {
 	uint8_t id;
 	bool discovery, per_ns, changeable;
+	bool waits;                      /* a set that succeeds goes on by itself */
 	uint16_t data_bytes;
 	uint32_t preset;
 	enum nvme_result (*get)(struct job *j, uint8_t *data);   /* into c->result, data */
@@ -253,7 +254,6 @@ static enum nvme_result set_resv_mask(struct job *j, const uint8_t *data)
 	return RES_OK;
 }
 
-/* Set by Reservation Register (CPTPL), which says whose wish it is; here a host may only agree. */
 static enum nvme_result get_resv_persist(struct job *j, uint8_t *data)
 {
 	const struct ns_slot *s = map_find(j->view->map, le32_get(job_sqe(j)->nsid));
@@ -270,11 +270,12 @@ static enum nvme_result get_resv_persist(struct job *j, uint8_t *data)
 
 static enum nvme_result set_resv_persist(struct job *j, const uint8_t *data)
 {
+	const struct ns_slot *s = map_find(j->view->map, le32_get(job_sqe(j)->nsid));
 	(void)data;
-	enum nvme_result r = get_resv_persist(j, NULL);
-	bool same = (job_cdw(j, 11) & 1) == j->c->result;
-	j->c->result = 0;
-	return r ? r : same ? RES_OK : RES_NOT_CHANGEABLE;
+	if (!s)
+		return RES_INVALID_NS;
+	resv_set_persist(j, s->ns->volume, job_cdw(j, 11) & 1);
+	return RES_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------- */
@@ -296,7 +297,7 @@ static const struct feature rows[] = {
 	  .get = get_behavior, .set = set_behavior },
 	{ .id = NVME_FEAT_HOST_ID, .discovery = true, .data_bytes = 16, .get = get_host_id, .set = set_host_id },
 	{ .id = NVME_FEAT_RESV_MASK, .per_ns = true, .changeable = true, .get = get_resv_mask, .set = set_resv_mask },
-	{ .id = NVME_FEAT_RESV_PERSIST, .per_ns = true, .get = get_resv_persist, .set = set_resv_persist },
+	{ .id = NVME_FEAT_RESV_PERSIST, .per_ns = true, .changeable = true, .waits = true, .get = get_resv_persist, .set = set_resv_persist },
 };
 
 static enum nvme_result find(struct job *j)
@@ -368,7 +369,7 @@ enum step run_set_features(struct job *j, int status)
 	const uint8_t *data = j->piece_count ? j->piece[0].iov_base : NULL;
 	(void)status;
 	j->result = (uint8_t)rows[j->mark].set(j, data);
-	return STEP_END;
+	return rows[j->mark].waits && !j->result ? STEP_WAIT : STEP_END;
 }
 
 /* ---- the log page about them, Base 5.1.12.1.17 -------------------------------------------------------------------------------- */

@@ -40,12 +40,18 @@ static void news_here(struct visit *v)
 {
 	struct ns *s = container_of(v, struct ns, visit);
 	struct nvme_ctrl *c;
+	struct nvme_queue *q;
 	list_for_each(c, &nvme_home_here()->ctrls, link) {
 		if (s->events)
 			event_ns(c, s, s->events);
 		for (const struct ns_loss *l = s->told; l; l = l->next)
 			event_resv(c, s, l);
 	}
+	for (const struct ns_loss *l = s->told; l; l = l->next)
+		for (size_t k = 0; k < l->count; k++)
+			list_for_each(q, &nvme_home_here()->queues, link)
+				if (l->change[k].abort && resv_id_is(&l->change[k].id, &q->ctrl->resv_id))
+					queue_preempt(q, s);
 }
 
 static void news_send(struct ns *s);

@@ -71,6 +71,7 @@ void nvme_visit(struct visit *v);        /* any thread */
 struct home {                            /* what the room keeps per reactor */
 	struct reactor *reactor;
 	struct list ctrls;               /* those that live there */
+	struct list queues;
 };
 struct home *nvme_home_here(void);
 extern uint64_t nvme_start_ns;           /* when the room was started */
@@ -97,6 +98,10 @@ struct ns {
 	struct ns_loss *told;
 	struct visit visit;
 };
+static inline bool resv_id_is(const struct resv_id *a, const struct resv_id *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
 int ns_get(struct volume *v, struct ns **ret_ns);
 void ns_put(struct ns *s);
 static inline uint64_t ns_blocks(const struct ns *s)
@@ -248,6 +253,7 @@ struct view {                            /* a map, held for those commands that 
 	bool stale;
 };
 struct nvme_queue {
+	struct list link;                /* in its reactor's list */
 	struct nvme_ctrl *ctrl;
 	struct reactor *reactor;
 	uint16_t qid, entries;
@@ -266,6 +272,7 @@ struct nvme_queue {
 };
 void queue_settle(struct nvme_queue *q);         /* goes on with a close that waited */
 void queue_map_changed(struct nvme_queue *q);    /* under ctrl->mutex; any thread */
+void queue_preempt(struct nvme_queue *q, const struct ns *s);
 void view_put(struct view *v);
 void queue_unpin(struct nvme_queue *q);          /* on its reactor */
 
@@ -294,6 +301,7 @@ struct job {
 	uint8_t result;                  /* enum nvme_result */
 	uint8_t doom;                    /* enum nvme_result: ends so when its turn comes */
 	bool pumping, io_ready, silent, has_location;
+	bool has_begun;                  /* the backend had a part of it */
 	uint8_t error_bit;
 	uint16_t error_byte;
 	uint64_t error_lba;
@@ -318,6 +326,7 @@ struct job {
 	union {
 		struct volume_io io;
 		struct resv_request resv;
+		struct volume_barrier barrier;
 		struct {
 			struct msg msg;
 			struct nvme_queue *queue;

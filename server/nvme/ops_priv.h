@@ -51,6 +51,7 @@ step_fn run_copy;
 /* resv.c */
 parse_fn parse_resv_register, parse_resv_acquire, parse_resv_release, parse_resv_report;
 step_fn run_resv_register, run_resv_acquire, run_resv_release, run_resv_report;
+void resv_set_persist(struct job *j, struct volume *v, bool on);  /* then the job waits */
 unsigned resv_rtype(enum resv_type t);   /* the number that NVMe has for it */
 
 /* Limits: told by Identify, enforced by parse. */

@@ -82,6 +82,7 @@ int nvme_queue_new(struct nvme_ctrl *c, uint16_t qid, uint16_t entries, struct n
 		free(q);
 		return r;
 	}
+	list_add_tail(&nvme_home_here()->queues, &q->link);
 	*ret_queue = q;
 	return 0;
 }
@@ -92,6 +93,7 @@ static void close_now(struct msg *m)
 	struct nvme_ctrl *c = q->ctrl;
 	void (*closed)(void *) = q->closed;
 	void *arg = q->closed_arg;
+	list_del(&q->link);
 	q->view->stale = true;
 	view_put(q->view);
 	free(q);
@@ -121,6 +123,28 @@ void queue_unpin(struct nvme_queue *q)
 	q->pins--;
 	pthread_mutex_unlock(&q->ctrl->mutex);
 	queue_settle(q);
+}
+
+/* Its host was fenced by Preempt and Abort: what has not begun on the namespace ends now, what the backend has
+ * is waited for by the one who preempted. */
+void queue_preempt(struct nvme_queue *q, const struct ns *s)
+{
+	if (q->closing)
+		return;
+	q->job_count++;                  /* keeps the queue while done() runs */
+	for (bool again = true; again;) {        /* done() may change the list */
+		struct job *j;
+		again = false;
+		list_for_each(j, &q->jobs, link)
+			if (j->slot && j->slot->ns == s && !j->doom && !(j->op->flags & OP_WHOLE) &&
+			    job_kill(j, RES_PREEMPTED, false)) {
+				again = true;
+				break;
+			}
+	}
+	q->job_count--;
+	if (q->closing)
+		queue_settle(q);
 }
 
 void nvme_queue_close(struct nvme_queue *q, void (*closed)(void *arg), void *arg)

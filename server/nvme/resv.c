@@ -67,11 +67,38 @@ enum nvme_result parse_resv_report(struct job *j)
 }
 
 /* ---- run ------------------------------------------------------------------------------------------------------------- */
+static void barrier_over(struct volume_barrier *b)
+{
+	job_continue(container_of(b, struct job, barrier), 0);
+}
+
+static enum step nothing_in_flight(struct job *j, int status)
+{
+	(void)j;
+	(void)status;
+	return STEP_END;
+}
+
+/* Preempt and Abort: the fenced hosts' commands that wait are ended on their queues (queue_preempt), those that
+ * the volume has, by whatever command set, are waited for; after our answer none of them reaches the medium. */
+static enum step fenced(struct job *j)
+{
+	j->next = nothing_in_flight;
+	j->barrier = (struct volume_barrier){ .done = barrier_over };
+	volume_barrier(job_ns(j)->volume, &j->barrier);
+	return STEP_WAIT;
+}
+
+static bool aborts(const struct job *j)
+{
+	return job_sqe(j)->opcode == NVME_IO_RESV_ACQUIRE && (job_cdw(j, 10) & NVME_RESV_ACTION) == NVME_RACQA_PREEMPT_ABORT;
+}
+
 static enum step finished(struct job *j, int status)
 {
 	switch (status) {
 	case 0:
-		return STEP_END;
+		return aborts(j) ? fenced(j) : STEP_END;
 	case -EINVAL:
 		return job_fail(j, RES_INVALID_FIELD);
 	case -ENOSPC:
@@ -90,11 +117,19 @@ static void resv_done(struct resv_request *rq, int status, const struct resv_cha
 	job_continue(container_of(rq, struct job, resv), status);
 }
 
+void resv_set_persist(struct job *j, struct volume *v, bool on)
+{
+	j->resv = (struct resv_request){ .action = RESV_PERSIST, .id = &j->queue->ctrl->resv_id, .aptpl = on, .done = resv_done };
+	j->next = finished;
+	volume_resv_request(v, &j->resv);
+}
+
 static enum step request(struct job *j, enum resv_action action, uint64_t key, uint64_t new_key, enum resv_type type,
 			 int aptpl)
 {
 	j->resv = (struct resv_request){ .action = action, .type = type, .key = key, .new_key = new_key,
-					 .id = &j->queue->ctrl->resv_id, .aptpl = aptpl, .done = resv_done };
+					 .id = &j->queue->ctrl->resv_id, .aptpl = aptpl, .abort = aborts(j),
+					 .done = resv_done };
 	j->next = finished;
 	volume_resv_request(job_ns(j)->volume, &j->resv);
 	return STEP_WAIT;
@@ -115,9 +150,8 @@ static int own_key(const struct job *j, uint64_t *ret_key)
 	int r = volume_resv_read(job_ns(j)->volume, &s), found = 0;
 	if (r < 0)
 		return r;
-	const struct resv_id *me = &j->queue->ctrl->resv_id;
 	for (size_t i = 0; i < s.count; i++)
-		if (s.registrants[i].id.len == me->len && !memcmp(s.registrants[i].id.bytes, me->bytes, me->len)) {
+		if (resv_id_is(&s.registrants[i].id, &j->queue->ctrl->resv_id)) {
 			*ret_key = s.registrants[i].key;
 			found = 1;
 		}

@@ -23,6 +23,7 @@ int nvme_start(struct reactor *const *reactors, unsigned count)
 		struct home *h = &room.home[reactor_index(reactors[i])];
 		h->reactor = room.reactor[i] = reactors[i];
 		list_init(&h->ctrls);
+		list_init(&h->queues);
 	}
 	atomic_store(&room.count, count);
 	return 0;

@@ -75,8 +75,8 @@ void itl_release(struct itl *i)
 static void itl_let_go(struct itl *i)
 {
 	uint64_t id = i->nexus->id;
-	if (i->unit)
-		atomic_compare_exchange_strong(&i->unit->spc2_holder, &id, 0);
+	if (i->unit && atomic_compare_exchange_strong(&i->unit->spc2_holder, &id, 0))
+		volume_unclaim(i->unit->volume, &i->nexus->resv_id);
 	i->prevents = false;
 }
 

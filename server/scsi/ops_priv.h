@@ -71,6 +71,8 @@ step_fn run_read_defect_10, run_read_defect_12;
 /* reserve.c, pr_in.c, pr_out.c */
 step_fn run_reserve, run_release;
 bool spc2_is_reserved(const struct task *p);
+/* Ends the task when everything that the volume has in flight now has ended. */
+enum step task_barrier(struct task *p);
 parse_fn parse_pr_in, parse_pr_out;
 step_fn run_pr_in, run_pr_out;
 

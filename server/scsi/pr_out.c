@@ -56,8 +56,8 @@ enum scsi_result parse_pr_out(struct scsi_task *t, struct task *p)
 struct news {
 	struct fan fan;
 	struct drain drain;
-	struct task *p;
-	struct scsi_unit *unit;          /* the task's, which outlives this */
+	struct task *p;                  /* NULL: another command set's host did it */
+	struct scsi_unit *unit;          /* the task's, which outlives this; without one, a reference */
 	bool abort;                      /* PREEMPT AND ABORT */
 	size_t count;
 	struct resv_change change[];
@@ -156,14 +156,17 @@ static void news_over(struct fan *f)
 {
 	struct news *w = container_of(f, struct news, fan);
 	struct task *p = w->p;
+	if (!p)
+		scsi_unit_unref(w->unit);
 	free(w);
-	task_continue(p, 0);
+	if (p)
+		task_continue(p, 0);
 }
 
 static void news_told(struct fan *f)
 {
 	struct news *w = container_of(f, struct news, fan);
-	if (!w->abort) {
+	if (!w->abort || !w->p) {        /* who is elsewhere waits for the volume, not for our tasks */
 		news_over(f);
 		return;
 	}
@@ -171,24 +174,46 @@ static void news_told(struct fan *f)
 	fan_start(&w->fan);
 }
 
-/* Copies what block/ lends us and sends it round.  False: nobody to tell. */
+/* Copies what block/ lends us; NULL: then everybody hears that something was lost. */
+static struct news *news_new(struct scsi_unit *u, const struct resv_change *c, size_t count)
+{
+	struct news *w = calloc(1, sizeof(*w) + count * sizeof(*c));
+	if (!w) {
+		unit_raise(u, EVENT_RESV_LOST);
+		return NULL;
+	}
+	w->unit = u;
+	w->count = count;
+	for (size_t k = 0; k < count; k++)
+		w->abort |= c[k].abort;
+	memcpy(w->change, c, count * sizeof(*c));
+	w->fan = (struct fan){ .visit = news_visit, .over = news_told };
+	return w;
+}
+
+/* False: nobody to tell. */
 static bool news_send(struct task *p, const struct resv_change *c, size_t count)
 {
-	if (!count)
+	struct news *w = count ? news_new(task_unit(p), c, count) : NULL;
+	if (!w)
 		return false;
-	struct news *w = calloc(1, sizeof(*w) + count * sizeof(*c));
-	if (!w) {                        /* then everybody hears that something was lost */
-		unit_raise(task_unit(p), EVENT_RESV_LOST);
-		return false;
-	}
 	w->p = p;
-	w->unit = task_unit(p);
-	w->abort = p->op->action == SCSI_PROUT_PREEMPT_ABORT;
-	w->count = count;
-	memcpy(w->change, c, count * sizeof(*c));
-	w->fan = (struct fan){ .home = p->itl->nexus->reactor, .visit = news_visit, .over = news_told };
+	w->fan.home = p->itl->nexus->reactor;
 	fan_start(&w->fan);
 	return true;
+}
+
+const char scsi_resv_mark;
+
+void pr_news_from_elsewhere(struct scsi_unit *u, const struct resv_change *c, size_t count)
+{
+	if (!room_is_open() || !unit_try_ref(u))
+		return;
+	struct news *w = news_new(u, c, count);
+	if (w)
+		fan_start(&w->fan);
+	else
+		scsi_unit_unref(u);
 }
 
 /* ---- run ---------------------------------------------------------------------------------------------------------- */
@@ -196,8 +221,8 @@ static enum step finished(struct scsi_task *t, struct task *p, int status)
 {
 	(void)t;
 	switch (status) {
-	case 0:
-		return STEP_END;
+	case 0:                          /* of an aborted host nothing may reach the medium after our answer */
+		return p->op->action == SCSI_PROUT_PREEMPT_ABORT ? task_barrier(p) : STEP_END;
 	case -EACCES:
 		return task_fail(p, RES_CONFLICT);
 	case -EINVAL:
@@ -313,6 +338,8 @@ enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
 		.extra_count = action == SCSI_PROUT_REGISTER ? (size_t)p->mark : 0,
 		.aptpl = registers ? !!(l.flags & SCSI_PR_APTPL) : -1,
 		.unregister_moved = m.flags & SCSI_PR_UNREG,
+		.abort = action == SCSI_PROUT_PREEMPT_ABORT,
+		.from = &scsi_resv_mark,
 		.done = resv_done,
 	};
 	if (action == SCSI_PROUT_REGISTER_MOVE)

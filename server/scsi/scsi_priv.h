@@ -110,6 +110,7 @@ struct scsi_unit {
 	_Atomic(uint64_t) mode_changer;  /* nexus id that need not hear of EVENT_MODE */
 	struct fan fan;
 };
+bool unit_try_ref(struct scsi_unit *u);   /* false: its last holder is just letting go */
 void unit_raise(struct scsi_unit *u, unsigned events);   /* any thread */
 void unit_limits_refresh(struct scsi_unit *u);
 
@@ -185,6 +186,10 @@ int nexus_resv_id(const char *initiator_port, const char *target_port, uint16_t 
 /* The initiator port's name inside an id that nexus_resv_id() made. */
 const char *resv_id_initiator(const struct resv_id *id, uint16_t *ret_rel_port);
 
+/* ---- reservations that another command set changed, pr_out.c ---- */
+extern const char scsi_resv_mark;        /* resv_request.from of our own */
+void pr_news_from_elsewhere(struct scsi_unit *u, const struct resv_change *c, size_t count); /* any thread */
+
 /* ---- unit attentions, ua.c ---------------------------------------------------------------------------------- */
 void ua_push(struct itl *i, uint16_t asc);
 bool ua_pop(struct itl *i, uint16_t *ret_asc);
@@ -257,6 +262,7 @@ struct task {                            /* scsi's own part of a struct scsi_tas
 			struct fan fan;
 			struct drain drain;
 		} hold;                  /* RESERVE */
+		struct volume_barrier barrier;
 	};
 };
 static_assert(sizeof(struct task) <= sizeof(((struct scsi_task *)0)->priv), "scsi.h: SCSI_TASK_PRIV");

@@ -160,7 +160,8 @@ static void reset_units(const struct tmf *f)
 		struct scsi_unit *u = f->map->entry[k].unit;
 		if (f->unit && u != f->unit)
 			continue;
-		atomic_store(&u->spc2_holder, 0);
+		if (atomic_exchange(&u->spc2_holder, 0))
+			volume_unclaim(u->volume, NULL);
 		mode_reset(u);
 	}
 }

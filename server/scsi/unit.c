@@ -42,7 +42,7 @@ static bool events_visit(struct fan *f)
 	return true;
 }
 
-static bool unit_try_ref(struct scsi_unit *u)
+bool unit_try_ref(struct scsi_unit *u)
 {
 	unsigned refs = atomic_load(&u->refs);
 	while (refs)
@@ -112,6 +112,14 @@ static void volume_event(struct volume_watcher *w, struct volume *v, enum volume
 	}
 }
 
+/* What our own hosts did is told where it was done, before the answer. */
+static void volume_lost(struct volume_watcher *w, struct volume *v, const struct resv_change *c, size_t count)
+{
+	(void)v;
+	if (count && c[0].from != &scsi_resv_mark)
+		pr_news_from_elsewhere(container_of(w, struct scsi_unit, watcher), c, count);
+}
+
 /* ---- life ------------------------------------------------------------------------------------------ */
 static bool is_printable(const char *s, size_t most)
 {
@@ -151,6 +159,7 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	u->volume = volume_ref(spec->volume);
 	unit_limits_refresh(u);
 	u->watcher.event = volume_event;
+	u->watcher.lost = volume_lost;
 	volume_watch(u->volume, &u->watcher);
 	*ret_unit = u;
 	return 0;

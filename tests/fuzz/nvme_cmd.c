@@ -169,7 +169,7 @@ void volume_resv_request(struct volume *v, struct resv_request *rq)
 	static struct resv_change all[8];
 	size_t count = v->registrants;
 	for (size_t i = 0; i < count; i++)
-		all[i] = (struct resv_change){ v->registrant[i].id, (enum resv_loss)(rq->key & 3) };
+		all[i] = (struct resv_change){ .id = v->registrant[i].id, .loss = (enum resv_loss)(rq->key & 3), .abort = rq->abort, .from = rq->from };
 	switch (rq->action) {
 	case RESV_REGISTER:
 	case RESV_REGISTER_IGNORE:
@@ -188,6 +188,12 @@ void volume_resv_request(struct volume *v, struct resv_request *rq)
 		v->registrants = 0;
 	}
 	rq->done(rq, v->fault, all, rq->action == RESV_REGISTER ? 0 : count);
+}
+
+void volume_barrier(struct volume *v, struct volume_barrier *b)
+{
+	(void)v;
+	b->done(b);
 }
 
 uint64_t volume_size_bytes(const struct volume *v)

@@ -120,6 +120,24 @@ static int fake_rw(struct volume *v, struct volume_io *io)
 	return 0;
 }
 
+void volume_barrier(struct volume *v, struct volume_barrier *b)
+{
+	(void)v;
+	b->done(b);
+}
+
+int volume_claim(struct volume *v, const struct resv_id *id)
+{
+	(void)v;
+	(void)id;
+	return 0;
+}
+void volume_unclaim(struct volume *v, const struct resv_id *id)
+{
+	(void)v;
+	(void)id;
+}
+
 void volume_submit(struct volume *v, struct volume_io *io)
 {
 	static const int *fault = &vol.fault;
@@ -176,7 +194,7 @@ void volume_resv_request(struct volume *v, struct resv_request *rq)
 	static struct resv_change all[8];
 	size_t count = v->registrants;
 	for (size_t i = 0; i < count; i++)
-		all[i] = (struct resv_change){ v->registrant[i].id, (enum resv_loss)(rq->key & 3) };
+		all[i] = (struct resv_change){ .id = v->registrant[i].id, .loss = (enum resv_loss)(rq->key & 3), .abort = rq->abort, .from = rq->from };
 	switch (rq->action) {
 	case RESV_REGISTER:
 	case RESV_REGISTER_IGNORE:

@@ -339,7 +339,7 @@ static void features(void **state)
 		{ "reservation mask", NVME_FEAT_RESV_MASK, 5, 2, 0 },
 		{ "reservation mask of none", NVME_FEAT_RESV_MASK, 6, 2, NVME_SC_INVALID_NAMESPACE },
 		{ "persistence as it is", NVME_FEAT_RESV_PERSIST, 5, 0, 0 },
-		{ "persistence by force", NVME_FEAT_RESV_PERSIST, 5, 1, NVME_SC_FEATURE_NOT_CHANGEABLE },
+		{ "persistence that nobody can keep", NVME_FEAT_RESV_PERSIST, 5, 1, NVME_SC_INTERNAL },
 	};
 	uint64_t v;
 	(void)state;
