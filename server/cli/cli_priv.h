@@ -184,6 +184,7 @@ int run_attach(struct cli *c);
 int run_detach(struct cli *c);
 int run_allow(struct cli *c);
 int run_deny(struct cli *c);
+int run_key_generate(struct cli *c);
 int run_group_add(struct cli *c);
 int run_group_remove(struct cli *c);
 int run_session_close(struct cli *c);

@@ -200,6 +200,17 @@ static const struct column host_columns[] = {
 	{ "NAME", "name", COL_TEXT }, { "IQNS", "iqns", COL_LIST }, { "NQNS", "nqns", COL_LIST },
 	{ "ADDRESSES", "addresses", COL_LIST }, { "CHAP", "chap_secret", COL_YES }, { "MUTUAL", "mutual_secret", COL_YES }, { .title = NULL }
 };
+static const struct flag key_generate[] = {
+	{ .name = "hash", .metavar = "none|sha256|sha384|sha512", .type = FLAG_TEXT, .where = IN_VERB, .values = "none|sha256|sha384|sha512",
+	  .help = "Hash that transforms the key (default none for dhchap, sha256 for psk)." },
+	{ .name = "length", .metavar = "32|48|64", .type = FLAG_TEXT, .where = IN_VERB, .values = "32|48|64", .help = "Bytes of the key; goes with the hash." },
+	{ .name = "host", .metavar = "HOST", .type = FLAG_TEXT, .where = IN_VERB, .noun = "host", .help = "Also make it the key of this host." },
+	{ .name = "ctrl", .type = FLAG_YES, .where = IN_VERB, .help = "With --host: the key that this server answers with." }, END_FLAGS
+};
+static const struct verb key_verbs[] = {
+	{ "generate", "KIND", key_generate, "PATCH", "/api/v1/hosts/{id}", "Make an NVMe key, dhchap or psk, and print it.", NULL, run_key_generate },
+	{ .name = NULL }
+};
 static const struct flag group_create[] = {
 	{ .name = "host", .metavar = "HOST", .type = FLAG_LIST, .field = "hosts", .noun = "host", .help = "Member; may be repeated." },
 	COMMENT, END_FLAGS
@@ -314,6 +325,7 @@ const struct noun cli_nouns[] = {
 	{ "portal", "portals", "Addresses and ports that serve a protocol.", portal_verbs, portal_columns, LIST_PAGES },
 	{ "host", "hosts", "Client machines.", host_verbs, host_columns, LIST_PAGES },
 	{ "host-group", "host-groups", "Groups of hosts.", group_verbs, group_columns, LIST_PAGES },
+	{ "key", NULL, "Keys for NVMe hosts.", key_verbs, NULL, LIST_WHOLE },
 	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },
 	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_WHOLE },
 	{ "config", NULL, "The configuration as one document.", config_verbs, NULL, LIST_WHOLE },

@@ -2,6 +2,8 @@
 /* check.c - is a body what the rows of the model ask for?  Pure functions, no database. */
 #include "config/config_priv.h"
 
+#include "core/keytext.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
@@ -187,6 +189,24 @@ static const char *check_plugin(const char *s)
 	return start ? "must be a plugin such as file, or a stack such as fault:file" : NULL;
 }
 
+static const char *key_wrong(enum keytext_kind kind, const char *s)
+{
+	struct keytext key;
+	const char *why;
+	if (keytext_parse(kind, s, &key, &why))
+		return why;
+	explicit_bzero(&key, sizeof(key));
+	return NULL;
+}
+static const char *check_dhchap_key(const char *s)
+{
+	return key_wrong(KEY_DHCHAP, s);
+}
+static const char *check_tls_psk(const char *s)
+{
+	return key_wrong(KEY_TLS_PSK, s);
+}
+
 static const struct {
 	const char *name;
 	const char *(*check)(const char *s);
@@ -200,6 +220,8 @@ static const struct {
 	{ "target-name", check_target_name },
 	{ "lun-number", check_lun_number },
 	{ "plugin", check_plugin },
+	{ "dhchap-key", check_dhchap_key },
+	{ "tls-psk", check_tls_psk },
 };
 
 static const char *check_by_name(const char *name, const char *s)
@@ -327,7 +349,8 @@ static int secret_check(const struct field *f, const json_t *v, struct config_er
 	size_t len = json_string_length(v);
 	if (len < (size_t)f->min || len > (size_t)f->max)
 		return config_fail(e, -EINVAL, f->name, "%s must have %" PRId64 " to %" PRId64 " bytes", f->name, f->min, f->max);
-	return 0;
+	const char *wrong = f->check ? check_by_name(f->check, json_string_value(v)) : NULL;
+	return wrong ? config_fail(e, -EINVAL, f->name, "%s %s", f->name, wrong) : 0;
 }
 
 static int value_check(const struct field *f, const json_t *v, struct config_error *e)

@@ -89,9 +89,9 @@ static const struct field host_fields[] = {
 	{ .name = "chap_secret", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 12, .max = 255, .default_json = "null", .help = "CHAP secret of the host." },
 	{ .name = "mutual_user", .type = FIELD_TEXT, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .default_json = "null", .help = "CHAP name this server answers with." },
 	{ .name = "mutual_secret", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 12, .max = 255, .default_json = "null", .help = "CHAP secret this server answers with." },
-	{ .name = "dhchap_key", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .default_json = "null", .help = "NVMe in-band authentication key of the host (DHHC-1:..)." },
-	{ .name = "dhchap_ctrl_key", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .default_json = "null", .help = "Key this server answers with." },
-	{ .name = "tls_psk", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .default_json = "null", .help = "NVMe/TCP TLS key (NVMeTLSkey-1:..)." },
+	{ .name = "dhchap_key", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .check = "dhchap-key", .default_json = "null", .help = "NVMe in-band authentication key of the host (DHHC-1:..)." },
+	{ .name = "dhchap_ctrl_key", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .check = "dhchap-key", .default_json = "null", .help = "Key this server answers with." },
+	{ .name = "tls_psk", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 255, .check = "tls-psk", .default_json = "null", .help = "NVMe/TCP TLS key (NVMeTLSkey-1:..)." },
 	COMMENT_FIELD,
 };
 
