@@ -122,22 +122,13 @@ bool call_if_match(struct api_call *c, uint64_t *ret_revision)
 
 static bool query_is_known(struct api_call *c)
 {
-	static const struct {
-		const char *name;
-		unsigned flag;
-	} rows[] = {
-		{ "limit", Q_PAGE }, { "cursor", Q_PAGE }, { "dry_run", Q_DRY_RUN }, { "force", Q_FORCE },
-		{ "keep_data", Q_KEEP_DATA }, { "prune", Q_PRUNE }, { "after", Q_AFTER },
-		{ "shrink", Q_SHRINK }, { "secrets", Q_SECRETS },
-	};
-
 	for (size_t i = 0; i < c->target.param_count; i++) {
 		const char *name = c->target.param[i].name;
 		const struct field *f;
 		bool known = false;
 
-		for (size_t k = 0; k < ARRAY_COUNT(rows); k++)
-			known |= (c->route->query & rows[k].flag) && strcmp(rows[k].name, name) == 0;
+		for (size_t k = 0; k < api_query_row_count; k++)
+			known |= (c->route->query & api_query_rows[k].flag) && strcmp(api_query_rows[k].name, name) == 0;
 		if (!known && (c->route->query & Q_FILTER)) {
 			f = model_field(&models[c->route->kind], name);
 			known = f && api_field_filters(f);

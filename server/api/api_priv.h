@@ -55,7 +55,19 @@ enum api_query_flags {
 	Q_AFTER = 64,                    /* where an event stream goes on */
 	Q_SHRINK = 128,
 	Q_SECRETS = 256,
+	Q_SORT = 512,                    /* sort, q */
+	Q_HISTORY = 1024,                /* object, from, to, points */
+	Q_TOP = 2048,                    /* kind, by, n */
+	Q_HOST = 4096,
+	Q_VOLUME = 8192,
 };
+/* Which parameters a flag stands for. */
+struct api_query_row {
+	unsigned flag;
+	const char *name;
+};
+extern const struct api_query_row api_query_rows[];
+extern const size_t api_query_row_count;
 enum api_body_kind { BODY_NONE, BODY_JSON, BODY_PATCH };
 #define NO_KIND MODEL_KINDS
 struct api_call;

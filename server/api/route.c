@@ -14,6 +14,15 @@ const struct api_route api_routes[] = {
 #undef ROUTE
 const size_t api_route_count = ARRAY_COUNT(api_routes);
 
+const struct api_query_row api_query_rows[] = {
+	{ Q_PAGE, "limit" }, { Q_PAGE, "cursor" }, { Q_DRY_RUN, "dry_run" }, { Q_FORCE, "force" },
+	{ Q_KEEP_DATA, "keep_data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_SHRINK, "shrink" },
+	{ Q_SECRETS, "secrets" }, { Q_SORT, "sort" }, { Q_SORT, "q" }, { Q_HISTORY, "object" },
+	{ Q_HISTORY, "from" }, { Q_HISTORY, "to" }, { Q_HISTORY, "points" }, { Q_TOP, "kind" },
+	{ Q_TOP, "by" }, { Q_TOP, "n" }, { Q_HOST, "host" }, { Q_VOLUME, "volume" },
+};
+const size_t api_query_row_count = ARRAY_COUNT(api_query_rows);
+
 static bool pattern_matches(const char *pattern, const struct api_target *t, const char **ret_id)
 {
 	size_t n = 0;
@@ -84,18 +93,9 @@ static const char *role_name(enum api_role r)
 
 static void describe_query(const struct api_route *r, json_t *query)
 {
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} rows[] = {
-		{ Q_PAGE, "limit" }, { Q_PAGE, "cursor" }, { Q_DRY_RUN, "dry_run" }, { Q_FORCE, "force" },
-		{ Q_KEEP_DATA, "keep_data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_SHRINK, "shrink" },
-		{ Q_SECRETS, "secrets" },
-	};
-
-	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
-		if (r->query & rows[i].flag)
-			json_array_append_new(query, json_string(rows[i].name));
+	for (size_t i = 0; i < api_query_row_count; i++)
+		if (r->query & api_query_rows[i].flag)
+			json_array_append_new(query, json_string(api_query_rows[i].name));
 	if (!(r->query & Q_FILTER))
 		return;
 	for (size_t i = 0; i < models[r->kind].field_count; i++)

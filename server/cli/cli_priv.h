@@ -195,6 +195,12 @@ int run_import(struct cli *c);
 int run_status(struct cli *c);
 int run_event_follow(struct cli *c);
 int run_task_cancel(struct cli *c);
+int run_target_connect(struct cli *c);
+int run_serve(struct cli *c);
+int run_refused_approve(struct cli *c);
+int run_refused_dismiss(struct cli *c);
+int run_alert_acknowledge(struct cli *c);
+int run_about(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */
 void say_done(const struct cli *c, const json_t *object, const char *fmt, ...) _printf_(3, 4);
 /* Prints the plan when it was a dry run. */

@@ -215,6 +215,9 @@ static const char *flag_of_pointer(const struct cli *c, const char *pointer)
 	while (*pointer == '/' && strncmp(pointer, "/changes/", 9) == 0)
 		pointer = strstr(pointer, "/body/") ? strstr(pointer, "/body/") + 5 : "";
 	pointer += *pointer == '/';
+	/* A verb that gathers several objects: "/volume/size_bytes" is its --size. */
+	if (c->verb->flags && strncmp(c->verb->route, "/api/v1/serve", 13) == 0 && strchr(pointer, '/'))
+		pointer = strchr(pointer, '/') + 1;
 	len = strcspn(pointer, "/");
 	for (const struct flag *f = c->verb->flags; f && f->name; f++)
 		if (f->field && strlen(f->field) == len && memcmp(f->field, pointer, len) == 0)

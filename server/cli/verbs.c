@@ -154,6 +154,10 @@ static const struct flag target_ana[] = {
 	{ .name = "state", .metavar = "optimized|non-optimized|inaccessible|change", .type = FLAG_TEXT, .where = IN_VERB, .required = true,
 	  .values = "optimized|non-optimized|inaccessible|change", .help = "What hosts are told; optimized is what a group is by itself." }, END_FLAGS
 };
+static const struct flag target_connect[] = {
+	FILTER_REF("host", "HOST", "host", "host", "For this host: with its way of authentication."),
+	{ .name = "os", .metavar = "linux|windows|esxi", .type = FLAG_TEXT, .where = IN_VERB, .values = "linux|windows|esxi", .help = "Only for this system." }, END_FLAGS
+};
 static const struct verb target_verbs[] = {
 	{ "create", "NAME", target_create, "POST", "/api/v1/targets", "Make a target that hosts log in to.", NULL, run_create },
 	{ "list", "", target_list, "GET", "/api/v1/targets", "List targets.", NULL, run_list },
@@ -164,6 +168,7 @@ static const struct verb target_verbs[] = {
 	{ "allow", "TARGET", target_allow, "POST", "/api/v1/accesses", "Let hosts use a target.", NULL, run_allow },
 	{ "deny", "TARGET", target_deny, "DELETE", "/api/v1/accesses/{id}", "Take an access away.", NULL, run_deny },
 	{ "ana", "TARGET", target_ana, "PATCH", "/api/v1/targets/{id}", "Tell hosts how good the paths to a target through a portal group are.", NULL, run_target_ana },
+	{ "connect", "TARGET", target_connect, "GET", "/api/v1/targets/{id}/connect", "Print what to type on a host to reach a target.", NULL, run_target_connect },
 	{ "delete", "NAME", force_only, "DELETE", "/api/v1/targets/{id}", "Delete a target; its volumes stay.", NULL, run_delete },
 	{ .name = NULL }
 };
@@ -318,7 +323,68 @@ static const struct column plugin_columns[] = {
 	{ "NAME", "name", COL_TEXT }, { "VERSION", "version", COL_TEXT }, { "SUMMARY", "summary", COL_TEXT }, { .title = NULL }
 };
 
+/* ---- serve, refused, alert, address, about ---- */
+static const struct flag serve_flags[] = {
+	{ .name = "size", .metavar = "SIZE", .type = FLAG_SIZE, .field = "size_bytes", .help = "Make the volume, of this size, as 10G." },
+	ENUM("protocol", "protocol", "iscsi|nvme", "How the host reaches it (default iscsi)."),
+	REF("host", "HOST", "host", "host", "Name of the host; a new one needs --iqn or --nqn."),
+	TEXT("iqn", "IQN", "iqn", "iSCSI initiator name of the host."), TEXT("nqn", "NQN", "nqn", "NVMe host name of the host."),
+	TEXT("chap-user", "USER", "chap_user", "CHAP name that a new host must use."),
+	SECRET("chap-secret-file", "chap_secret", "File with the new host's CHAP secret."),
+	{ .name = "any", .type = FLAG_YES, .field = "any", .help = "Every host, without authentication." },
+	REF("target", "TARGET", "target", "target", "Target, known or new; one that nobody else may use when left out."),
+	{ .name = "lun", .metavar = "N", .type = FLAG_INT, .field = "lun", .help = "Logical unit number; the lowest free one when left out." },
+	{ .name = "read-only", .type = FLAG_YES, .field = "read_only", .help = "Refuse writes through this target." },
+	{ .name = "portal", .metavar = "ADDRESS:PORT", .type = FLAG_TEXT, .where = IN_VERB, .help = "Listen there; any portal that is there will do when left out." },
+	REF("pool", "POOL", "pool", "pool", "Pool of a new volume."),
+	TEXT("pool-path", "DIR", "pool_path", "Folder for a first pool, when there is none."),
+	REF("plugin", "PLUGIN", "plugin", "plugin", "Backend of a new volume: file (default), block, ram, .."),
+	{ .name = "block-size", .metavar = "512|4096", .type = FLAG_INT, .field = "block_size", .values = "512|4096", .help = "Logical block size of a new volume." },
+	{ .name = "option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "options", .help = "Option of the plugin; may be repeated." },
+	{ .name = "os", .metavar = "linux|windows|esxi", .type = FLAG_TEXT, .where = IN_VERB, .values = "linux|windows|esxi", .help = "Tell what to type only for this system." },
+	END_FLAGS
+};
+static const struct verb serve_verbs[] = {
+	{ "", "VOLUME", serve_flags, "POST", "/api/v1/serve", "Serve a volume to a host: makes what is missing, and tells what to type there.", NULL, run_serve },
+	{ .name = NULL }
+};
+static const struct flag refused_approve[] = {
+	REF("host", "HOST", "host", "host", "Which host it is, known or new; a name is made up when left out."),
+	REF("target", "TARGET", "target", "target", "Which target it may use; the one it asked for when left out."), END_FLAGS
+};
+static const struct verb refused_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/refused", "List hosts that were refused, newest first.", NULL, run_list },
+	{ "approve", "ID", refused_approve, "POST", "/api/v1/refused/{id}/approve", "Let one in: makes it a host and gives it access.", NULL, run_refused_approve },
+	{ "dismiss", "ID", NULL, "DELETE", "/api/v1/refused/{id}", "Forget one until it knocks again.", NULL, run_refused_dismiss },
+	{ .name = NULL }
+};
+static const struct column refused_columns[] = {
+	{ "ID", "id", COL_TEXT }, { "LAST", "last_at", COL_TIME }, { "TIMES", "count", COL_COUNT }, { "HOST", "name", COL_TEXT },
+	{ "FROM", "address", COL_TEXT }, { "TARGET", "target", COL_TEXT }, { "WHY", "text", COL_TEXT }, { .title = NULL }
+};
+static const struct verb alert_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/alerts", "List what needs a person now, worst first.", NULL, run_list },
+	{ "acknowledge", "ID", NULL, "POST", "/api/v1/alerts/{id}/acknowledge", "Say that you know of an alert.", NULL, run_alert_acknowledge },
+	{ .name = NULL }
+};
+static const struct column alert_columns[] = {
+	{ "ID", "id", COL_TEXT }, { "LEVEL", "level", COL_STATE }, { "SINCE", "since", COL_TIME }, { "WHAT", "text", COL_TEXT },
+	{ "WHAT TO DO", "fix", COL_TEXT }, { "KNOWN TO", "acknowledged_by", COL_TEXT }, { .title = NULL }
+};
+static const struct verb address_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/addresses", "List the addresses of this machine.", NULL, run_list },
+	{ .name = NULL }
+};
+static const struct column address_columns[] = {
+	{ "ADDRESS", "address", COL_TEXT }, { "INTERFACE", "interface", COL_TEXT }, { "UP", "up", COL_YES }, { "MBIT/S", "speed_mbit", COL_COUNT }, { .title = NULL }
+};
+static const struct verb about_verbs[] = {
+	{ "", "", NULL, "GET", "/api/v1/about", "Show versions and licences.", NULL, run_about },
+	{ .name = NULL }
+};
+
 const struct noun cli_nouns[] = {
+	{ "serve", NULL, "Serve a volume to a host in one go.", serve_verbs, NULL, LIST_WHOLE },
 	{ "pool", "pools", "Places that hold data.", pool_verbs, pool_columns, LIST_PAGES },
 	{ "volume", "volumes", "Block devices served to hosts.", volume_verbs, volume_columns, LIST_PAGES },
 	{ "target", "targets", "What hosts log in to.", target_verbs, target_columns, LIST_PAGES },
@@ -327,6 +393,9 @@ const struct noun cli_nouns[] = {
 	{ "host-group", "host-groups", "Groups of hosts.", group_verbs, group_columns, LIST_PAGES },
 	{ "key", NULL, "Keys for NVMe hosts.", key_verbs, NULL, LIST_WHOLE },
 	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },
+	{ "refused", "refused", "Hosts that knocked and were not let in.", refused_verbs, refused_columns, LIST_WHOLE },
+	{ "alert", "alerts", "What needs a person.", alert_verbs, alert_columns, LIST_WHOLE },
+	{ "address", "addresses", "Addresses of this machine.", address_verbs, address_columns, LIST_WHOLE },
 	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_WHOLE },
 	{ "config", NULL, "The configuration as one document.", config_verbs, NULL, LIST_WHOLE },
 	{ "event", "events", "What happened.", event_verbs, event_columns, LIST_NEWEST },
@@ -334,6 +403,7 @@ const struct noun cli_nouns[] = {
 	{ "task", "tasks", "Long work.", task_verbs, task_columns, LIST_NEWEST },
 	{ "plugin", "plugins", "Backends of volumes.", plugin_verbs, plugin_columns, LIST_WHOLE },
 	{ "status", NULL, "The state of the server.", status_verbs, NULL, LIST_WHOLE },
+	{ "about", NULL, "Versions and licences.", about_verbs, NULL, LIST_WHOLE },
 	{ .name = NULL }
 };
 

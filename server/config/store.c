@@ -11,7 +11,20 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "core/library.h"
+
 #define BUSY_MS 5000
+
+static const char *sqlite_version(void)
+{
+	return sqlite3_libversion();
+}
+LIBRARY(sqlite, "SQLite", "public domain", sqlite_version)
+static const char *json_version(void)
+{
+	return jansson_version_str();
+}
+LIBRARY(jansson, "Jansson", "MIT", json_version)
 
 int config_schema_version(void)
 {

@@ -248,13 +248,42 @@ void alert_resolve(const char *type, const char *object);
 bool alert_is_raised(const char *type, const char *object);
 void event_note(int level, const char *type, const char *object, const char *fmt, ...) _printf_(4, 5); /* control_event() without a log line */
 json_t *alerts_active(void);             /* returns owned */
+int alert_acknowledge(const char *id, const char *who, json_t **ret_event, struct config_error *e); /* returns owned */
 void publish(const char *type, json_t *data); /* to the subscribers; takes data */
 void publish_config(enum model_kind k, const char *id, const char *verb, uint64_t revision);
 
 /* ---- login.c: what iscsi/ and nvmf/ tell --------------------------------------------------------------------------------- */
 void login_event(void *arg, const struct iscsi_event *e); /* any thread */
 void connect_event(void *arg, const struct nvmf_event *e); /* any thread */
-json_t *login_refusals(void);            /* returns owned */
+/* ---- refused.c: who knocked and was not let in --------------------------------------------------------------------------- */
+void refused_note(const char *protocol, const char *name, const char *target, const char *peer, const char *reason);
+json_t *refused_list(void);              /* returns owned */
+void refused_load(void);                 /* those of the run before */
+void refused_save(void);                 /* when something has changed */
+/* ---- alert.c ---------------------------------------------------------------------------------------------------- */
+const char *alert_fix(const char *type); /* what to do; NULL: nothing is written */
+
+/* ---- bundle.c: several changes that make one wish true ------------------------------------------------------------- */
+struct bundle {
+	struct control_change change[16];
+	size_t count;
+	json_t *keep;                    /* array: bodies and ids that the changes borrow */
+	json_t *objects;                 /* array of {"kind","verb","id","name"}: also what was there already */
+};
+int bundle_init(struct bundle *b);
+void bundle_done(struct bundle *b);
+/* body: taken; also on error. */
+int bundle_create(struct bundle *b, enum model_kind k, json_t *body);
+int bundle_update(struct bundle *b, enum model_kind k, const char *id, const char *name, json_t *patch);
+int bundle_found(struct bundle *b, enum model_kind k, const json_t *row); /* is there, stays as it is */
+/* Runs them as one batch; ret_plan: owned, may be NULL. */
+int bundle_run(struct bundle *b, const struct config_actor *who, bool dry_run, json_t **ret_plan, struct config_error *e);
+/* ---- serve.c, connect.c: a host by the name it has on the wire -------------------------------------------------------- */
+/* Finds or makes the host that the body names and gives it the name; *ret_name: what it will be called. */
+int bundle_host(struct bundle *b, const char *protocol, const json_t *wish, char name[64], struct config_error *e);
+int bundle_access(struct bundle *b, const json_t *target, const char *host, int64_t lun, struct config_error *e);
+json_t *connect_json(const char *protocol, const char *qualified_name, const json_t *portals, const json_t *host); /* returns owned */
+json_t *portals_of(const char *protocol); /* rows of enabled portals; returns owned */
 
 /* ---- task.c ----------------------------------------------------------------------------------------------------- */
 struct task;

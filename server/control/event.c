@@ -249,6 +249,33 @@ bool alert_is_raised(const char *type, const char *object)
 	return alert_find(type, object) != NULL;
 }
 
+/* Stays with the alert in the store, so that nobody has to say it again after a restart. */
+int alert_acknowledge(const char *id, const char *who, json_t **ret_event, struct config_error *e)
+{
+	char at[32];
+	struct alert *a, *found = NULL;
+	list_for_each(a, &alerts, link)
+		if (strcmp(text_of(a->event, "id"), id) == 0)
+			found = a;
+	if (!found)
+		return config_fail(e, -ENOENT, "", "there is no such alert (now)");
+	now_text(at);
+	json_t *facts = json_pack("{s:s, s:s}", "acknowledged_by", who, "acknowledged_at", at);
+	if (!facts)
+		return config_fail(e, -ENOMEM, "", "out of memory");
+	events_flush();                  /* its row must be there */
+	json_t *fields = json_pack("{s:O}", "facts", facts);
+	int r = config_put(ctl.db, MODEL_EVENT, id, fields, NULL, e);
+	if (!r) {
+		json_object_set(found->event, "facts", facts);
+		publish("event", json_deep_copy(found->event));
+		*ret_event = json_deep_copy(found->event);
+	}
+	json_decref(fields);
+	json_decref(facts);
+	return r;
+}
+
 json_t *alerts_active(void)
 {
 	json_t *list = json_array();

@@ -33,6 +33,18 @@ static size_t count_offline(void)
 	return n;
 }
 
+/* The inbox as a status tells it; operate.h has all of it. */
+static json_t *refusals_in_short(void)
+{
+	json_t *list = json_array(), *all = refused_list(), *o;
+	size_t i;
+	json_array_foreach(all, i, o)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "protocol", text_of(o, "protocol"), "initiator", text_of(o, "name"), "target", text_of(o, "target"),
+						      "address", text_of(o, "address"), "reason", text_of(o, "text"), "count", json_object_get(o, "count")));
+	json_decref(all);
+	return list;
+}
+
 static int status_run(void *arg)
 {
 	json_t **ret = arg, *sessions = sessions_list();
@@ -42,7 +54,7 @@ static int status_run(void *arg)
 			 ctl.started_at, "uptime_s", (json_int_t)((reactor_clock_ns() - ctl.started_ns) / SECOND_NS), "engine", engine_text(), "reactors", reactors_json(),
 			 "sessions", (json_int_t)json_array_size(sessions), "volumes", (json_int_t)ctl.volumes.count, "volumes_offline", (json_int_t)count_offline(), "targets",
 			 (json_int_t)ctl.targets.count, "portals", (json_int_t)ctl.portals.count, "tasks", (json_int_t)task_running_count(), "crc32c", crc32c_name(), "revision",
-			 (json_int_t)config_revision(ctl.db), "alerts", alerts_active(), "refused_logins", login_refusals(), "secrets_problem", config_key_problem(ctl.db));
+			 (json_int_t)config_revision(ctl.db), "alerts", alerts_active(), "refused_logins", refusals_in_short(), "secrets_problem", config_key_problem(ctl.db));
 	json_decref(sessions);
 	return *ret ? 0 : -ENOMEM;
 }

@@ -14,6 +14,15 @@
 #include <poll.h>
 #include <string.h>
 
+#include "config.h"
+#include "core/library.h"
+
+static const char *liburing_version(void)
+{
+	return LIBURING_VERSION;
+}
+LIBRARY(liburing, "liburing", "MIT or LGPL-2.1-or-later", liburing_version)
+
 #define SQ_ENTRIES 512
 #define CQ_ENTRIES 4096
 #define BATCH_MAX 512

@@ -6,10 +6,19 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/library.h"
+
 #define LOCAL_THREADS 2u
 #define PATIENCE_MS 2000
 
 LOG_TOPIC(http);
+
+static const char *gnutls_version(void)
+{
+	return gnutls_check_version(NULL);
+}
+LIBRARY(gnutls, "GnuTLS", "LGPL-2.1-or-later", gnutls_version)
+LIBRARY(microhttpd, "GNU libmicrohttpd", "LGPL-2.1-or-later", MHD_get_version)
 
 _Atomic(bool) http_is_serving;
 static struct edge local = { .listen_fd = -1, .is_local = true, .name = "local socket" };

@@ -8,6 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/library.h"
+
+static const char *openssl_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+LIBRARY(openssl, "OpenSSL", "Apache-2.0", openssl_version)
+
 /* One subjectAltName: an address as iPAddress, anything else as dNSName. */
 bool names_add(GENERAL_NAMES *names, const char *name)
 {

@@ -2,6 +2,8 @@
 /* fake_control.c - see fake_control.h. */
 #include "fake_control.h"
 
+#include "control/operate.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -350,6 +352,69 @@ void fake_control_emit(const char *type, json_t *data)
 		s->fn(s, event_seq, type, data);
 	pthread_mutex_unlock(&lock);
 	json_decref(data);
+}
+
+json_t *control_alerts(void)
+{
+	return json_pack("[{s:s, s:s, s:s}]", "id", "a1", "level", "error", "text", "the pool is gone");
+}
+
+int control_alert_acknowledge(const char *id, const struct config_actor *who, json_t **ret_alert, struct config_error *e)
+{
+	if (strcmp(id, "a1") != 0)
+		return fail(e, -ENOENT, "", "There is no such alert.");
+	*ret_alert = json_pack("{s:s, s:s}", "id", id, "acknowledged_by", who->name);
+	return 0;
+}
+
+json_t *control_refused(void)
+{
+	return json_pack("[{s:s, s:s}]", "id", "r1", "name", "iqn.2026-11.test:stranger");
+}
+
+int control_refused_dismiss(const char *id, struct config_error *e)
+{
+	return strcmp(id, "r1") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such refused host.");
+}
+
+int control_refused_approve(const char *id, const json_t *body, bool dry_run, const struct config_actor *who, json_t **ret_result, struct config_error *e)
+{
+	(void)who;
+	if (strcmp(id, "r1") != 0)
+		return fail(e, -ENOENT, "", "There is no such refused host.");
+	*ret_result = json_pack("{s:[{s:s, s:s, s:s?}], s:[], s:b}", "objects", "kind", "host", "verb", "create", "name", json_string_value(json_object_get(body, "host")), "notes",
+				"dry_run", (int)dry_run);
+	return 0;
+}
+
+int control_serve(const json_t *body, bool dry_run, bool may_admin, const struct config_actor *who, json_t **ret_result, struct config_error *e)
+{
+	(void)who;
+	if (!json_object_get(body, "volume"))
+		return fail(e, -EINVAL, "volume", "Say which volume.");
+	if (!may_admin && json_object_get(body, "portal"))
+		return fail(e, -EPERM, "", "A portal needs the role admin.");
+	*ret_result = json_pack("{s:s, s:{s:[s], s:[s], s:[s]}, s:[], s:{s:[]}, s:b, s:O}", "name", "iqn.2026-11.test:t", "connect", "linux", "iscsiadm -m discovery", "windows", "Get-Disk",
+				"esxi", "esxcli", "objects", "plan", "steps", "dry_run", (int)dry_run, "body", body);
+	return 0;
+}
+
+int control_connect(const char *target, const char *host, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(target, "t1") != 0)
+		return fail(e, -ENOENT, "", "There is none called that.");
+	*ret_result = json_pack("{s:s?, s:{s:[s], s:[], s:[]}}", "host", host, "connect", "linux", "iscsiadm -m discovery", "windows", "esxi");
+	return 0;
+}
+
+json_t *control_addresses(void)
+{
+	return json_pack("[{s:s}]", "address", "192.0.2.1");
+}
+
+json_t *control_about(void)
+{
+	return json_pack("{s:s, s:[{s:s, s:s, s:s}]}", "version", "test", "libraries", "name", "SQLite", "version", "3", "licence", "public domain");
 }
 
 int control_start(const struct control_opts *opts, struct config_error *e)

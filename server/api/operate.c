@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* operate.c - what people who run the server ask: alerts, refused hosts, serve, connect, addresses, about. */
+#include "api/api_priv.h"
+
+#include <string.h>
+
+#include "control/operate.h"
+
+static void answer_items(struct api_call *c, json_t *items)
+{
+	if (items)
+		answer_json(c->rs, 200, json_pack("{s:o, s:n}", "items", items, "next"));
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The control thread does not answer.");
+}
+
+/* What control said, as it is, or the refusal. */
+static void answer_result(struct api_call *c, int code, int status, json_t *result, struct config_error *e)
+{
+	if (code < 0 && e->code == 0)
+		e->code = code;
+	if (code < 0)
+		answer_error(c->rs, e, "");
+	else
+		answer_json(c->rs, status, result);
+}
+
+/* ---- alerts ---- */
+void api_do_alert_list(struct api_call *c)
+{
+	answer_items(c, control_alerts());
+}
+
+void api_do_alert_acknowledge(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *alert = NULL;
+	int code = control_alert_acknowledge(c->id, &who, &alert, &e);
+
+	answer_result(c, code, 200, alert, &e);
+}
+
+/* ---- refused hosts ---- */
+void api_do_refused_list(struct api_call *c)
+{
+	answer_items(c, control_refused());
+}
+
+void api_do_refused_dismiss(struct api_call *c)
+{
+	struct config_error e = { 0 };
+
+	if (control_refused_dismiss(c->id, &e) < 0)
+		answer_error(c->rs, &e, "");
+	else
+		answer_empty(c->rs, 204);
+}
+
+void api_do_refused_approve(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *result = NULL, *value;
+	const char *key;
+	bool dry_run;
+	int code;
+
+	if (!call_flag(c, "dry_run", &dry_run))
+		return;
+	json_object_foreach(c->body, key, value) {
+		if ((strcmp(key, "host") == 0 || strcmp(key, "target") == 0) && (json_is_string(value) || json_is_null(value)))
+			continue;
+		config_fail(&e, -EINVAL, key, "The body has host and target, both names.");
+		answer_error(c->rs, &e, "");
+		return;
+	}
+	code = control_refused_approve(c->id, c->body, dry_run, &who, &result, &e);
+	answer_result(c, code, 200, result, &e);
+}
+
+/* ---- serve, connect ---- */
+void api_do_serve(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	bool dry_run;
+	int code;
+
+	if (!call_flag(c, "dry_run", &dry_run))
+		return;
+	code = control_serve(c->body, dry_run, c->rq->role >= API_ADMIN, &who, &result, &e);
+	answer_result(c, code, dry_run ? 200 : 201, result, &e);
+}
+
+void api_do_connect(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	int code = control_connect(c->id, call_param(c, "host"), &result, &e);
+
+	answer_result(c, code, 200, result, &e);
+}
+
+/* ---- the machine ---- */
+void api_do_addresses(struct api_call *c)
+{
+	answer_items(c, control_addresses());
+}
+
+void api_do_about(struct api_call *c)
+{
+	answer_json(c->rs, 200, control_about());
+}

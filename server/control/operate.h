@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* operate.h - the second door of control/: what people who run the server ask of it.  Who was refused,
+ * what needs me, how busy is it and was it, why does a host not see a volume, serve one, what do I type.
+ *
+ * As in control.h: any thread but a reactor's; results are owned, errors are in e. */
+#ifndef HOLDFAST_CONTROL_OPERATE_H
+#define HOLDFAST_CONTROL_OPERATE_H
+
+#include "config/config.h"
+
+/* ---- alerts ------------------------------------------------------------------------------------------ */
+/* [{"id","level","type","since","object","text","fix","acknowledged_by","acknowledged_at"}], worst first. */
+json_t *control_alerts(void);
+/* Somebody knows: it stays until its cause is gone, but need not be shown in red.  -ENOENT: not active. */
+int control_alert_acknowledge(const char *id, const struct config_actor *who, json_t **ret_alert, struct config_error *e);
+
+/* ---- hosts that knocked and were refused --------------------------------------------------------------- */
+/* [{"id","protocol","name","address","target","reason","text","first_at","last_at","count"}], newest first. */
+json_t *control_refused(void);
+int control_refused_dismiss(const char *id, struct config_error *e);
+/* body: {"host": name of a new or known host, "target": which, when it is not the one asked for}.  Makes
+ * the host if there is none, gives it the name it knocked with and access; forgets the entry.
+ * {"objects":[..],"plan","notes":[..]} */
+int control_refused_approve(const char *id, const json_t *body, bool dry_run, const struct config_actor *who,
+			    json_t **ret_result, struct config_error *e);
+
+/* ---- serving a volume ------------------------------------------------------------------------------------ */
+/* Makes what is missing between a volume and a host, all or none.  body: docs/openapi.yaml, Serve.
+ * may_admin: pools and portals may be made.  {"objects":[{"kind","verb","id","name"}],"plan","connect"} */
+int control_serve(const json_t *body, bool dry_run, bool may_admin, const struct config_actor *who,
+		  json_t **ret_result, struct config_error *e);
+/* {"connect":{"linux":[lines],"windows":[lines],"esxi":[lines]},"addresses":["192.0.2.1:3260"]}; host: or NULL. */
+int control_connect(const char *target, const char *host, json_t **ret_result, struct config_error *e);
+/* {"visible":bool,"steps":[{"check","ok":true|false|null,"text","fix"}]} */
+int control_explain(const char *host, const char *volume, json_t **ret_result, struct config_error *e);
+
+/* ---- how busy ---------------------------------------------------------------------------------------------- */
+struct control_history_query {
+	const char *object;              /* "server", "volume/NAME", "pool/NAME", "host/NAME", "target/NAME" */
+	int64_t from_unix_s, to_unix_s;  /* 0: an hour ago; now */
+	unsigned points;                 /* at most; 0: 300 */
+};
+/* {"object","from","to","step_s","series":{"read_bytes_s":[..],..}}; null: nothing is known of that time. */
+int control_history(const struct control_history_query *q, json_t **ret_result, struct config_error *e);
+/* {"seconds","items":[{"name","read_bytes_s",..}]}.  kind: volume, host, target, pool or session; by: ops,
+ * bytes or latency. */
+int control_top(const char *kind, const char *by, unsigned n, json_t **ret_result, struct config_error *e);
+/* Whether anybody wants events of type "stats" (every 2 s).  Any thread, also with locks held. */
+void control_stats_wanted(bool on);
+
+/* ---- the machine -------------------------------------------------------------------------------------------- */
+/* [{"address","interface","family","prefix","loopback","up","speed_mbit"}] */
+json_t *control_addresses(void);
+/* {"version","licence","kernel","os","machine","libraries":[{"name","version","licence"}]} */
+json_t *control_about(void);
+
+#endif

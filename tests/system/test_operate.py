@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Daily work from outside: a volume served in one command and reached by what was printed, the inbox of
+refused hosts, alerts that are known."""
+import re
+import subprocess
+
+import pytest
+
+from harness import Refused, free_port, need, wait_for
+from openapi import check_answer
+
+IQN = "iqn.2026-11.test:client"
+
+
+def rest(daemon, method, path, body=None):
+    status, headers, answer = daemon.rest(method, path, body)
+    check_answer(method, path, status, headers, answer)
+    return status, answer
+
+
+def iscsi(program, url, iqn=IQN):
+    return subprocess.run([program, "-i", iqn, url], capture_output=True, text=True, timeout=20)
+
+
+def test_what_is_printed_leads_to_the_volume(daemon):
+    need("iscsi-ls", "libiscsi-bin")
+    port = free_port()
+    daemon.pool("p")
+    out = daemon.cli("serve", "disk", "--size", "64M", "--host", "web1", "--iqn", IQN, "--portal", f"127.0.0.1:{port}", "--os", "linux")
+    address = re.search(r"discovery -t sendtargets -p (\S+)", out).group(1)
+    target = re.search(r"node -T (\S+) -p (\S+) --login", out)
+    assert target.group(2) == address
+    seen = iscsi("iscsi-ls", f"iscsi://{address}")
+    assert target.group(1) in seen.stdout, seen
+    assert iscsi("iscsi-inq", f"iscsi://{address}/{target.group(1)}/0").returncode == 0
+    assert iscsi("iscsi-inq", f"iscsi://{address}/{target.group(1)}/0", "iqn.2026-11.test:stranger").returncode != 0
+
+
+def test_serve_answers_as_described(daemon):
+    port = free_port()
+    body = {"volume": {"name": "v", "size_bytes": 1 << 24, "plugin": "ram"}, "protocol": "nvme", "any": True,
+            "portal": {"address": "127.0.0.1", "port": port}}
+    status, plan = rest(daemon, "POST", "/api/v1/serve?dry_run=true", body)
+    assert status == 200 and plan["plan"]["steps"] and not daemon.json("volume", "list")
+    status, done = rest(daemon, "POST", "/api/v1/serve", body)
+    assert status == 201 and done["addresses"] == [f"127.0.0.1:{port}"]
+    status, again = rest(daemon, "GET", "/api/v1/targets/v/connect")
+    assert again["connect"] == done["connect"]
+    status, problem = rest(daemon, "POST", "/api/v1/serve", {"volume": {"name": "w"}, "any": True})
+    assert status == 422 and problem["errors"][0]["pointer"] == "/volume/size_bytes"
+    with pytest.raises(Refused, match="--size"):
+        daemon.cli("serve", "w", "--any")
+
+
+def test_a_refused_host_is_let_in_from_the_inbox(daemon):
+    need("iscsi-inq", "libiscsi-bin")
+    daemon.cli("volume", "create", "v", "--size", "16M", "--plugin", "ram")
+    daemon.cli("target", "create", "t")
+    daemon.cli("target", "attach", "t", "v")
+    url = f"iscsi://127.0.0.1:{daemon.portal()}/{daemon.json('target', 'show', 't')['qualified_name']}/0"
+    assert iscsi("iscsi-inq", url).returncode != 0
+    wait_for("the refusal is listed", 5, lambda: daemon.json("refused", "list"))
+    status, listed = rest(daemon, "GET", "/api/v1/refused")
+    one = listed["items"][0]
+    assert one["name"] == IQN and one["address"] == "127.0.0.1" and one["reason"] == "not-allowed"
+    status, plan = rest(daemon, "POST", f"/api/v1/refused/{one['id']}/approve?dry_run=true", {"host": "web1"})
+    assert status == 200 and plan["objects"][0]["verb"] == "create" and not daemon.json("host", "list")
+    daemon.cli("refused", "approve", one["id"], "--host", "web1")
+    assert iscsi("iscsi-inq", url).returncode == 0
+    assert daemon.json("host", "show", "web1")["iqns"] == [IQN] and not daemon.json("refused", "list")
+    assert iscsi("iscsi-inq", url, "iqn.2026-11.test:other").returncode != 0
+    wait_for("the second refusal is listed", 5, lambda: daemon.json("refused", "list"))
+    daemon.cli("refused", "dismiss", daemon.json("refused", "list")[0]["id"])
+    assert not daemon.json("refused", "list")
+
+
+def test_an_alert_stays_known(daemon):
+    path = daemon.pool("p")
+    daemon.stop()
+    path.rename(daemon.base / "elsewhere")
+    daemon.start()
+    status, listed = rest(daemon, "GET", "/api/v1/alerts")
+    one = next(a for a in listed["items"] if a["type"] == "pool.offline")
+    assert one["fix"] and one["acknowledged_by"] is None
+    status, known = rest(daemon, "POST", f"/api/v1/alerts/{one['id']}/acknowledge")
+    assert status == 200 and known["acknowledged_by"]
+    daemon.kill9()
+    daemon.start()
+    again = next(a for a in daemon.json("alert", "list") if a["type"] == "pool.offline")
+    assert again["id"] == one["id"] and again["acknowledged_by"] == known["acknowledged_by"]
+
+
+def test_machine_and_versions(daemon):
+    status, addresses = rest(daemon, "GET", "/api/v1/addresses")
+    assert any(a["loopback"] for a in addresses["items"])
+    status, about = rest(daemon, "GET", "/api/v1/about")
+    assert {"SQLite", "OpenSSL"} <= {lib["name"] for lib in about["libraries"]}
+    assert "SQLite" in daemon.cli("about")

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* operate.c - alerts that are known, hosts let in from the inbox, a volume served in one wish, what to type. */
+#include "rig.h"
+
+#include "control/operate.h"
+
+#define IQN "iqn.1993-08.org.debian:01:abc"
+
+static const struct config_actor who = { .name = "tester", .source = "test" };
+static struct config_error err;
+
+/* The same call with a JSON text for a body. */
+static int serve(const char *text, bool dry_run, bool admin, json_t **ret)
+{
+	json_t *body = rig_json(text);
+	int r = control_serve(body, dry_run, admin, &who, ret, &err);
+	json_decref(body);
+	if (r != err.code)
+		fail_msg("the result says %d, the call %d: %s", err.code, r, err.why);
+	return r;
+}
+static json_t *served(const char *text)
+{
+	json_t *result = NULL;
+	if (serve(text, false, true, &result))
+		fail_msg("serve %s: %s (%s)", text, err.why, err.field);
+	return result;
+}
+static void has_verb(const json_t *result, const char *kind, const char *verb)
+{
+	json_t *o;
+	size_t i;
+	json_array_foreach(json_object_get(result, "objects"), i, o)
+		if (strcmp(text_of(o, "kind"), kind) == 0 && strcmp(text_of(o, "verb"), verb) == 0)
+			return;
+	fail_msg("no %s with %s in %s", kind, verb, json_dumps(json_object_get(result, "objects"), 0));
+}
+static bool has_line(const json_t *result, const char *system, const char *part)
+{
+	json_t *v;
+	size_t i;
+	json_array_foreach(json_object_get(json_object_get(result, "connect"), system), i, v)
+		if (strstr(json_string_value(v), part))
+			return true;
+	return false;
+}
+
+static void from_nothing(void **state)
+{
+	char path[256], text[700];
+	json_t *r = NULL;
+	(void)state;
+	rig_path(path, "data");
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(text, sizeof(text), "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"pool_path\":\"%s\"},\"host\":{\"iqn\":\"" IQN "\"},\"portal\":{\"address\":\"127.0.0.1\",\"port\":3260}}", path);
+	/* A dry run says all of it and leaves nothing. */
+	assert_int_equal(serve(text, true, true, &r), 0);
+	assert_true(json_array_size(json_object_get(json_object_get(r, "plan"), "steps")) >= 4);
+	assert_true(has_line(r, "linux", "iscsiadm -m discovery -t sendtargets -p 127.0.0.1:3260"));
+	json_decref(r);
+	assert_int_equal(rig_count(MODEL_VOLUME) + rig_count(MODEL_HOST) + rig_count(MODEL_TARGET) + rig_count(MODEL_PORTAL) + rig_count(MODEL_POOL), 0);
+	/* An operator makes neither pools nor portals. */
+	assert_int_equal(serve(text, false, false, &r), -EPERM);
+	assert_non_null(strstr(err.why, "admin"));
+	r = served(text);
+	static const char *const kinds[] = { "pool", "volume", "host", "target", "lun", "access", "portal" };
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+		has_verb(r, kinds[i], "create");
+	assert_string_equal(text_of(r, "name"), "iqn.2026-11.io.holdfast:abc");
+	assert_true(has_line(r, "linux", "iscsiadm -m node -T iqn.2026-11.io.holdfast:abc -p 127.0.0.1:3260 --login"));
+	assert_true(has_line(r, "windows", "New-IscsiTargetPortal -TargetPortalAddress 127.0.0.1 -TargetPortalPortNumber 3260"));
+	assert_true(has_line(r, "esxi", "--address=127.0.0.1:3260"));
+	json_decref(r);
+	struct iscsi_target *t = fake_target("iqn.2026-11.io.holdfast:abc");
+	assert_non_null(t);
+	assert_int_equal(t->lun_count, 1);
+	assert_string_equal(t->rules[0].iqn, IQN);
+	assert_false(t->allow_any);
+	/* A second wish of the same changes nothing. */
+	r = served("{\"volume\":{\"name\":\"v\"},\"host\":{\"name\":\"abc\"}}");
+	static const char *const kept[] = { "volume", "host", "target", "lun", "access", "portal" };
+	for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
+		has_verb(r, kept[i], "keep");
+	json_decref(r);
+	assert_int_equal(rig_count(MODEL_LUN), 1);
+}
+
+/* Never by accident to others: a target with other guests is not taken by itself. */
+static void others_stay_out(void **state)
+{
+	json_t *r;
+	(void)state;
+	rig_create(MODEL_PORTAL, "{\"protocol\":\"iscsi\",\"address\":\"127.0.0.1\",\"port\":3260}");
+	rig_create(MODEL_HOST, "{\"name\":\"h\",\"iqns\":[\"" IQN "\"]}");
+	rig_create(MODEL_HOST, "{\"name\":\"other\",\"iqns\":[\"iqn.2026-11.test:o\"]}");
+	rig_create(MODEL_TARGET, "{\"name\":\"h\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"h\",\"host\":\"h\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"h\",\"host\":\"other\"}");
+	r = served("{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"host\":{\"iqn\":\"" IQN "\"}}");
+	assert_string_equal(text_of(r, "name"), "iqn.2026-11.io.holdfast:h-iscsi");
+	json_decref(r);
+	/* Named, it is taken. */
+	r = served("{\"volume\":{\"name\":\"v\"},\"host\":{\"name\":\"h\"},\"target\":\"h\"}");
+	assert_string_equal(text_of(r, "name"), "iqn.2026-11.io.holdfast:h");
+	json_decref(r);
+	/* For all: a target of its own, which no host's rule names. */
+	r = served("{\"volume\":{\"name\":\"open\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"any\":true}");
+	struct iscsi_target *t = fake_target("iqn.2026-11.io.holdfast:open");
+	assert_true(t && t->allow_any);
+	json_decref(r);
+	/* A host that sees only some LUNs sees the new one too. */
+	rig_create(MODEL_TARGET, "{\"name\":\"masked\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"masked\",\"host\":\"h\",\"luns\":[\"5\"]}");
+	r = served("{\"volume\":{\"name\":\"v\"},\"host\":{\"name\":\"h\"},\"target\":\"masked\"}");
+	has_verb(r, "access", "update");
+	json_decref(r);
+	t = fake_target("iqn.2026-11.io.holdfast:masked");
+	assert_int_equal(t->rules[0].lun_count, 2);
+}
+
+static void bad_wishes(void **state)
+{
+	static const struct {
+		const char *what, *body, *field;
+		int code;
+	} cases[] = {
+		{ "no volume", "{\"any\":true}", "volume", -EINVAL },
+		{ "unknown member", "{\"volume\":{\"name\":\"v\"},\"any\":true,\"colour\":1}", "colour", -EINVAL },
+		{ "unknown member of the host", "{\"volume\":{\"name\":\"v\"},\"host\":{\"iqm\":\"x\"}}", "host.iqm", -EINVAL },
+		{ "unknown field of the volume", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\",\"zise\":1},\"any\":true}", "volume.zise", -EINVAL },
+		{ "nobody", "{\"volume\":{\"name\":\"v\"}}", "host", -EINVAL },
+		{ "a host and all", "{\"volume\":{\"name\":\"v\"},\"any\":true,\"host\":{\"name\":\"h\"}}", "host", -EINVAL },
+		{ "no such protocol", "{\"volume\":{\"name\":\"v\"},\"any\":true,\"protocol\":\"fc\"}", "protocol", -EINVAL },
+		{ "new volume without a size", "{\"volume\":{\"name\":\"v\"},\"any\":true}", "volume.size_bytes", -EINVAL },
+		{ "odd size", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1000,\"plugin\":\"ram\"},\"any\":true}", "volume.size_bytes", -EINVAL },
+		{ "volume name", "{\"volume\":{\"name\":\"\",\"size_bytes\":1048576},\"any\":true}", "volume.name", -EINVAL },
+		{ "unknown host without a name on the wire", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"host\":{\"name\":\"x\"}}", "host", -EINVAL },
+		{ "not an IQN", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"host\":{\"name\":\"x\",\"iqn\":\"nonsense\"}}", "host.iqns/0", -EINVAL },
+		{ "LUN out of range", "{\"volume\":{\"name\":\"v\"},\"any\":true,\"lun\":16384}", "lun", -EINVAL },
+		{ "bad portal", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"any\":true,\"portal\":{\"address\":\"nowhere\"}}", "portal.address", -EINVAL },
+		{ "short secret", "{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"host\":{\"iqn\":\"" IQN "\",\"chap_user\":\"u\",\"chap_secret\":\"short\"}}", "host.chap_secret", -EINVAL },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		json_t *r = NULL;
+		if (serve(cases[i].body, false, true, &r) != cases[i].code || strcmp(err.field, cases[i].field) != 0 || !*err.why)
+			fail_msg("%s: %d at \"%s\": %s", cases[i].what, err.code, err.field, err.why);
+		json_decref(r);
+	}
+	assert_int_equal(rig_count(MODEL_VOLUME) + rig_count(MODEL_HOST) + rig_count(MODEL_TARGET) + rig_count(MODEL_PORTAL), 0);
+}
+
+/* Secrets are not in what to type, and a name with quotes stays one word. */
+static void secrets_and_quotes(void **state)
+{
+	json_t *r;
+	(void)state;
+	r = served("{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"host\":{\"iqn\":\"" IQN "\",\"chap_user\":\"it's;me\",\"chap_secret\":\"verysecret123\"}}");
+	char *text = json_dumps(r, 0);
+	assert_null(strstr(text, "verysecret123"));
+	free(text);
+	assert_true(has_line(r, "linux", "username -v 'it'\\''s;me'"));
+	assert_true(has_line(r, "windows", "-ChapUsername 'it''s;me'"));
+	json_decref(r);
+	assert_int_equal(control_connect("abc", "abc", &r, &err), 0);
+	assert_true(has_line(r, "esxi", "--authname='it'\\''s;me'"));
+	json_decref(r);
+	assert_int_equal(control_connect("nosuch", NULL, &r, &err), -ENOENT);
+	assert_int_equal(control_connect("abc", "nosuch", &r, &err), -ENOENT);
+}
+
+static void nvme(void **state)
+{
+	json_t *r;
+	(void)state;
+	r = served("{\"volume\":{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"},\"protocol\":\"nvme\",\"host\":{\"name\":\"h\",\"nqn\":\"nqn.2014-08.org.nvmexpress:uuid:1\"},"
+		   "\"portal\":{\"address\":\"127.0.0.1\",\"port\":1}}");
+	assert_true(has_line(r, "linux", "-n nqn.2026-11.io.holdfast:h"));
+	assert_true(has_line(r, "esxi", "--subsystem-nqn=nqn.2026-11.io.holdfast:h"));
+	assert_true(has_line(r, "windows", "no NVMe/TCP"));
+	json_decref(r);
+}
+
+/* ---- the inbox ------------------------------------------------------------------------------------------------------ */
+static void knock(const char *initiator, const char *target, const char *reason)
+{
+	fake_iscsi.opts.event(NULL, &(struct iscsi_event){ .kind = ISCSI_REFUSED, .initiator = initiator, .target = target, .peer = "192.0.2.7:1", .reason = reason });
+}
+static json_t *refusal(const char *name)
+{
+	json_t *list = control_refused(), *o, *found = NULL;
+	size_t i;
+	json_array_foreach(list, i, o)
+		if (!found && strcmp(text_of(o, "name"), name) == 0)
+			found = json_incref(o);
+	json_decref(list);
+	return found;
+}
+
+static void inbox(void **state)
+{
+	json_t *o, *r = NULL, *body = rig_json("{\"host\":\"web1\"}"), *empty = json_object();
+	(void)state;
+	rig_create(MODEL_TARGET, "{\"name\":\"t\"}");
+	knock(IQN, "iqn.2026-11.io.holdfast:t", "no rule of the target lets this initiator in");
+	o = refusal(IQN);
+	assert_non_null(o);
+	assert_string_equal(text_of(o, "reason"), "not-allowed");
+	assert_string_equal(text_of(o, "protocol"), "iscsi");
+	assert_int_equal(control_refused_approve("0000000000000000", body, false, &who, &r, &err), -ENOENT);
+	assert_int_equal(control_refused_approve(text_of(o, "id"), body, true, &who, &r, &err), 0);
+	json_decref(TAKE(r));
+	assert_int_equal(rig_count(MODEL_HOST), 0);
+	assert_int_equal(control_refused_approve(text_of(o, "id"), body, false, &who, &r, &err), 0);
+	has_verb(r, "host", "create");
+	has_verb(r, "access", "create");
+	assert_int_equal(json_array_size(json_object_get(r, "notes")), 0);
+	json_decref(TAKE(r));
+	json_decref(o);
+	assert_string_equal(fake_target("iqn.2026-11.io.holdfast:t")->rules[0].iqn, IQN);
+	assert_null(refusal(IQN));       /* done with */
+	/* A second name of the same machine; and a secret that approving does not mend. */
+	knock("iqn.2026-11.test:second", "iqn.2026-11.io.holdfast:t", "CHAP: the response is wrong");
+	o = refusal("iqn.2026-11.test:second");
+	assert_int_equal(control_refused_approve(text_of(o, "id"), body, false, &who, &r, &err), 0);
+	has_verb(r, "host", "update");
+	has_verb(r, "access", "keep");
+	assert_int_equal(json_array_size(json_object_get(r, "notes")), 1);
+	json_decref(TAKE(r));
+	json_decref(o);
+	/* Who asked for nothing that is here gets no access by itself. */
+	knock("iqn.2026-11.test:third", "iqn.2026-11.test:gone", "there is no such target");
+	o = refusal("iqn.2026-11.test:third");
+	assert_int_equal(control_refused_approve(text_of(o, "id"), empty, false, &who, &r, &err), -EINVAL);
+	assert_string_equal(err.field, "target");
+	assert_int_equal(control_refused_dismiss(text_of(o, "id"), &err), 0);
+	assert_int_equal(control_refused_dismiss(text_of(o, "id"), &err), -ENOENT);
+	json_decref(o);
+	json_decref(body);
+	json_decref(empty);
+}
+
+/* ---- alerts ------------------------------------------------------------------------------------------------------------- */
+static json_t *alert_of(const char *type)
+{
+	json_t *list = control_alerts(), *o, *found = NULL;
+	size_t i;
+	json_array_foreach(list, i, o)
+		if (strcmp(text_of(o, "type"), type) == 0)
+			found = json_incref(o);
+	json_decref(list);
+	return found;
+}
+
+static void alerts_are_known(void **state)
+{
+	json_t *a, *r = NULL;
+	char path[256], id[CONFIG_ID_BYTES];
+	(void)state;
+	rig_pool("tank");
+	rig_path(path, "tank");
+	assert_int_equal(rmdir(path), 0);
+	rig_restart();
+	a = alert_of("pool.offline");
+	assert_non_null(a);
+	assert_true(*text_of(a, "fix"));
+	assert_true(json_is_null(json_object_get(a, "acknowledged_by")));
+	snprintf(id, sizeof(id), "%s", text_of(a, "id"));
+	json_decref(a);
+	assert_int_equal(control_alert_acknowledge("x", &who, &r, &err), -ENOENT);
+	assert_int_equal(control_alert_acknowledge(id, &who, &r, &err), 0);
+	assert_string_equal(text_of(r, "acknowledged_by"), "tester");
+	json_decref(r);
+	/* Still known after a restart, and gone with its cause. */
+	rig_restart();
+	a = alert_of("pool.offline");
+	assert_string_equal(text_of(a, "id"), id);
+	assert_string_equal(text_of(a, "acknowledged_by"), "tester");
+	json_decref(a);
+	assert_int_equal(mkdir(path, 0700), 0);
+	rig_restart();
+	assert_null(alert_of("pool.offline"));
+	assert_int_equal(control_alert_acknowledge(id, &who, &r, &err), -ENOENT);
+}
+
+static void the_machine(void **state)
+{
+	json_t *list = control_addresses(), *about = control_about(), *o;
+	size_t i;
+	bool loopback = false;
+	(void)state;
+	json_array_foreach(list, i, o)
+		loopback |= strcmp(text_of(o, "address"), "127.0.0.1") == 0 && true_of(o, "loopback") && int_of(o, "prefix") == 8;
+	assert_true(loopback);
+	assert_true(json_array_size(json_object_get(about, "libraries")) >= 3);
+	json_array_foreach(json_object_get(about, "libraries"), i, o)
+		assert_true(*text_of(o, "name") && *text_of(o, "version") && *text_of(o, "licence"));
+	json_decref(list);
+	json_decref(about);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
+	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(inbox), T(alerts_are_known), T(the_machine) };
+	int r = cmocka_run_group_tests_name("operate", tests, NULL, NULL);
+	control_result_done(&rig_result);
+	return r;
+}
