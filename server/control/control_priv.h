@@ -232,6 +232,9 @@ extern const size_t setting_count;
 const struct setting_row *setting_find(const char *key);
 int setting_check(const char *key, const char *value, struct config_error *e);
 void setting_value(const char *key, char *buf, size_t buf_bytes);
+/* referral.c */
+int referrals_check(const char *value, char *why, size_t why_bytes);
+void referrals_apply(const char *value);
 int64_t setting_int(const char *key);
 void settings_apply_all(void);            /* when iscsi/ runs */
 void settings_for_iscsi(struct iscsi_opts *o);

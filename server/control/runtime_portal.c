@@ -36,7 +36,8 @@ static int portal_open(struct rt_portal *p)
 	bool discovery = strcmp(text_of(p->row, "protocol"), "nvme-discovery") == 0;
 	if (discovery || strcmp(text_of(p->row, "protocol"), "nvme-tcp") == 0) {
 		struct nvmf_portal_spec ns = {
-			.address = text_of(p->row, "address"), .port = (uint16_t)int_of(p->row, "port"), .discovery_only = discovery, .listen_fd = fd,
+			.address = text_of(p->row, "address"), .port = (uint16_t)int_of(p->row, "port"), .discovery_only = discovery,
+			.group = (uint16_t)int_of(p->row, "group_tag"), .listen_fd = fd,
 		};
 		r = nvmf_portal_add(&ns, &p->nvmf);
 		if (!r && ctl.opts.keep_listen_fd)

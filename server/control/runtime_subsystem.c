@@ -19,6 +19,7 @@ struct spec_hold {
 	struct nvmf_rule *rules;
 	struct rule_hold *holds;
 	size_t rule_room;
+	struct nvmf_path *paths;
 	json_t *keep;                    /* array: the objects that strings are borrowed from */
 };
 
@@ -28,6 +29,7 @@ static void spec_done(struct spec_hold *h)
 		free(h->holds[i].nsids);
 	free(h->holds);
 	free(h->rules);
+	free(h->paths);
 	free(h->namespaces);
 	json_decref(h->keep);
 }
@@ -122,6 +124,25 @@ static int fill_rules(struct spec_hold *h, const char *target_id)
 	return r;
 }
 
+static int fill_paths(struct spec_hold *h, const json_t *row)
+{
+	static const char *const states[] = {
+		[NVMF_PATH_OPTIMIZED] = "optimized", [NVMF_PATH_NONOPTIMIZED] = "non-optimized",
+		[NVMF_PATH_INACCESSIBLE] = "inaccessible", [NVMF_PATH_CHANGE] = "change",
+	};
+	json_t *map = json_object_get(row, "path_states"), *state;
+	const char *group;
+	h->paths = calloc(json_object_size(map) + 1, sizeof(*h->paths));
+	if (!h->paths)
+		return -ENOMEM;
+	json_object_foreach(map, group, state)
+		for (size_t i = 0; i < ARRAY_COUNT(states); i++)
+			if (strcmp(json_string_value(state), states[i]) == 0)
+				h->paths[h->spec.path_count++] = (struct nvmf_path){ (uint16_t)strtoul(group, NULL, 10), (enum nvmf_path_state)i };
+	h->spec.paths = h->paths;
+	return 0;
+}
+
 /* The serial: the first 20 hex digits of the target's id, so it stays for the target's life. */
 static void fill_serial(struct spec_hold *h, const char *id)
 {
@@ -138,8 +159,11 @@ static int spec_make(const json_t *row, struct spec_hold *h)
 	h->spec.nqn = text_of(row, "qualified_name");
 	h->spec.enabled = true_of(row, "enabled");
 	h->spec.allow_any = true_of(row, "allow_any");
+	h->spec.static_controllers = (uint16_t)int_of(row, "static_controllers");
 	fill_serial(h, text_of(row, "id"));
 	int r = h->keep ? fill_namespaces(h, text_of(row, "id")) : -ENOMEM;
+	if (!r)
+		r = fill_paths(h, row);
 	if (!r)
 		r = fill_rules(h, text_of(row, "id"));
 	if (r)

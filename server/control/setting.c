@@ -190,6 +190,8 @@ const struct setting_row setting_rows[] = {
 	  .help = "Weakest CHAP algorithm that is accepted; of those that an initiator offers, the strongest is used." },
 	{ .key = "iscsi_discovery_host", .type = SETTING_TEXT, .max = 63, .default_value = "", .check = check_discovery, .apply = apply_discovery,
 	  .help = "Host whose CHAP name and secret discovery asks for; nothing is asked when empty." },
+	{ .key = "nvme_referrals", .type = SETTING_TEXT, .max = 1000, .default_value = "", .check = referrals_check, .apply = referrals_apply,
+	  .help = "Other NVMe discovery services that ours points hosts to, such as 192.0.2.1:8009,[2001:db8::1]:8009." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "task_retention", .type = SETTING_INT, .min = 10, .max = 100000, .default_value = "1000", .help = "Finished tasks that are kept." },

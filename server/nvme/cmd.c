@@ -34,6 +34,9 @@ enum nvme_result job_check(const struct job *j)
 		if (!slot || slot->ns != j->slot->ns)
 			return RES_INVALID_NS;
 	}
+	enum nvme_result path = ctrl_ana_result(j->queue->ctrl);
+	if (unlikely(path))
+		return path;
 	if (flags & OP_MEDIUM && unlikely(volume_state(slot->ns->volume) != VOLUME_ONLINE))
 		return RES_NOT_READY;
 	if (unlikely(!may_access(j, slot->ns)))

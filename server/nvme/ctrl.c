@@ -2,6 +2,8 @@
 /* ctrl.c - controllers: made, kept alive, given another map, ended.  Base 2.1 sections 3.1, 3.9. */
 #include "nvme/nvme_priv.h"
 
+#include "wire/nvme_log.h"
+
 #define NS_PER_MS 1000000ull
 
 /* ---- keep alive: a timer that looks whether the host was heard since it looked last ------------------------ */
@@ -79,7 +81,9 @@ int nvme_ctrl_new(const struct nvme_ctrl_spec *spec, struct nvme_ctrl **ret_ctrl
 	if (r)
 		return r;
 	ctrl_properties_reset(c);
-	r = subsystem_enter(c->subsystem, c);
+	c->is_static = spec->cntlid_first != 0;
+	atomic_init(&c->ana_state, spec->ana_state ? spec->ana_state : NVME_ANA_OPTIMIZED);
+	r = subsystem_enter(c->subsystem, c, spec->cntlid_first, spec->cntlid_last);
 	if (r)
 		return r;
 	list_add_tail(&c->home->ctrls, &c->link);
@@ -198,6 +202,29 @@ void nvme_ctrl_set_map(struct nvme_ctrl *c, struct nvme_ns_map *map)
 		event_raise(c, EVENT_ANA);
 	}
 	nvme_ns_map_unref(old);
+}
+
+/* ---- paths, Base 8.1.1 -------------------------------------------------------------------------------------------------- */
+enum nvme_result ctrl_ana_result(const struct nvme_ctrl *c)
+{
+	switch (atomic_load_explicit(&((struct nvme_ctrl *)(uintptr_t)c)->ana_state, memory_order_relaxed)) {
+	case NVME_ANA_INACCESSIBLE:
+		return RES_ANA_INACCESSIBLE;
+	case NVME_ANA_LOSS:
+		return RES_ANA_LOSS;
+	case NVME_ANA_CHANGE:
+		return RES_ANA_TRANSITION;
+	default:
+		return RES_OK;
+	}
+}
+
+void nvme_ctrl_set_ana(struct nvme_ctrl *c, uint8_t state)
+{
+	if (atomic_exchange(&c->ana_state, state) == state)
+		return;
+	c->ana_changes++;
+	event_raise(c, EVENT_ANA);
 }
 
 void nvme_ctrl_discovery_changed(struct nvme_ctrl *c)

@@ -326,6 +326,8 @@ enum nvme_result parse_get_features(struct job *j)
 	if (select > SEL_CAPABILITIES)
 		return job_cdw_field(j, 10, 8);
 	const struct feature *f = &rows[j->mark];
+	if (f->per_ns && select == SEL_CURRENT && ctrl_ana_result(ctrl(j)))
+		return ctrl_ana_result(ctrl(j));
 	j->mark2 = select;
 	return select == SEL_CAPABILITIES || !f->data_bytes ? RES_OK : parse_answer(j, f->data_bytes);
 }
@@ -361,6 +363,8 @@ enum nvme_result parse_set_features(struct job *j)
 		return RES_NOT_SAVEABLE;
 	if (names_ns(j) && !f->per_ns)
 		return RES_NOT_PER_NS;
+	if (f->per_ns && ctrl_ana_result(ctrl(j)))
+		return ctrl_ana_result(ctrl(j));
 	return f->data_bytes && f->changeable ? parse_list(j, f->data_bytes) : RES_OK;
 }
 

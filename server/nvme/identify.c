@@ -46,8 +46,9 @@ static void put_io_ctrl(const struct nvme_ctrl *c, struct nvme_id_ctrl *d)
 	d->acl = 3;
 	d->frmw = 1 | 1 << 1;            /* one slot, read only */
 	d->anatt = 10;
-	d->anacap = NVME_ANACAP_OPTIMIZED;
+	d->anacap = NVME_ANACAP_OPTIMIZED | NVME_ANACAP_NONOPTIMIZED | NVME_ANACAP_INACCESSIBLE | NVME_ANACAP_CHANGE;
 	d->anagrpmax = d->nanagrpid = le32_of(ana_group_max(c));
+	d->fcatt = c->is_static ? NVME_FCATT_STATIC : 0;
 	d->sqes = 0x66;
 	d->cqes = 0x44;
 	d->nn = d->mnan = le32_of(NVME_NSID_MAX);

@@ -53,7 +53,7 @@ static void put_common(struct nvme_id_ns *d)
 	d->msrc = COPY_MAX_RANGES - 1;
 }
 
-static void put_ns(struct nvme_id_ns *d, const struct ns_slot *slot)
+static void put_ns(struct nvme_id_ns *d, const struct ns_slot *slot, bool accessible)
 {
 	const struct ns *s = slot->ns;
 	struct volume_limits l;
@@ -61,7 +61,8 @@ static void put_ns(struct nvme_id_ns *d, const struct ns_slot *slot)
 	put_common(d);
 	put_formats(d, s->block_shift);
 	d->nsze = d->ncap = le64_of(ns_blocks(s));
-	d->nuse = le64_of(used_blocks(s, &l));
+	/* Base 8.1.1: by a path that is none, nothing is told of what is used. */
+	d->nuse = le64_of(accessible ? used_blocks(s, &l) : 0);
 	d->nsfeat = nsfeat(&l);
 	if (l.unmap_granularity_bytes)
 		d->dlfeat = (uint8_t)(NVME_DLFEAT_WZ_DEAC | (l.unmap_zeroes ? NVME_DLFEAT_ZEROES : 0));
@@ -69,7 +70,7 @@ static void put_ns(struct nvme_id_ns *d, const struct ns_slot *slot)
 	/* Not above 1 MiB: ESXi would not deallocate at all. */
 	d->npdg = d->npda = blocks_0based(s, min_u64(l.unmap_granularity_bytes, 1u << 20));
 	uint64_t size = volume_size_bytes(s->volume);
-	le64 capacity = le64_of(size);
+	le64 capacity = le64_of(accessible ? size : 0);
 	memcpy(d->nvmcap, &capacity, sizeof(capacity));
 	d->mssrl = le16_of((uint16_t)min_u64(limit_blocks(s, COPY_RANGE_MAX_BYTES), 65535));
 	d->mcl = le32_of((uint32_t)limit_blocks(s, COPY_MAX_BYTES));
@@ -89,7 +90,7 @@ enum nvme_result identify_ns(struct job *j, struct out *o)
 	} else {
 		const struct ns_slot *s = asked(j, &r);
 		if (s)
-			put_ns(&d, s);
+			put_ns(&d, s, !ctrl_ana_result(j->queue->ctrl));
 	}
 	if (!r)
 		out_bytes(o, &d, sizeof(d));

@@ -73,6 +73,8 @@ enum nvme_result log_supported(struct job *j, struct out *o)
 		uint32_t v = 0;
 		for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 			v |= rows[i].lid == lid && is_here(j, i);
+		if (v && lid == NVME_LOG_DISCOVERY)
+			v |= (uint32_t)NVME_DISCOVERY_PORT_LOCAL << 16;
 		out_le32(o, v);
 	}
 	return RES_OK;

@@ -79,7 +79,8 @@ enum nvme_result log_ana(struct job *j, struct out *o)
 	out_bytes(o, &head, sizeof(head));
 	for (uint32_t g = next_group(m, 0, &count); g; g = next_group(m, g, &count)) {
 		struct nvme_ana_group d = { .id = le32_of(g), .nsid_count = le32_of(groups_only ? 0 : count),
-					    .changes = le64_of(c->ana_changes), .state = 1 };
+					    .changes = le64_of(c->ana_changes),
+					    .state = atomic_load_explicit(&((struct nvme_ctrl *)(uintptr_t)c)->ana_state, memory_order_relaxed) };
 		out_bytes(o, &d, sizeof(d));
 		for (size_t i = 0; !groups_only && i < m->count; i++)
 			if (m->entry[i].ana_group == g)
@@ -120,7 +121,8 @@ enum nvme_result log_discovery(struct job *j, struct out *o)
 	const struct nvme_ctrl *c = j->queue->ctrl;
 	_cleanup_(freep) uint8_t *log = NULL;
 	size_t bytes = 0;
-	if (!source.log || source.log(source.arg, c->host_nqn, c->portal, &log, &bytes))
+	bool port_local = job_cdw(j, 10) >> 8 & NVME_DISCOVERY_PORT_LOCAL;
+	if (!source.log || source.log(source.arg, c->host_nqn, c->portal, port_local, &log, &bytes))
 		return RES_INTERNAL;
 	out_bytes(o, log, bytes);
 	return RES_OK;

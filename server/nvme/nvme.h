@@ -63,6 +63,8 @@ struct nvme_ctrl_spec {
 	const char *host_nqn;
 	uint8_t host_id[16];
 	uint16_t port_id;                /* relative, of the portal */
+	uint16_t cntlid_first, cntlid_last; /* static model: one of these that is free; 0: made for the host, any id */
+	uint8_t ana_state;               /* enum nvme_ana_state of wire/nvme_log.h, of the path it came by; 0: optimized */
 	uint32_t kato_ms;                /* keep alive timeout asked; 0: none (persistent discovery gets one) */
 	uint32_t in_capsule_bytes;       /* what the transport takes in a capsule, for IOCCSZ */
 	uint32_t max_transfer_bytes;     /* for MDTS; power of two times 4096 */
@@ -77,7 +79,7 @@ struct nvme_ctrl_spec {
 	void *arg;
 	void *portal;                    /* handed to the discovery source; as long as the controller lives */
 };
-/* On the reactor of its admin queue. */
+/* On the reactor of its admin queue.  -EBUSY: the static controllers asked for are all taken. */
 int nvme_ctrl_new(const struct nvme_ctrl_spec *spec, struct nvme_ctrl **ret_ctrl) _must_check_;
 uint16_t nvme_ctrl_id(const struct nvme_ctrl *c);
 /* Looks a controller up by id for an I/O queue's Connect, on any reactor; returns a reference or NULL.
@@ -94,6 +96,8 @@ uint16_t nvme_ctrl_queue_limit(const struct nvme_ctrl *c); /* I/O queues that Nu
 void nvme_ctrl_close(struct nvme_ctrl *c, void (*closed)(void *arg), void *arg);
 /* Swaps the map; raises Namespace Attribute Changed events and fills the changed list.  On its reactor. */
 void nvme_ctrl_set_map(struct nvme_ctrl *c, struct nvme_ns_map *map);
+/* Other paths than before: what is not accessible ends its I/O commands so; event to those that asked.  On its reactor. */
+void nvme_ctrl_set_ana(struct nvme_ctrl *c, uint8_t state);
 /* Discovery log changed: event to those that asked. On its reactor. */
 void nvme_ctrl_discovery_changed(struct nvme_ctrl *c);
 
@@ -111,9 +115,10 @@ uint16_t nvme_property_get(struct nvme_ctrl *c, uint32_t offset, bool eight_byte
 uint16_t nvme_property_set(struct nvme_ctrl *c, uint32_t offset, bool eight_bytes, uint64_t value);
 
 /* Discovery log content is the transport's to make: called on the controller's reactor when a host
- * reads log page 70h; returns the whole log, owned (free). */
+ * reads log page 70h; returns the whole log, owned (free).  port_local: only what is reached by the portal that
+ * the host came by. */
 struct nvme_discovery_source {
-	int (*log)(void *arg, const char *host_nqn, void *portal, uint8_t **ret_log, size_t *ret_bytes);
+	int (*log)(void *arg, const char *host_nqn, void *portal, bool port_local, uint8_t **ret_log, size_t *ret_bytes);
 	void *arg;
 };
 void nvme_set_discovery_source(const struct nvme_discovery_source *s);

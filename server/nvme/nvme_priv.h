@@ -137,7 +137,8 @@ struct nvme_subsystem {
 	struct list ctrls;
 	uint16_t next_cntlid;
 };
-int subsystem_enter(struct nvme_subsystem *s, struct nvme_ctrl *c);      /* allots CNTLID; -ENOSPC */
+/* Allots CNTLID: a new one, or the first free of first to last (static model).  -ENOSPC; -EBUSY none is free. */
+int subsystem_enter(struct nvme_subsystem *s, struct nvme_ctrl *c, uint16_t first, uint16_t last);
 void subsystem_leave(struct nvme_subsystem *s, struct nvme_ctrl *c);
 /* Controller ids from first on, ascending, that reach ns (NULL: any); returns their number. */
 size_t subsystem_cntlids(struct nvme_subsystem *s, const struct ns *ns, uint16_t first, uint16_t *ids, size_t room);
@@ -194,6 +195,8 @@ struct nvme_ctrl {
 	void (*reset)(void *arg);
 	void *arg, *portal;
 	_Atomic(uint16_t) copy_formats;  /* of features, for I/O queues */
+	_Atomic(uint8_t) ana_state;      /* enum nvme_ana_state */
+	bool is_static;
 
 	pthread_mutex_t mutex;           /* guards what follows, for I/O queues elsewhere */
 	struct nvme_ns_map *map;
@@ -229,6 +232,7 @@ static inline bool ctrl_is_ready(const struct nvme_ctrl *c)
 {
 	return atomic_load_explicit(&c->csts, memory_order_relaxed) & NVME_CSTS_RDY;
 }
+enum nvme_result ctrl_ana_result(const struct nvme_ctrl *c);      /* RES_OK: accessible by this path */
 void ctrl_keep_alive(struct nvme_ctrl *c);       /* the timer starts again */
 void ctrl_queue_gone(struct nvme_ctrl *c);       /* one was freed; any thread */
 void ctrl_note_error(struct nvme_ctrl *c, const struct error_note *e);   /* any thread */

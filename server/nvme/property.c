@@ -43,6 +43,7 @@ void ctrl_properties_reset(struct nvme_ctrl *c)
 	atomic_store(&c->csts, 0);
 	c->feat = (struct features){ .arbitration = 7, .temperature = { 0xffff, 0 } };
 	atomic_store(&c->copy_formats, 0);
+	c->ana_changes = 0;
 	c->events_pending = c->events_sent = 0;
 	c->resv_mask_count = 0;
 	c->resv_mask_all = 0;

@@ -81,24 +81,31 @@ static struct list *place_of(struct nvme_subsystem *s, uint16_t cntlid, bool *re
 	return &s->ctrls;
 }
 
-int subsystem_enter(struct nvme_subsystem *s, struct nvme_ctrl *c)
+static bool try_id(struct nvme_subsystem *s, struct nvme_ctrl *c, uint16_t id)
 {
-	int r = -ENOSPC;
+	bool used;
+	struct list *before = place_of(s, id, &used);
+	if (used)
+		return false;
+	c->cntlid = id;
+	list_add_tail(before, &c->sub_link);
+	return true;
+}
+
+int subsystem_enter(struct nvme_subsystem *s, struct nvme_ctrl *c, uint16_t first, uint16_t last)
+{
+	bool found = false;
 	pthread_mutex_lock(&s->mutex);
+	for (unsigned id = first; first && id <= last && !found; id++)
+		found = try_id(s, c, (uint16_t)id);
 	/* Ids go round, so that one is not reused soon: a host may still mean the old one. */
-	for (unsigned tries = 0; tries < CNTLID_LAST && r; tries++) {
-		bool used;
+	for (unsigned tries = 0; !first && tries < CNTLID_LAST && !found; tries++) {
 		uint16_t id = s->next_cntlid;
-		struct list *before = place_of(s, id, &used);
 		s->next_cntlid = id == CNTLID_LAST ? 1 : (uint16_t)(id + 1);
-		if (used)
-			continue;
-		c->cntlid = id;
-		list_add_tail(before, &c->sub_link);
-		r = 0;
+		found = try_id(s, c, id);
 	}
 	pthread_mutex_unlock(&s->mutex);
-	return r;
+	return found ? 0 : first ? -EBUSY : -ENOSPC;
 }
 
 void subsystem_leave(struct nvme_subsystem *s, struct nvme_ctrl *c)

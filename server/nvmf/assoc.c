@@ -123,6 +123,13 @@ static struct nvmf_subsystem *subsystem_named(const char *nqn)
 	return strcmp(nqn, NVME_NQN_DISCOVERY) == 0 ? &nvmf_room.discovery : nvmf_subsystem_find(nqn);
 }
 
+static bool static_id_is_good(const struct nvmf_conf *conf, uint16_t cntlid)
+{
+	if (!conf->static_controllers)
+		return cntlid == NVME_CNTLID_DYNAMIC;
+	return cntlid == NVME_CNTLID_STATIC || (cntlid && cntlid <= conf->static_controllers);
+}
+
 /* Who is it, and may it come in?  Fills the association; takes references.  Under the lock. */
 static uint16_t admit(struct nvmf_conn *c, struct nvmf_assoc *a, const struct nvme_connect_data *d, struct nvme_ns_map **ret_map,
 		      uint64_t *ret_info, const char **ret_why)
@@ -147,6 +154,12 @@ static uint16_t admit(struct nvmf_conn *c, struct nvmf_assoc *a, const struct nv
 			*ret_info = at_host;
 			*ret_why = "no access rule lets this host in";
 			return NVME_SC_CONNECT_HOST | NVME_STATUS_DNR;
+		}
+		if (!static_id_is_good(n->conf, le16_get(d->cntlid))) {
+			*ret_info = NVME_CONNECT_IN_DATA | offsetof(struct nvme_connect_data, cntlid);
+			*ret_why = n->conf->static_controllers ? "controllers are static: ask for one of them, or for any by FFFEh" :
+								 "controllers are dynamic: the controller id must be FFFFh";
+			return NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR;
 		}
 		a->conf = nvmf_conf_ref(n->conf);
 		memcpy(a->host, g->host, sizeof(a->host));
@@ -178,6 +191,8 @@ static struct nvmf_assoc *assoc_new(struct nvmf_conn *c, const struct nvme_conne
 	memcpy(a->portal, c->portal, sizeof(a->portal));
 	a->peer_addr = nvmf_addr_of((struct sockaddr *)&c->peer_addr);
 	a->local_addr = c->local_addr;
+	a->port_id = c->port_id;
+	a->group = c->group;
 	a->kato_ms = kato_ms;
 	a->header_digest = c->header_digest;
 	a->data_digest = c->data_digest;
@@ -216,8 +231,17 @@ uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d,
 	};
 	struct nvme_ctrl_spec full = spec;
 	memcpy(full.host_id, a->host_id, sizeof(full.host_id));
-	if (!status && nvme_ctrl_new(&full, &a->ctrl) < 0)
+	if (!status && a->conf) {
+		uint16_t asked = le16_get(d->cntlid), any = a->conf->static_controllers;
+		full.ana_state = nvmf_conf_ana(a->conf, a->group);
+		full.cntlid_first = !any ? 0 : asked == NVME_CNTLID_STATIC ? 1 : asked;
+		full.cntlid_last = asked == NVME_CNTLID_STATIC ? any : asked;
+	}
+	int made = status ? 0 : nvme_ctrl_new(&full, &a->ctrl);
+	if (made < 0) {
 		status = NVME_SC_CONNECT_BUSY;
+		*ret_why = made == -EBUSY ? "the static controller is in use" : "no controller could be made";
+	}
 	if (status) {
 		room_lock();
 		if (a->subsystem) {
@@ -294,11 +318,9 @@ static uint16_t find_mine(struct nvmf_conn *c, const struct nvme_connect_data *d
 		return NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR;
 	}
 	if (a->queues[qid]) {
-		/* An older connection of this queue may be on its way out: then it is waited for. */
+		/* A host that reconnects fast is ahead of the end of its older connection: that is waited for. */
 		*ret_why = "the queue exists";
-		return a->queues[qid]->close_posted || __atomic_load_n(&a->queues[qid]->phase, __ATOMIC_RELAXED) > CONN_READY ?
-			       NVMF_AGAIN :
-			       NVME_SC_SEQUENCE | NVME_STATUS_DNR;
+		return NVMF_AGAIN;
 	}
 	*ret_assoc = a;
 	return 0;

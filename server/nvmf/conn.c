@@ -281,6 +281,7 @@ void nvmf_conn_accept(struct nvmf_portal *p, int fd)
 	c->home = &nvmf_room.home[atomic_fetch_add(&nvmf_room.next_home, 1) % nvmf_room.home_count];
 	c->discovery_only = p->discovery_only;
 	c->port_id = p->id;
+	c->group = p->group;
 	c->alignment_bytes = 4;
 	c->retry.run = nvmf_rx_retry;
 	c->end.run = end_run;

@@ -31,7 +31,8 @@ uint16_t nvmf_connect_check(const struct nvme_fabrics_connect *k, const struct n
 		{ !is_nqn(d->subsystem_nqn), IN_DATA(subsystem_nqn), "no valid subsystem NQN" },
 		{ !is_nqn(d->host_nqn), IN_DATA(host_nqn), "no valid host NQN" },
 		{ discovery && qid, IN_ENTRY(qid), "a discovery controller has no I/O queues" },
-		{ !qid && cntlid != NVME_CNTLID_DYNAMIC, IN_DATA(cntlid), "controllers are dynamic: the controller id must be FFFFh" },
+		{ discovery && cntlid != NVME_CNTLID_DYNAMIC, IN_DATA(cntlid), "discovery controllers are dynamic: the controller id must be FFFFh" },
+		{ qid && cntlid > 0xffef, IN_DATA(cntlid), "no controller has this id" },
 		{ !discovery && !memcmp(d->host_id, no_host_id, sizeof(no_host_id)), IN_DATA(host_id), "the host identifier is zero" },
 	};
 

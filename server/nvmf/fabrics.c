@@ -6,7 +6,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define CONNECT_RETRY_MS 10
-#define CONNECT_TRIES 200
+#define CONNECT_TRIES 100                /* a second for the older connection of a queue to go */
 
 uint32_t nvmf_fabrics_data_bytes(const struct nvme_sqe *sqe)
 {

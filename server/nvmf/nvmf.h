@@ -35,6 +35,7 @@ struct nvmf_portal_spec {
 	const char *address;
 	uint16_t port;
 	bool discovery_only;             /* 8009 */
+	uint16_t group;                  /* portal group; 0: 1 */
 	int listen_fd;                   /* or -1 */
 };
 int nvmf_portal_add(const struct nvmf_portal_spec *s, struct nvmf_portal **ret_portal) _must_check_;
@@ -57,6 +58,12 @@ struct nvmf_ns {
 	bool read_only;
 	struct volume *volume;           /* takes references of its own */
 };
+/* What hosts are told of the namespaces by the portals of one group; groups not named are optimized. */
+enum nvmf_path_state { NVMF_PATH_OPTIMIZED, NVMF_PATH_NONOPTIMIZED, NVMF_PATH_INACCESSIBLE, NVMF_PATH_CHANGE };
+struct nvmf_path {
+	uint16_t group;
+	enum nvmf_path_state state;
+};
 struct nvmf_subsystem_spec {
 	const char *nqn;
 	const char *serial;              /* stable; control derives it from the target's id */
@@ -66,11 +73,20 @@ struct nvmf_subsystem_spec {
 	size_t namespace_count;
 	const struct nvmf_rule *rules;
 	size_t rule_count;
+	const struct nvmf_path *paths;
+	size_t path_count;
+	uint16_t static_controllers;     /* 0: dynamic model; else ids 1 to this many */
 };
 int nvmf_subsystem_add(const struct nvmf_subsystem_spec *s, struct nvmf_subsystem **ret_subsystem, char *why, size_t why_bytes) _must_check_;
 int nvmf_subsystem_update(struct nvmf_subsystem *n, const struct nvmf_subsystem_spec *s, char *why, size_t why_bytes) _must_check_;
 int nvmf_subsystem_preview(struct nvmf_subsystem *n, const struct nvmf_subsystem_spec *s, unsigned *ret_touched, unsigned *ret_closed);
 void nvmf_subsystem_remove(struct nvmf_subsystem *n);
+/* Other discovery services that the discovery log points to; copied.  -ENOMEM */
+struct nvmf_referral {
+	const char *address;             /* numeric */
+	uint16_t port;
+};
+int nvmf_set_referrals(const struct nvmf_referral *r, size_t count);
 /* Is s a valid NQN (NVMe Base 4.7)? */
 int nvmf_name_check(const char *s, char *why, size_t why_bytes);
 

@@ -48,6 +48,9 @@ struct nvmf_grant {                      /* an nvmf_rule, owned and compiled */
 struct nvmf_conf {
 	_Atomic(unsigned) refs;
 	bool enabled, allow_any;
+	uint16_t static_controllers;
+	struct nvmf_path *paths;
+	size_t path_count;
 	struct nvmf_grant *grants;       /* grant_count of them, then one for allow_any */
 	size_t grant_count;
 };
@@ -57,6 +60,8 @@ void nvmf_conf_unref(struct nvmf_conf *c);
 DEFINE_FREEP(struct nvmf_conf, nvmf_conf_unref)
 /* The first that matches, the one of allow_any, or NULL: nobody lets this one in. */
 const struct nvmf_grant *nvmf_conf_match(const struct nvmf_conf *c, const char *host_nqn, const struct in6_addr *addr);
+/* enum nvme_ana_state, of the paths through a portal group. */
+uint8_t nvmf_conf_ana(const struct nvmf_conf *c, uint16_t group);
 bool nvmf_grant_same_namespaces(const struct nvmf_grant *a, const struct nvmf_grant *b);
 
 struct nvmf_subsystem {
@@ -77,7 +82,7 @@ struct nvmf_portal {
 	struct listener listener;
 	struct nvmf_reactor *home;
 	int fd;
-	uint16_t port, id;               /* id: PORTID */
+	uint16_t port, id, group;        /* id: PORTID */
 	bool wildcard, discovery_only;
 	struct sockaddr_storage addr;
 	struct log_limit accept_limit;
@@ -98,6 +103,8 @@ struct nvmf_room {
 	struct list subsystems, portals, assocs;
 	uint64_t last_session, discovery_generation;
 	uint16_t last_portal;
+	struct nvmf_referral *referrals; /* with addresses of its own */
+	size_t referral_count;
 	struct nvmf_subsystem discovery; /* the well-known one; not in the list */
 };
 extern struct nvmf_room nvmf_room;
@@ -211,7 +218,7 @@ struct nvmf_conn {
 	struct sockaddr_storage peer_addr, local_addr;
 	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
 	bool discovery_only;
-	uint16_t port_id;
+	uint16_t port_id, group;
 	const char *close_reason;        /* NULL: in order */
 	/* the queue */
 	struct nvmf_assoc *assoc;        /* a reference; NULL before Connect */
@@ -247,7 +254,7 @@ struct nvmf_assoc {
 	char host_nqn[NVMF_NQN_MAX + 1], host[64];
 	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
 	uint8_t host_id[16];
-	uint16_t cntlid;
+	uint16_t cntlid, port_id, group;
 	uint32_t kato_ms;
 	bool header_digest, data_digest;
 	uint64_t since_unix_s;
@@ -311,6 +318,6 @@ uint32_t nvmf_fabrics_data_bytes(const struct nvme_sqe *sqe);
 void nvmf_fabrics_execute(struct nvmf_cmd *cmd);
 
 /* discovery.c */
-int nvmf_discovery_log(void *arg, const char *host_nqn, void *assoc, uint8_t **ret_log, size_t *ret_bytes);
+int nvmf_discovery_log(void *arg, const char *host_nqn, void *assoc, bool port_local, uint8_t **ret_log, size_t *ret_bytes);
 
 #endif

@@ -107,6 +107,7 @@ void nvmf_stop(void)
 	for (unsigned i = 0; i < room->home_count; i++)
 		reactor_call(room->home[i].reactor, close_all, &room->home[i]);
 	nvme_set_discovery_source(NULL);
+	(void)nvmf_set_referrals(NULL, 0);
 	nvme_subsystem_unref(TAKE(room->discovery.nvme));
 	pthread_cond_destroy(&room->changed);
 }

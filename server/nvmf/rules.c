@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "block/block.h"
+#include "wire/nvme_log.h"
 
 static int _printf_(3, 4) bad(char *why, size_t why_bytes, const char *fmt, ...)
 {
@@ -39,6 +40,7 @@ void nvmf_conf_unref(struct nvmf_conf *c)
 	for (size_t i = 0; c->grants && i <= c->grant_count; i++)
 		grant_done(&c->grants[i]);
 	free(c->grants);
+	free(c->paths);
 	free(c);
 }
 
@@ -115,6 +117,13 @@ int nvmf_conf_new(const struct nvmf_subsystem_spec *s, struct nvmf_conf **ret_co
 	if (!c->grants)
 		return -ENOMEM;
 	c->grant_count = s->rule_count;
+	c->static_controllers = s->static_controllers;
+	c->paths = calloc(s->path_count + 1, sizeof(*c->paths));
+	if (!c->paths)
+		return -ENOMEM;
+	if (s->path_count)
+		memcpy(c->paths, s->paths, s->path_count * sizeof(*c->paths));
+	c->path_count = s->path_count;
 	int r = copy_namespaces(s, NULL, &c->grants[c->grant_count], why, why_bytes);
 	for (size_t i = 0; !r && i < s->rule_count; i++) {
 		r = compile(&s->rules[i], &c->grants[i], why, why_bytes);
@@ -143,6 +152,18 @@ const struct nvmf_grant *nvmf_conf_match(const struct nvmf_conf *c, const char *
 		if (matches(&c->grants[i], host_nqn, addr))
 			return &c->grants[i];
 	return c->allow_any ? &c->grants[c->grant_count] : NULL;
+}
+uint8_t nvmf_conf_ana(const struct nvmf_conf *c, uint16_t group)
+{
+	static const uint8_t states[] = {
+		[NVMF_PATH_OPTIMIZED] = NVME_ANA_OPTIMIZED, [NVMF_PATH_NONOPTIMIZED] = NVME_ANA_NONOPTIMIZED,
+		[NVMF_PATH_INACCESSIBLE] = NVME_ANA_INACCESSIBLE, [NVMF_PATH_CHANGE] = NVME_ANA_CHANGE,
+	};
+
+	for (size_t i = 0; i < c->path_count; i++)
+		if (c->paths[i].group == group)
+			return states[c->paths[i].state];
+	return NVME_ANA_OPTIMIZED;
 }
 bool nvmf_grant_same_namespaces(const struct nvmf_grant *a, const struct nvmf_grant *b)
 {

@@ -74,6 +74,7 @@ struct map_change {                      /* for one association, carried to its 
 	uint64_t id;
 	struct reactor *reactor;
 	struct nvme_ns_map *map;         /* owned */
+	uint8_t ana;
 };
 static int map_apply(void *arg)
 {
@@ -88,6 +89,7 @@ static int map_apply(void *arg)
 	room_unlock();
 	if (ctrl) {
 		nvme_ctrl_set_map(ctrl, m->map);
+		nvme_ctrl_set_ana(ctrl, m->ana);
 		nvme_ctrl_unref(ctrl);
 	}
 	return 0;
@@ -102,7 +104,8 @@ static enum fate fate_of(const struct nvmf_assoc *a, const struct nvmf_conf *con
 	*ret_grant = next;
 	if (!next || !conf->enabled)
 		return FATE_CLOSE;
-	return now && nvmf_grant_same_namespaces(now, next) ? FATE_UNTOUCHED : FATE_MAP;
+	bool same = now && nvmf_grant_same_namespaces(now, next) && nvmf_conf_ana(a->conf, a->group) == nvmf_conf_ana(conf, a->group);
+	return same ? FATE_UNTOUCHED : FATE_MAP;
 }
 
 int nvmf_subsystem_preview(struct nvmf_subsystem *n, const struct nvmf_subsystem_spec *s, unsigned *ret_touched, unsigned *ret_closed)
@@ -152,7 +155,7 @@ int nvmf_subsystem_update(struct nvmf_subsystem *n, const struct nvmf_subsystem_
 			nvmf_assoc_end_locked(a, "the host may not use the subsystem any more");
 			continue;
 		case FATE_MAP:
-			changes[count++] = (struct map_change){ a->id, a->home->reactor, nvme_ns_map_ref(grant->map) };
+			changes[count++] = (struct map_change){ a->id, a->home->reactor, nvme_ns_map_ref(grant->map), nvmf_conf_ana(conf, a->group) };
 			break;
 		case FATE_UNTOUCHED:
 			break;

@@ -78,6 +78,9 @@ struct nvme_ana_group {                  /* Base figure 225; then its NSIDs */
 };
 static_assert(sizeof(struct nvme_ana_group) == 32, "Base figure 225");
 enum { NVME_ANA_LSP_GROUPS_ONLY = 1 };
+enum nvme_ana_state {                    /* Base figure 225 */
+	NVME_ANA_OPTIMIZED = 1, NVME_ANA_NONOPTIMIZED = 2, NVME_ANA_INACCESSIBLE = 3, NVME_ANA_LOSS = 4, NVME_ANA_CHANGE = 15,
+};
 
 struct nvme_resv_log {                   /* Base figure 285 */
 	le64 count;
@@ -109,6 +112,8 @@ static_assert(offsetof(struct nvme_discovery_entry, trsvcid) == 32, "Base figure
 static_assert(offsetof(struct nvme_discovery_entry, subnqn) == 256, "Base figure 295");
 static_assert(offsetof(struct nvme_discovery_entry, traddr) == 512, "Base figure 295");
 static_assert(offsetof(struct nvme_discovery_entry, tsas) == 768, "Base figure 295");
+/* Log Specific Parameter of the discovery log, and what the Supported Log Pages log says of it; Base 5.1.12.3.1. */
+enum { NVME_DISCOVERY_EXTENDED = 1, NVME_DISCOVERY_PORT_LOCAL = 2, NVME_DISCOVERY_ALL_SUBSYSTEMS = 4 };
 enum { NVME_TRTYPE_TCP = 3, NVME_ADRFAM_IPV4 = 1, NVME_ADRFAM_IPV6 = 2,
        NVME_SUBTYPE_REFERRAL = 1, NVME_SUBTYPE_NVME = 2, NVME_SUBTYPE_DISCOVERY = 3,
        NVME_EFLAGS_DUPLICATE = 1, NVME_EFLAGS_EXPLICIT_PERSIST = 2, NVME_EFLAGS_NO_CDC = 4 };

@@ -430,10 +430,11 @@ static void events(void **state)
 }
 
 /* ---- discovery --------------------------------------------------------------------------------------------------------------- */
-static int discovery_log(void *arg, const char *host_nqn, void *portal, uint8_t **ret_log, size_t *ret_bytes)
+static int discovery_log(void *arg, const char *host_nqn, void *portal, bool port_local, uint8_t **ret_log, size_t *ret_bytes)
 {
 	assert_string_equal(host_nqn, "nqn.2026-11.test:host");
 	assert_ptr_equal(portal, NULL);
+	assert_false(port_local);
 	(void)arg;
 	*ret_bytes = 2048;
 	*ret_log = calloc(1, *ret_bytes);

@@ -37,8 +37,10 @@ static const struct {
 	{ "no subsystem", 0, 0, 31, 0xffff, "", HOST, 1, PARAM, 0x10000 | 256 },
 	{ "an IQN", 0, 0, 31, 0xffff, "iqn.2026-11.com.example:s1", HOST, 1, PARAM, 0x10000 | 256 },
 	{ "no host", 0, 0, 31, 0xffff, SUBSYSTEM, "", 1, PARAM, 0x10000 | 512 },
-	{ "a static controller", 0, 0, 31, 1, SUBSYSTEM, HOST, 1, PARAM, 0x10000 | 16 },
-	{ "any static controller", 0, 0, 31, 0xfffe, SUBSYSTEM, HOST, 1, PARAM, 0x10000 | 16 },
+	{ "a static controller", 0, 0, 31, 1, SUBSYSTEM, HOST, 1, 0, 0 },
+	{ "any static controller", 0, 0, 31, 0xfffe, SUBSYSTEM, HOST, 1, 0, 0 },
+	{ "a static controller of discovery", 0, 0, 31, 0xfffe, NVME_NQN_DISCOVERY, HOST, 1, PARAM, 0x10000 | 16 },
+	{ "an I/O queue of any controller", 0, 1, 31, 0xffff, SUBSYSTEM, HOST, 1, PARAM, 0x10000 | 16 },
 	{ "no host identifier", 0, 0, 31, 0xffff, SUBSYSTEM, HOST, 0, PARAM, 0x10000 | 0 },
 	{ "an I/O queue of discovery", 0, 1, 31, 1, NVME_NQN_DISCOVERY, HOST, 1, PARAM, 42 },
 };

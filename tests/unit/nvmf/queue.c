@@ -171,7 +171,7 @@ static void connect_refused(void **state)
 	struct host other;
 	host_dial(&other, port());
 	host_greet(&other, 0, 0);
-	assert_int_equal(host_connect(&other, SUBSYSTEM, 1, id, 32, 0), NVME_SC_SEQUENCE | NVME_STATUS_DNR);
+	assert_int_equal(host_connect(&other, SUBSYSTEM, 1, id, 32, 0), NVME_SC_SEQUENCE);  /* after having waited */
 	assert_int_equal(host_connect(&other, SUBSYSTEM, 9, id, 32, 0), NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR);
 	assert_int_equal(host_result(&other), 42);
 	other.nqn = "nqn.2026-11.com.example:other";
@@ -371,6 +371,94 @@ static void discovery(void **state)
 	rig_wait(sessions() == 0);
 }
 
+/* Controllers with fixed ids: one of them, any of them, none is free. */
+static void static_controllers(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t cntlid, status;
+		uint32_t info;           /* or the controller that it got */
+	} cases[] = {
+		{ "dynamic", 0xffff, NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR, 0x10000 | 16 },
+		{ "beyond the last", 3, NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR, 0x10000 | 16 },
+		{ "0", 0, NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR, 0x10000 | 16 },
+		{ "the second", 2, 0, 2 },
+		{ "the second again", 2, NVME_SC_CONNECT_BUSY, 0 },
+		{ "any", 0xfffe, 0, 1 },
+		{ "any, and none is free", 0xfffe, NVME_SC_CONNECT_BUSY, 0 },
+	};
+	static struct host h[ARRAY_COUNT(cases)];
+	struct nvmf_subsystem_spec s = rig_spec(&rig);
+	char why[256];
+	(void)state;
+	s.static_controllers = 2;
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		host_dial(&h[i], port());
+		host_greet(&h[i], 0, 0);
+		uint16_t status = host_connect(&h[i], SUBSYSTEM, 0, cases[i].cntlid, 32, 0);
+		if (status != cases[i].status || (uint32_t)host_result(&h[i]) != cases[i].info)
+			fail_msg("%s: %x %x", cases[i].what, status, (unsigned)host_result(&h[i]));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		host_close(&h[i]);
+	s = rig_spec(&rig);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	rig_wait(sessions() == 0);
+}
+
+/* States of paths by portal group: in the log, in what I/O answers, and told. */
+static void path_states(void **state)
+{
+	static const struct {
+		enum nvmf_path_state path;
+		uint8_t ana;
+		uint16_t io;
+	} cases[] = {
+		{ NVMF_PATH_NONOPTIMIZED, 2, 0 },
+		{ NVMF_PATH_INACCESSIBLE, 3, NVME_SC_ANA_INACCESSIBLE },
+		{ NVMF_PATH_CHANGE, 15, NVME_SC_ANA_TRANSITION },
+		{ NVMF_PATH_OPTIMIZED, 1, 0 },
+	};
+	struct nvme_sqe events = { .opcode = NVME_ADM_SET_FEATURES, .cdw10 = le32_of(NVME_FEAT_ASYNC_EVENT), .cdw11 = le32_of(1 << 11) };
+	struct nvme_sqe aer = { .opcode = NVME_ADM_ASYNC_EVENT };
+	struct nvme_sqe log = { .opcode = NVME_ADM_GET_LOG_PAGE, .cdw10 = le32_of(NVME_LOG_ANA | (52 / 4 - 1) << 16) };
+	struct nvmf_path paths[] = { { 7, NVMF_PATH_INACCESSIBLE }, { 1, NVMF_PATH_OPTIMIZED } };
+	struct nvmf_subsystem_spec s = rig_spec(&rig);
+	unsigned touched, closed;
+	char why[256];
+	(void)state;
+	s.paths = paths;
+	s.path_count = 2;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 0);
+	host_command(&admin, &events, NULL, 0);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	assert_int_equal(host_rw(&io, NVME_IO_READ, 0, 1, NULL, false), 0);      /* another group's state */
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		paths[1].state = cases[i].path;
+		host_command(&admin, &aer, NULL, 0);
+		assert_int_equal(nvmf_subsystem_preview(rig.subsystem, &s, &touched, &closed), 0);
+		assert_true(touched == 1 && closed == 0);
+		assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+		assert_int_equal(host_answer(&admin, NULL), 0);
+		assert_int_equal(host_result(&admin), 0x0c0302);
+		host_command(&admin, &log, NULL, 52);
+		assert_int_equal(host_answer(&admin, NULL), 0);
+		assert_int_equal(admin.data[0], i + 1);          /* change count */
+		assert_int_equal(admin.data[8], 1);              /* one group .. */
+		assert_int_equal(admin.data[16], 1);             /* .. with this id */
+		assert_int_equal(admin.data[32], cases[i].ana);
+		assert_int_equal(host_rw(&io, NVME_IO_READ, 0, 1, NULL, false), cases[i].io);
+	}
+	s = rig_spec(&rig);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	host_close(&io);
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+}
+
 static void removed(void **state)
 {
 	(void)state;
@@ -389,7 +477,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_both_ways), cmocka_unit_test(byte_by_byte), cmocka_unit_test(alignment), cmocka_unit_test(data_digest),
 		cmocka_unit_test(sq_head), cmocka_unit_test(connect_refused), cmocka_unit_test(disconnect), cmocka_unit_test(terms),
-		cmocka_unit_test(gone_in_the_middle), cmocka_unit_test(rules), cmocka_unit_test(discovery), cmocka_unit_test(removed),
+		cmocka_unit_test(gone_in_the_middle), cmocka_unit_test(rules), cmocka_unit_test(discovery),
+		cmocka_unit_test(static_controllers), cmocka_unit_test(path_states), cmocka_unit_test(removed),
 	};
 	return cmocka_run_group_tests_name("nvmf/queue", tests, up, down);
 }
