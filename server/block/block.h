@@ -148,6 +148,7 @@ struct volume_io {
 	 * -ENOTSUP    op not possible here -EINVAL   count or iov malformed -ENOMEM */
 	void (*done)(struct volume_io *io, int status);
 	uint64_t miscompare_bytes;
+	bool compared;                   /* COMPARE_WRITE: it was equal, so what failed is the write */
 	uint64_t priv[VOLUME_IO_PRIV];   /* block's own */
 };
 /* On a reactor given to block_start(). */

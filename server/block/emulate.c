@@ -245,6 +245,7 @@ static void compare_write_read_done(struct volume_io *io, int status)
 		vio_end(io, -EILSEQ);
 		return;
 	}
+	io->compared = true;
 	struct xfer *x = &p->x;
 	x->data = (struct cursor){ .iov = io->iov, .iov_count = io->iov_count };
 	cursor_skip(&x->data, len);
@@ -266,5 +267,6 @@ static void compare_write_run(struct volume_io *io)
 
 void op_compare_write(struct volume_io *io)
 {
+	io->compared = false;
 	compare_write_run(io);
 }

@@ -107,7 +107,7 @@ bool fused_execute(struct job *j)
 static enum step fused_done(struct job *j, int status)
 {
 	struct job *first = TAKE(j->mate);
-	bool compare = status == -EILSEQ || status == -EIO || status == -ESHUTDOWN;
+	bool compare = !j->io.compared;
 	first->mate = NULL;
 	if (status) {
 		(void)job_fail_errno(compare ? first : j, status, !compare, j->lba);
@@ -128,6 +128,7 @@ enum step run_fused(struct job *j)
 	for (uint16_t k = 0; k < j->piece_count; k++)
 		j->cut[n++] = j->piece[k];
 	j->io.op = VOLUME_COMPARE_WRITE;
+	j->io.compared = false;          /* also when the volume refuses it at once */
 	j->io.flags = job_cdw(j, 12) & NVME_RW_FUA ? VOLUME_FUA : 0;
 	j->io.lba = j->lba;
 	j->io.count_blocks = (uint32_t)j->count_blocks;

@@ -97,10 +97,9 @@ static enum nvme_result identify_ctrl(struct job *j, struct out *o)
 static enum nvme_result identify_ctrl_nvm(struct job *j, struct out *o)
 {
 	(void)j;
-	/* DMRSL and DMSL count blocks and we serve both sizes: the figure that fits each. */
 	struct nvme_id_ctrl_nvm d = {
 		.vsl = VERIFY_MAX_LOG2, .wzsl = WZ_MAX_LOG2, .dmrl = DSM_MAX_RANGES,
-		.dmrsl = le32_of((uint32_t)(DSM_RANGE_MAX_BYTES >> 12)), .dmsl = le64_of(DSM_MAX_BYTES >> 12),
+		.dmrsl = le32_of(DSM_RANGE_MAX_BLOCKS), .dmsl = le64_of(DSM_MAX_BLOCKS),
 	};
 	out_bytes(o, &d, sizeof(d));
 	return RES_OK;

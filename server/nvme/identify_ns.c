@@ -45,20 +45,14 @@ static void put_formats(struct nvme_id_ns *d, unsigned block_shift)
 	d->lbaf[0] = (struct nvme_lbaf){ .ms = le16_of(0), .lbads = (uint8_t)block_shift, .rp = 0 };
 }
 
-/* What is the same for all namespaces. */
-static void put_common(struct nvme_id_ns *d)
-{
-	d->nmic = NVME_NMIC_SHARED;
-	d->rescap = RESCAP;
-	d->msrc = COPY_MAX_RANGES - 1;
-}
-
 static void put_ns(struct nvme_id_ns *d, const struct ns_slot *slot, bool accessible)
 {
 	const struct ns *s = slot->ns;
 	struct volume_limits l;
 	volume_limits(s->volume, &l);
-	put_common(d);
+	d->nmic = NVME_NMIC_SHARED;
+	d->rescap = RESCAP;
+	d->msrc = COPY_MAX_RANGES - 1;
 	put_formats(d, s->block_shift);
 	d->nsze = d->ncap = le64_of(ns_blocks(s));
 	/* Base 8.1.1: by a path that is none, nothing is told of what is used. */
@@ -85,13 +79,9 @@ enum nvme_result identify_ns(struct job *j, struct out *o)
 	struct nvme_id_ns d;
 	enum nvme_result r = RES_OK;
 	memset(&d, 0, sizeof(d));
-	if (le32_get(job_sqe(j)->nsid) == NVME_NSID_ALL && (uint8_t)job_cdw(j, 10) == NVME_CNS_NS) {
-		put_common(&d);
-	} else {
-		const struct ns_slot *s = asked(j, &r);
-		if (s)
-			put_ns(&d, s, !ctrl_ana_result(j->queue->ctrl));
-	}
+	const struct ns_slot *s = asked(j, &r);  /* FFFFFFFFh is for those who can make namespaces */
+	if (s)
+		put_ns(&d, s, !ctrl_ana_result(j->queue->ctrl));
 	if (!r)
 		out_bytes(o, &d, sizeof(d));
 	return r;

@@ -59,8 +59,8 @@ unsigned resv_rtype(enum resv_type t);   /* the number that NVMe has for it */
 #define WZ_MAX_LOG2 14u                  /* WZSL: 64 MiB, in units of 4096 bytes */
 #define VERIFY_MAX_LOG2 14u
 #define DSM_MAX_RANGES 255u              /* DMRL */
-#define DSM_RANGE_MAX_BYTES (8ull << 30) /* DMRSL */
-#define DSM_MAX_BYTES (64ull << 30)      /* DMSL */
+#define DSM_RANGE_MAX_BLOCKS (16u << 20) /* DMRSL; both count blocks, whatever their size */
+#define DSM_MAX_BLOCKS (128u << 20)      /* DMSL */
 #define COPY_MAX_RANGES 128u             /* MSRC + 1 */
 #define COPY_RANGE_MAX_BYTES (16u << 20) /* MSSRL */
 #define COPY_MAX_BYTES (64u << 20)       /* MCL */

@@ -80,11 +80,11 @@ enum step run_dsm(struct job *j, int status)
 			j->error_lba = le64_get(r.lba);
 			return job_fail(j, RES_LBA_RANGE);
 		}
-		if (count > limit_blocks(s, DSM_RANGE_MAX_BYTES))
+		if (count > DSM_RANGE_MAX_BLOCKS)
 			return job_fail(j, RES_SIZE_LIMIT);
 		sum += count;
 	}
-	if (sum > limit_blocks(s, DSM_MAX_BYTES))
+	if (sum > DSM_MAX_BLOCKS)
 		return job_fail(j, RES_SIZE_LIMIT);
 	/* Integral reads and writes are hints about access; there is nothing that we do with them. */
 	if (!(job_cdw(j, 11) & NVME_DSM_DEALLOCATE) || !atomic_load_explicit(&s->can_unmap, memory_order_relaxed))

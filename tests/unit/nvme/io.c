@@ -16,7 +16,7 @@ static int setup(void **state)
 	rig_start(&rig, 2);
 	assert_int_equal(nvme_start(rig.reactor, 2), 0);
 	volume = rig_volume("ram", BLOCKS * 512ull, 512);
-	other = rig_volume("ram", 1024 * 512ull, 512);
+	other = rig_volume("fault:ram", 1024 * 512ull, 512);
 	sub = subsystem(false);
 	struct nvme_ns_entry e[] = { { .nsid = 7, .ana_group = 1, .volume = other },
 				     { .nsid = 1, .ana_group = 1, .volume = volume },
@@ -353,11 +353,40 @@ static void masked_meanwhile(void **state)
 	nvme_ns_map_unref(less);
 }
 
+/* Which half a medium error belongs to. */
+static void fused_medium_errors(void **state)
+{
+	static const struct {
+		const char *ops;
+		uint16_t compare, write;
+	} cases[] = {
+		{ "read", NVME_SC_READ_ERROR, NVME_SC_FUSED_FAILED },
+		{ "write", NVME_SC_FUSED_FAILED, NVME_SC_WRITE_FAULT },
+	};
+	(void)state;
+	memset(out, 0, 512);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct cmd c = RW(NVME_IO_COMPARE, 3, 1), w = RW(NVME_IO_WRITE, 3, 1);
+		assert_int_equal(volume_set_option(other, "error_ops", cases[i].ops), 0);
+		assert_int_equal(volume_set_option(other, "error_per_million", "1000000"), 0);
+		c.fuse = NVME_FUSE_FIRST;
+		w.fuse = NVME_FUSE_SECOND;
+		c.nsid = w.nsid = 7;
+		cmd_send(&host, 1, &c);
+		cmd_send(&host, 1, &w);
+		cmd_wait(&c);
+		cmd_wait(&w);
+		if (c.status != cases[i].compare || w.status != cases[i].write)
+			fail_msg("%s: %x %x", cases[i].ops, c.full, w.full);
+		assert_int_equal(volume_set_option(other, "error_per_million", "0"), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_write), cmocka_unit_test(refusals), cmocka_unit_test(compare),
-		cmocka_unit_test(fused_works), cmocka_unit_test(fused_illegal), cmocka_unit_test(fused_atomic),
+		cmocka_unit_test(fused_works), cmocka_unit_test(fused_illegal), cmocka_unit_test(fused_medium_errors), cmocka_unit_test(fused_atomic),
 		cmocka_unit_test(zeroes), cmocka_unit_test(deallocate), cmocka_unit_test(copy),
 		cmocka_unit_test(masked_meanwhile),
 	};

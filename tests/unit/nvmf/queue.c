@@ -371,6 +371,153 @@ static void discovery(void **state)
 	rig_wait(sessions() == 0);
 }
 
+/* A discovery connection that is kept hears of changes, each once until it has read the log. */
+static void persistent_discovery(void **state)
+{
+	struct nvme_sqe events = { .opcode = NVME_ADM_SET_FEATURES, .cdw10 = le32_of(NVME_FEAT_ASYNC_EVENT), .cdw11 = le32_of(1u << 31) };
+	struct nvme_sqe aer = { .opcode = NVME_ADM_ASYNC_EVENT };
+	struct nvme_sqe log = { .opcode = NVME_ADM_GET_LOG_PAGE, .cdw10 = le32_of(NVME_LOG_DISCOVERY | (1024 / 4 - 1) << 16) };
+	struct nvme_sqe alive = { .opcode = NVME_ADM_KEEP_ALIVE };
+	const struct nvmf_referral referral = { "192.0.2.9", 8009 };
+	struct nvmf_subsystem_spec s = rig_spec(&rig);
+	char why[256];
+	(void)state;
+	host_admin(&admin, nvmf_portal_port(rig.discovery), NVME_NQN_DISCOVERY, 0);
+	host_command(&admin, &events, NULL, 0);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		host_command(&admin, &aer, NULL, 0);
+		uint16_t cid = admin.cid;
+		host_command(&admin, &alive, NULL, 0);   /* nothing has happened: only this is answered */
+		assert_int_equal(host_answer(&admin, NULL), 0);
+		admin.cid = cid;
+		if (i == 0) {
+			s.allow_any = false;
+			assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+		} else {
+			assert_int_equal(nvmf_set_referrals(&referral, 2 - i), 0);
+		}
+		assert_int_equal(host_answer(&admin, NULL), 0);
+		assert_int_equal(host_result(&admin), 0x70f002);
+		admin.cid = (uint16_t)(cid + 1);
+		host_command(&admin, &log, NULL, 1024);
+		assert_int_equal(host_answer(&admin, NULL), 0);
+		assert_int_equal(admin.data[8], i == 1 ? 3 : 2);         /* two portals, and the referral */
+	}
+	s = rig_spec(&rig);
+	assert_int_equal(nvmf_subsystem_update(rig.subsystem, &s, why, sizeof(why)), 0);
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+}
+
+/* The discovery log of one portal alone, and what a referral is. */
+static void discovery_entries(void **state)
+{
+	static const uint8_t port_local = NVME_DISCOVERY_PORT_LOCAL;
+	const struct nvmf_referral referral = { "2001:db8::7", 8009 };
+	struct nvme_sqe log = { .opcode = NVME_ADM_GET_LOG_PAGE, .cdw10 = le32_of(NVME_LOG_DISCOVERY | (8192 / 4 - 1) << 16) };
+	(void)state;
+	assert_int_equal(nvmf_set_referrals(&referral, 1), 0);
+	host_admin(&admin, port(), NVME_NQN_DISCOVERY, 0);
+	host_command(&admin, &log, NULL, 8192);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	const struct nvme_discovery_entry *e = (const void *)(admin.data + sizeof(struct nvme_discovery_header));
+	assert_int_equal(admin.data[8], 4);              /* two discovery services, one subsystem, one referral */
+	assert_int_equal(e[0].subtype, NVME_SUBTYPE_DISCOVERY);
+	assert_int_equal(le16_get(e[0].eflags), NVME_EFLAGS_DUPLICATE | NVME_EFLAGS_EXPLICIT_PERSIST);
+	assert_int_equal(e[2].subtype, NVME_SUBTYPE_NVME);
+	assert_int_equal(le16_get(e[2].cntlid), 0xffff);
+	assert_int_equal(e[3].subtype, NVME_SUBTYPE_REFERRAL);
+	assert_int_equal(e[3].adrfam, NVME_ADRFAM_IPV6);
+	assert_memory_equal(e[3].traddr, "2001:db8::7 ", 12);
+	assert_memory_equal(e[3].trsvcid, "8009 ", 5);
+	assert_string_equal(e[3].subnqn, NVME_NQN_DISCOVERY);
+	log.cdw10 = le32_of(le32_get(log.cdw10) | (uint32_t)port_local << 8);
+	host_command(&admin, &log, NULL, 8192);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	assert_int_equal(admin.data[8], 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(strtol(e[i].trsvcid, NULL, 10), port());
+	host_close(&admin);
+	assert_int_equal(nvmf_set_referrals(NULL, 0), 0);
+	rig_wait(sessions() == 0);
+}
+
+/* Compare in the capsule, Write by R2T, others in between and behind: one operation all the same. */
+static void fused_by_r2t(void **state)
+{
+	static uint8_t old[512], new[512], big[65536];
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	for (unsigned digests = 0; digests < 4; digests += 3)
+		for (unsigned how = 0; how < 4; how++) { /* bit 0: Compare by R2T; bit 1: Write by R2T */
+			host_io(&io, port(), (uint16_t)(1 + how + digests), id, (uint8_t)digests);
+			fill(old, sizeof(old), how);
+			fill(new, sizeof(new), how + 100);
+			assert_int_equal(host_rw(&io, NVME_IO_WRITE, 9, 1, old, true), 0);
+			struct nvme_sqe c = { .opcode = NVME_IO_COMPARE, .flags = NVME_FUSE_FIRST, .nsid = le32_of(1), .cdw10 = le32_of(9) };
+			struct nvme_sqe w = { .opcode = NVME_IO_WRITE, .flags = NVME_FUSE_SECOND, .nsid = le32_of(1), .cdw10 = le32_of(9) };
+			struct nvme_sqe r = { .opcode = NVME_IO_READ, .nsid = le32_of(1), .cdw12 = le32_of(127) };
+			host_command(&io, &c, how & 1 ? NULL : old, 512);
+			uint16_t first = io.cid;
+			host_command(&io, &w, how & 2 ? NULL : new, 512);
+			host_command(&io, &r, NULL, sizeof(big));
+			unsigned ends = 0, tags = 0;
+			struct { le16 cid, tag; } open[2];
+			while (ends < 3) {
+				int type = host_recv(&io);
+				const struct nvme_tcp_data *d = (const void *)io.head;
+				if (type == NVME_TCP_R2T) {
+					open[tags].cid = d->cid;
+					open[tags++].tag = d->tag;
+				} else if (type == NVME_TCP_RESP) {
+					memcpy(&io.cqe, io.head + 8, sizeof(io.cqe));
+					assert_int_equal(le16_get(io.cqe.status), 0);
+					ends++;
+				} else {
+					assert_int_equal(type, NVME_TCP_C2H_DATA);
+				}
+				/* The read goes by while both wait; then their data come, last one first. */
+				if (!ends || tags != (how & 1) + (how >> 1))
+					continue;
+				while (tags--) {
+					struct nvme_tcp_data p = { .ch = { .type = NVME_TCP_H2C_DATA, .flags = NVME_TCP_LAST },
+								   .cid = open[tags].cid, .tag = open[tags].tag, .len_bytes = le32_of(512) };
+					host_pdu(&io, &p, sizeof(p), le16_get(open[tags].cid) == first ? old : new, 512);
+				}
+			}
+			assert_int_equal(host_rw(&io, NVME_IO_READ, 9, 1, NULL, false), 0);
+			assert_memory_equal(io.data, new, 512);
+			host_close(&io);
+		}
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+}
+
+/* A host that falls silent is let go; commands on any queue keep it alive. */
+static void silence(void **state)
+{
+	struct nvme_sqe kato = { .opcode = NVME_ADM_SET_FEATURES, .cdw10 = le32_of(NVME_FEAT_KEEP_ALIVE), .cdw11 = le32_of(300) };
+	(void)state;
+	uint16_t id = host_admin(&admin, port(), SUBSYSTEM, 0);
+	host_io(&io, port(), 1, id, 0);
+	unsigned before = rig_events(&rig, NVMF_LOST);
+	host_command(&admin, &kato, NULL, 0);
+	assert_int_equal(host_answer(&admin, NULL), 0);
+	for (unsigned i = 0; i < 12; i++) {              /* 1.2 s of reads, no Keep Alive */
+		rig_sleep_ms(100);
+		assert_int_equal(host_rw(&io, NVME_IO_READ, 0, 1, NULL, false), 0);
+	}
+	assert_int_equal(rig_events(&rig, NVMF_LOST), before);
+	assert_int_equal(host_recv(&admin), -1);         /* then nothing */
+	assert_int_equal(host_recv(&io), -1);
+	rig_wait(rig_events(&rig, NVMF_LOST) == before + 1);
+	assert_string_equal(rig.reason, "keep alive timeout");
+	host_close(&io);
+	host_close(&admin);
+	rig_wait(sessions() == 0);
+}
+
 /* Controllers with fixed ids: one of them, any of them, none is free. */
 static void static_controllers(void **state)
 {
@@ -478,6 +625,7 @@ int main(void)
 		cmocka_unit_test(data_both_ways), cmocka_unit_test(byte_by_byte), cmocka_unit_test(alignment), cmocka_unit_test(data_digest),
 		cmocka_unit_test(sq_head), cmocka_unit_test(connect_refused), cmocka_unit_test(disconnect), cmocka_unit_test(terms),
 		cmocka_unit_test(gone_in_the_middle), cmocka_unit_test(rules), cmocka_unit_test(discovery),
+		cmocka_unit_test(persistent_discovery), cmocka_unit_test(discovery_entries), cmocka_unit_test(fused_by_r2t), cmocka_unit_test(silence),
 		cmocka_unit_test(static_controllers), cmocka_unit_test(path_states), cmocka_unit_test(removed),
 	};
 	return cmocka_run_group_tests_name("nvmf/queue", tests, up, down);
