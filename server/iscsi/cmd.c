@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cmd.c - command slots, and a SCSI command from its PDU to scsi/ and back.
  *
- *	FREE ─> WAIT_BUFFER ─> COLLECT ─> EXECUTE ─> SEND ─> ENDED ─> FREE
- *	   └──────────────────────^          (MANAGE for task management)
+ *	FREE ─> WAIT_BUFFER ─> COLLECT ─> EXECUTE ─> SEND ─────────> ENDED ─> FREE
+ *	   └──────────────────────^          │         └─> KEPT ─^
+ *	        (MANAGE for task management) └──────────────^
  *
  * A slot is memory for everything a command needs: its task, its R2Ts, the PDUs of its answer.  It
  * goes back when nothing borrows it any more: the socket that fills its buffers, queued PDUs, scsi/. */
@@ -20,9 +21,10 @@ static void cmd_move(struct iscsi_cmd *cmd, enum iscsi_cmd_state to)
 		[CMD_FREE] = TO(WAIT_BUFFER) | TO(COLLECT) | TO(MANAGE) | TO(SEND) | TO(ENDED),
 		[CMD_WAIT_BUFFER] = TO(COLLECT) | TO(ENDED),
 		[CMD_COLLECT] = TO(WAIT_BUFFER) | TO(EXECUTE) | TO(SEND) | TO(ENDED),
-		[CMD_EXECUTE] = TO(SEND) | TO(ENDED),
+		[CMD_EXECUTE] = TO(SEND) | TO(KEPT) | TO(ENDED),
 		[CMD_MANAGE] = TO(SEND) | TO(ENDED),
-		[CMD_SEND] = TO(ENDED),
+		[CMD_SEND] = TO(KEPT) | TO(ENDED),
+		[CMD_KEPT] = TO(SEND) | TO(ENDED),
 		[CMD_ENDED] = TO(FREE),
 	};
 #undef TO
@@ -42,7 +44,7 @@ static unsigned hash_of(uint32_t itt)
 
 static struct iscsi_cmd *slot_new(struct iscsi_session *s)
 {
-	if (s->slot_count == ISCSI_WINDOW + ISCSI_SPARE_SLOTS)
+	if (s->slot_count == session_slots_max(s))
 		return NULL;
 	struct iscsi_cmd *cmd = calloc(1, sizeof(*cmd));
 	if (!cmd)
@@ -53,8 +55,9 @@ static struct iscsi_cmd *slot_new(struct iscsi_session *s)
 	return cmd;
 }
 
-struct iscsi_cmd *iscsi_slot_get(struct iscsi_session *s)
+struct iscsi_cmd *iscsi_slot_get(struct iscsi_conn *c)
 {
+	struct iscsi_session *s = c->session;
 	struct iscsi_cmd *cmd = s->free_slots;
 
 	if (likely(cmd != NULL))
@@ -63,7 +66,7 @@ struct iscsi_cmd *iscsi_slot_get(struct iscsi_session *s)
 		return NULL;
 	s->busy_count++;
 	memset(&cmd->opcode, 0, offsetof(struct iscsi_cmd, blob) - offsetof(struct iscsi_cmd, opcode));
-	cmd->conn = s->conn;
+	cmd->conn = c;
 	return cmd;
 }
 
@@ -127,6 +130,11 @@ void iscsi_cmd_end(struct iscsi_cmd *cmd)
 			iscsi_conn_resume(cmd->conn, PAUSE_BUFFER);
 	}
 	if (cmd->state != CMD_ENDED) {
+		if (unlikely(cmd->session->keep)) {
+			timer_stop(&cmd->buf_timer);
+			if (cmd->state == CMD_KEPT)
+				iscsi_kept_forget(cmd);
+		}
 		iscsi_cmd_credit(cmd);
 		cmd_move(cmd, CMD_ENDED);
 	}
@@ -144,8 +152,11 @@ void iscsi_cmd_end(struct iscsi_cmd *cmd)
 	}
 	if (cmd->immediate && cmd->opcode == ISCSI_SCSI_COMMAND)
 		cmd->session->immediate_count--;
+	bool orphan = cmd->orphan;
 	cmd_move(cmd, CMD_FREE);
 	iscsi_slot_put(cmd);
+	if (unlikely(orphan))
+		iscsi_orphan_ended(cmd->session);
 }
 
 void iscsi_cmd_sent(struct stream_out *o, int status)
@@ -155,7 +166,7 @@ void iscsi_cmd_sent(struct stream_out *o, int status)
 	cmd->pending_outs--;
 	if (cmd->state == CMD_SEND && cmd->more && !status && cmd->conn && cmd->conn->phase <= CONN_FULL_FEATURE)
 		iscsi_cmd_continue(cmd);
-	else
+	else if (likely(!cmd->session->keep) || cmd->state != CMD_SEND || !iscsi_keep(cmd, status))
 		iscsi_cmd_end(cmd);
 }
 
@@ -164,8 +175,13 @@ void iscsi_cmd_orphan(struct iscsi_cmd *cmd)
 {
 	cmd->conn = NULL;
 	cmd->receiving = false;
-	if (cmd->state != CMD_EXECUTE && cmd->state != CMD_MANAGE && cmd->state != CMD_FREE)
+	cmd->parked = false;
+	if (cmd->state == CMD_EXECUTE || (cmd->state == CMD_MANAGE && !cmd->waits_conn)) {
+		cmd->session->orphans += !cmd->orphan;
+		cmd->orphan = true;
+	} else if (cmd->state != CMD_FREE) {
 		iscsi_cmd_end(cmd);
+	}
 }
 
 static void task_done(struct scsi_task *t)
@@ -173,6 +189,13 @@ static void task_done(struct scsi_task *t)
 	struct iscsi_cmd *cmd = container_of(t, struct iscsi_cmd, task);
 
 	cmd->live = false;
+	if (unlikely(cmd->parked) && !t->aborted) {
+		if (cmd->state == CMD_COLLECT)   /* before its data came; the answer waits, too */
+			cmd->refused = true;
+		else
+			cmd_move(cmd, CMD_KEPT);
+		return;
+	}
 	if (t->aborted || !cmd->conn || cmd->state == CMD_ENDED) {
 		cmd->aborted = true;
 		iscsi_cmd_end(cmd);
@@ -372,19 +395,32 @@ void iscsi_cmd_data(struct iscsi_cmd *cmd)
 		iscsi_cmd_end(cmd);
 		return;
 	}
-	if (cmd->state != CMD_COLLECT || cmd->receiving || cmd->unsolicited_open)
+	if (cmd->state != CMD_COLLECT || cmd->receiving || cmd->unsolicited_open) {
+		if (unlikely(cmd->session->keep))
+			iscsi_data_watch(cmd);
 		return;
+	}
+	if (unlikely(cmd->session->keep)) {
+		timer_stop(&cmd->buf_timer);
+		if (cmd->lost && !cmd->fault_asc && !cmd->refused && !cmd->burst_count)
+			iscsi_cmd_rewind(cmd);
+	}
 	if (unlikely(cmd->fault_asc || cmd->refused)) {
-		if (cmd->burst_count)
-			return;          /* the data of these R2Ts is still to come */
+		if (cmd->burst_count) {  /* the data of these R2Ts is still to come */
+			if (unlikely(cmd->session->keep))
+				iscsi_data_watch(cmd);
+			return;
+		}
 		if (!cmd->refused)
 			refuse(cmd, 0x0b, cmd->fault_asc, cmd->fault_ascq);
 		cmd_move(cmd, CMD_SEND);
 		iscsi_cmd_answer(cmd);
 		return;
 	}
-	if (cmd->got_bytes < cmd->want_bytes) {
+	if (cmd->got_bytes < cmd->want_bytes || unlikely(cmd->lost)) {
 		iscsi_cmd_bursts(cmd);
+		if (unlikely(cmd->session->keep))
+			iscsi_data_watch(cmd);
 		return;
 	}
 	cmd_move(cmd, CMD_EXECUTE);

@@ -97,11 +97,10 @@ static void stream_closed(struct stream *s, int err)
 			  c->close_reason);
 	iscsi_conn_move(c, CONN_CLOSED);
 	if (session) {
-		c->session = NULL;
-		session->conn = NULL;
-		if (!session->end_reason)
+		if (!session->end_reason && c->end == CONN_END_LOST)
 			session->end_reason = c->close_reason;
-		iscsi_session_conn_gone(session);
+		iscsi_session_conn_gone(session, c);
+		c->session = NULL;
 	}
 	iscsi_conn_free(c);
 }

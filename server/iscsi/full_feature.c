@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* full_feature.c - what each PDU does once the login is over: order of commands, NOP, logout,
- * rejects, the ping.  RFC 7143 4.2.2.1, 11. */
+ * rejects.  RFC 7143 4.2.2.1, 11. */
 #include "iscsi/iscsi_priv.h"
 
 #include <string.h>
 
-#define NS_PER_S UINT64_C(1000000000)
 #define BLOB_MAX_BYTES (1u << 20)        /* ping data that one session may make us hold */
-#define PING_TTT 0xfffffff0u             /* no slot has this index */
 
 /* ---- order: ExpCmdSN and the window ---------------------------------------------------------------- */
 enum turn { TURN_NOW, TURN_LATER, TURN_NEVER };
@@ -24,8 +22,7 @@ static bool has_cmdsn(uint8_t opcode)
 {
 	return opcode <= ISCSI_LOGOUT_REQUEST && opcode != ISCSI_DATA_OUT && opcode != ISCSI_LOGIN_REQUEST;
 }
-/* The command counts as received; counted: it holds its place in the window until it is answered. */
-static void take_turn(struct iscsi_session *s, const struct iscsi_pdu *pdu, struct iscsi_cmd *cmd, bool counted)
+void iscsi_take_turn(struct iscsi_session *s, const struct iscsi_pdu *pdu, struct iscsi_cmd *cmd, bool counted)
 {
 	cmd->immediate = pdu->immediate;
 	if (pdu->immediate)
@@ -41,7 +38,7 @@ static void take_turn(struct iscsi_session *s, const struct iscsi_pdu *pdu, stru
 bool iscsi_reject(struct iscsi_conn *c, const uint8_t *bhs, enum iscsi_reject_reason reason, const char *why)
 {
 	static struct log_limit limit = LOG_LIMIT_INIT;
-	struct iscsi_cmd *cmd = iscsi_slot_get(c->session);
+	struct iscsi_cmd *cmd = iscsi_slot_get(c);
 
 	if (!cmd)
 		return false;
@@ -58,7 +55,7 @@ bool iscsi_reject(struct iscsi_conn *c, const uint8_t *bhs, enum iscsi_reject_re
 	cmd->opcode = ISCSI_REJECT;
 	memcpy(cmd->header[1], bhs, ISCSI_BHS_BYTES);
 	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_stamp(c, cmd->header[0], true);
+	iscsi_number(cmd, cmd->header[0]);
 	iscsi_slot_send(cmd, cmd->header[1], ISCSI_BHS_BYTES);
 	return true;
 }
@@ -69,14 +66,14 @@ static bool nop_out(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 	struct iscsi_session *s = c->session;
 
 	if (pdu->itt == ISCSI_TAG_NONE) {        /* the answer to our ping, or news of ExpStatSN */
-		if (pdu->ttt == PING_TTT)
+		if (pdu->ttt == ISCSI_PING_TTT)
 			c->ping_is_out = false;
 		return true;
 	}
-	uint32_t echo = (uint32_t)min_u64(pdu->data_len_bytes, s->st.params.peer_max_recv_bytes);
+	uint32_t echo = (uint32_t)min_u64(pdu->data_len_bytes, c->st.peer_max_recv_bytes);
 	if (echo && s->blob_bytes + pdu->data_len_bytes > BLOB_MAX_BYTES)
 		return false;
-	struct iscsi_cmd *cmd = iscsi_slot_get(s);
+	struct iscsi_cmd *cmd = iscsi_slot_get(c);
 	if (!cmd)
 		return false;
 	if (echo) {
@@ -93,13 +90,13 @@ static bool nop_out(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 	cmd->opcode = ISCSI_NOP_OUT;
 	cmd->itt = pdu->itt;
 	cmd->send_bytes = echo;
-	take_turn(s, pdu, cmd, false);
+	iscsi_take_turn(s, pdu, cmd, false);
 	iscsi_cmd_move(cmd, CMD_COLLECT);
 	cmd->receiving = pdu->data_len_bytes > 0;
 	c->rx.reply = cmd;
 	return true;
 }
-static void nop_arrived(struct iscsi_conn *c, struct iscsi_cmd *cmd)
+static void nop_arrived(struct iscsi_cmd *cmd)
 {
 	struct iscsi_nop_in *h = (struct iscsi_nop_in *)cmd->header[0];
 
@@ -110,117 +107,8 @@ static void nop_arrived(struct iscsi_conn *c, struct iscsi_cmd *cmd)
 		.ttt = be32_of(ISCSI_TAG_NONE),
 	};
 	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_stamp(c, cmd->header[0], true);
+	iscsi_number(cmd, cmd->header[0]);
 	iscsi_slot_send(cmd, cmd->blob, cmd->send_bytes);
-}
-
-/* ---- the ping: is anybody there? --------------------------------------------------------------------- */
-static void ping_timer(struct timer *t)
-{
-	struct iscsi_conn *c = container_of(t, struct iscsi_conn, timer);
-	uint64_t interval = iscsi_limit(&iscsi_room.opts.nop_interval_s) * NS_PER_S;
-	uint64_t timeout = iscsi_limit(&iscsi_room.opts.nop_timeout_s) * NS_PER_S;
-	uint64_t silent = reactor_clock_ns() - c->last_rx_ns;
-
-	if (c->phase != CONN_FULL_FEATURE)
-		return;
-	if (c->pauses) {                 /* it is we who do not listen */
-		timer_start(c->home->reactor, t, interval);
-		return;
-	}
-	if (c->ping_is_out) {
-		if (silent >= timeout) {
-			iscsi_conn_close(c, "the initiator does not answer", true);
-			return;
-		}
-		c->ping_is_out = false;  /* other traffic is an answer too */
-	}
-	if (silent < interval) {
-		timer_start(c->home->reactor, t, interval - silent);
-		return;
-	}
-	struct iscsi_cmd *cmd = iscsi_slot_get(c->session);
-	if (cmd) {
-		struct iscsi_nop_in *h = (struct iscsi_nop_in *)cmd->header[0];
-		*h = (struct iscsi_nop_in){
-			.opcode = ISCSI_NOP_IN,
-			.flags = ISCSI_FINAL,
-			.itt = be32_of(ISCSI_TAG_NONE),
-			.ttt = be32_of(PING_TTT),
-		};
-		cmd->opcode = ISCSI_NOP_IN;
-		iscsi_cmd_move(cmd, CMD_SEND);
-		iscsi_stamp(c, cmd->header[0], false);
-		iscsi_slot_send(cmd, NULL, 0);
-	}
-	c->ping_is_out = true;
-	timer_start(c->home->reactor, t, timeout);
-}
-void iscsi_ping_start(struct iscsi_conn *c)
-{
-	timer_stop(&c->timer);
-	c->timer.fire = ping_timer;
-	timer_start(c->home->reactor, &c->timer, iscsi_limit(&iscsi_room.opts.nop_interval_s) * NS_PER_S);
-}
-
-/* ---- logout, RFC 7143 11.14, 11.15 -------------------------------------------------------------------- */
-static bool logout(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
-{
-	const struct iscsi_logout_request *rq = (const void *)pdu->bhs;
-	struct iscsi_cmd *cmd = iscsi_slot_get(c->session);
-	unsigned reason = pdu->flags & 0x7f, response = ISCSI_LOGOUT_OK;
-
-	if (!cmd)
-		return false;
-	take_turn(c->session, pdu, cmd, false);
-	if (reason == ISCSI_LOGOUT_RECOVERY)
-		response = ISCSI_LOGOUT_NO_RECOVERY; /* ErrorRecoveryLevel is 0 */
-	else if (reason > ISCSI_LOGOUT_RECOVERY)
-		response = ISCSI_LOGOUT_FAILED;
-	else if (reason == ISCSI_LOGOUT_CONNECTION && be16_get(rq->cid) != c->st.cid)
-		response = ISCSI_LOGOUT_NO_CID;
-	struct iscsi_logout_response *h = (struct iscsi_logout_response *)cmd->header[0];
-	*h = (struct iscsi_logout_response){
-		.opcode = ISCSI_LOGOUT_RESPONSE,
-		.flags = ISCSI_FINAL,
-		.response = (uint8_t)response,
-		.itt = be32_of(pdu->itt),
-		.time2wait_s = be16_of((uint16_t)c->session->st.params.time2wait_s),
-		.time2retain_s = be16_of((uint16_t)c->session->st.params.time2retain_s),
-	};
-	cmd->opcode = ISCSI_LOGOUT_REQUEST;
-	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_stamp(c, cmd->header[0], true);
-	iscsi_slot_send(cmd, NULL, 0);
-	if (response == ISCSI_LOGOUT_OK) {
-		c->session->logged_out = true;
-		iscsi_conn_move(c, CONN_LOGOUT);
-		iscsi_conn_close(c, NULL, false);
-	}
-	return true;
-}
-
-void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s)
-{
-	struct iscsi_conn *c = s->conn;
-
-	if (!c || c->phase != CONN_FULL_FEATURE)
-		return;
-	struct iscsi_cmd *cmd = iscsi_slot_get(s);
-	if (!cmd)
-		return;
-	struct iscsi_async *h = (struct iscsi_async *)cmd->header[0];
-	*h = (struct iscsi_async){
-		.opcode = ISCSI_ASYNC,
-		.flags = ISCSI_FINAL,
-		.tag = be32_of(ISCSI_TAG_NONE),
-		.event = ISCSI_ASYNC_LOGOUT,
-		.param3 = be16_of((uint16_t)grace_s),
-	};
-	cmd->opcode = ISCSI_ASYNC;
-	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_stamp(c, cmd->header[0], true);
-	iscsi_slot_send(cmd, NULL, 0);
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------------------ */
@@ -232,10 +120,10 @@ static bool scsi_command(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 		return iscsi_reject(c, pdu->bhs, ISCSI_REJECT_TASK_IN_PROGRESS, "this task tag is in use");
 	if (unlikely(pdu->immediate && s->immediate_count >= ISCSI_IMMEDIATE_MAX))
 		return iscsi_reject(c, pdu->bhs, ISCSI_REJECT_TOO_MANY_IMMEDIATE, "too many immediate commands");
-	struct iscsi_cmd *cmd = iscsi_slot_get(s);
+	struct iscsi_cmd *cmd = iscsi_slot_get(c);
 	if (unlikely(!cmd))
 		return false;
-	take_turn(s, pdu, cmd, true);
+	iscsi_take_turn(s, pdu, cmd, true);
 	s->immediate_count += pdu->immediate;
 	iscsi_cmd_start(c, cmd, pdu);
 	return true;
@@ -243,22 +131,22 @@ static bool scsi_command(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 
 static bool task_request(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 {
-	struct iscsi_cmd *cmd = iscsi_slot_get(c->session);
+	struct iscsi_cmd *cmd = iscsi_slot_get(c);
 
 	if (!cmd)
 		return false;
-	take_turn(c->session, pdu, cmd, true);
+	iscsi_take_turn(c->session, pdu, cmd, true);
 	iscsi_manage(c, cmd, pdu);
 	return true;
 }
 
 static bool text_request(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 {
-	struct iscsi_cmd *cmd = iscsi_slot_get(c->session);
+	struct iscsi_cmd *cmd = iscsi_slot_get(c);
 
 	if (!cmd)
 		return false;
-	take_turn(c->session, pdu, cmd, false);
+	iscsi_take_turn(c->session, pdu, cmd, false);
 	cmd->opcode = ISCSI_TEXT_REQUEST;
 	cmd->itt = pdu->itt;
 	iscsi_cmd_move(cmd, CMD_COLLECT);
@@ -283,6 +171,20 @@ static bool refused_pdu(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 	return false;
 }
 
+/* Never backwards, and not beyond what was sent. */
+static void take_ack(struct iscsi_conn *c, uint32_t exp_statsn)
+{
+	struct iscsi_session *s = c->session;
+
+	if (!iscsi_sn_in(exp_statsn, c->st.exp_statsn, c->st.statsn))
+		return;
+	c->st.exp_statsn = exp_statsn;
+	if (unlikely(s->keep))
+		iscsi_kept_acked(c);
+	if (unlikely(s->fences))
+		iscsi_fences_look(s, NULL);
+}
+
 bool iscsi_dispatch(struct iscsi_conn *c, enum iscsi_pdu_verdict verdict)
 {
 	const struct iscsi_pdu *pdu = &c->rx.pdu;
@@ -303,13 +205,14 @@ bool iscsi_dispatch(struct iscsi_conn *c, enum iscsi_pdu_verdict verdict)
 	}
 	if (unlikely(verdict == ISCSI_PDU_REJECTED))
 		return refused_pdu(c, pdu);
-	c->st.exp_statsn = pdu->exp_statsn;
+	if (pdu->exp_statsn != c->st.exp_statsn && !c->rx.inject)
+		take_ack(c, pdu->exp_statsn);
 	if (has_cmdsn(pdu->opcode)) {
 		enum turn turn = turn_of(s, pdu);
 		if (unlikely(turn == TURN_NEVER))
 			return true;
 		if (unlikely(turn == TURN_LATER)) {
-			if (!c->rx.inject && iscsi_hold(s, pdu, &c->rx.to) < 0)
+			if (!c->rx.inject && iscsi_hold(c, pdu, &c->rx.to) < 0)
 				iscsi_conn_close(c, "too many commands out of order", true);
 			return true;
 		}
@@ -327,9 +230,9 @@ bool iscsi_dispatch(struct iscsi_conn *c, enum iscsi_pdu_verdict verdict)
 	case ISCSI_TEXT_REQUEST:
 		return text_request(c, pdu);
 	case ISCSI_LOGOUT_REQUEST:
-		return logout(c, pdu);
-	case ISCSI_SNACK:                /* nothing is kept for a second sending at level 0 */
-		return iscsi_reject(c, pdu->bhs, ISCSI_REJECT_SNACK, "ErrorRecoveryLevel is 0");
+		return iscsi_logout(c, pdu);
+	case ISCSI_SNACK:
+		return iscsi_snack(c, pdu);
 	default:
 		return iscsi_reject(c, pdu->bhs, ISCSI_REJECT_UNSUPPORTED, "unknown opcode");
 	}
@@ -358,7 +261,9 @@ void iscsi_pdu_arrived(struct iscsi_conn *c, bool digest_ok)
 				iscsi_conn_close(c, "data digest error in a text request", false);
 			return;
 		}
-		if (cmd)
+		if (cmd && c->session->keep)     /* level 1, 2: asked for again */
+			iscsi_cmd_lost(cmd, cmd->pdu_at);
+		else if (cmd)
 			iscsi_cmd_fault(cmd, 0x47, 0x05); /* PROTOCOL SERVICE CRC ERROR */
 	}
 	switch (pdu->opcode) {
@@ -372,7 +277,7 @@ void iscsi_pdu_arrived(struct iscsi_conn *c, bool digest_ok)
 		break;
 	case ISCSI_NOP_OUT:
 		if (reply)
-			nop_arrived(c, reply);
+			nop_arrived(reply);
 		break;
 	case ISCSI_TEXT_REQUEST:
 		if (reply)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* held.c - commands that came before their turn, kept whole until it comes.  RFC 7143 4.2.2.1.
- * With one connection TCP keeps the order, so this is for initiators that number oddly; it is
- * bounded, and whoever goes beyond the bound loses the connection. */
+ * With one connection TCP keeps the order; with several, commands overtake each other.  When a held
+ * one has its turn, it runs through the connection it came by.  What is held is bounded, and whoever
+ * goes beyond the bound loses the connection. */
 #include "iscsi/iscsi_priv.h"
 
 #include <string.h>
@@ -39,13 +40,15 @@ static struct iscsi_held *held_new(struct iscsi_session *s, uint32_t header_byte
 	return h;
 }
 
-int iscsi_hold(struct iscsi_session *s, const struct iscsi_pdu *pdu, uint8_t **ret_to)
+int iscsi_hold(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint8_t **ret_to)
 {
+	struct iscsi_session *s = c->session;
 	uint32_t header_bytes = ISCSI_BHS_BYTES + pdu->bhs[4] * 4u;
 	struct iscsi_held *h = held_new(s, header_bytes, pdu->data_len_bytes);
 
 	if (!h)
 		return -ENOBUFS;
+	h->conn = c;
 	h->cmdsn = pdu->cmdsn;
 	h->itt = pdu->itt;
 	h->data_out = pdu->opcode == ISCSI_DATA_OUT;
@@ -85,13 +88,6 @@ bool iscsi_held_has(const struct iscsi_session *s, uint32_t itt)
 	return false;
 }
 
-bool iscsi_held_has_turn(struct iscsi_session *s)
-{
-	struct iscsi_held *h = list_entry(s->held.next, struct iscsi_held, link);
-
-	return h->data_out || h->voided ? h->data_out || h->cmdsn == s->st.exp_cmdsn : h->cmdsn == s->st.exp_cmdsn;
-}
-
 struct iscsi_held *iscsi_held_take(struct iscsi_session *s)
 {
 	struct iscsi_held *h = list_entry(list_pop(&s->held), struct iscsi_held, link);
@@ -100,6 +96,37 @@ struct iscsi_held *iscsi_held_take(struct iscsi_session *s)
 	if (h->voided)
 		s->st.exp_cmdsn++;
 	return h;
+}
+
+struct iscsi_held *iscsi_held_next(struct iscsi_session *s)
+{
+	while (!list_is_empty(&s->held)) {
+		struct iscsi_held *h = list_entry(s->held.next, struct iscsi_held, link);
+		if (!h->data_out && h->cmdsn != s->st.exp_cmdsn)
+			return NULL;
+		if (!h->voided)
+			return h;
+		free(iscsi_held_take(s));
+	}
+	return NULL;
+}
+
+void iscsi_held_conn_gone(struct iscsi_session *s, const struct iscsi_conn *c, bool void_them)
+{
+	struct iscsi_held *h;
+
+	list_for_each(h, &s->held, link) {
+		if (h->conn != c)
+			continue;
+		h->conn = NULL;
+		if (void_them && !h->data_out) {
+			h->voided = true;
+			continue;
+		}
+		list_del(&h->link);
+		s->held_bytes -= h->len_bytes + (uint32_t)sizeof(*h);
+		free(h);
+	}
 }
 
 void iscsi_held_free(struct iscsi_session *s)

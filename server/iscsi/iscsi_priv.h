@@ -33,6 +33,13 @@ extern struct log_topic log_iscsi;
 #define ISCSI_DATA_IN_MAX_BYTES 262144u  /* of one Data-In PDU, whatever the peer could take */
 #define ISCSI_HELD_MAX_BYTES (1u << 20)  /* commands that came too early, per session */
 #define ISCSI_BUF_WAIT_MS 1000           /* a write that holds up its socket for so long ends BUSY */
+#define ISCSI_KEPT_MAX 128               /* level 1, 2: answers of a session that wait to be acknowledged */
+#define ISCSI_KEPT_MAX_BYTES (2u << 20)  /* and the data of reads among them */
+#define ISCSI_KEPT_ALL_BYTES (16u << 20) /* the same of all sessions of a reactor */
+#define ISCSI_DATA_WAIT_MS 2000          /* level 1, 2: Data-Out that is so late is asked for again, */
+#define ISCSI_DATA_TRIES 5               /* so many times */
+#define ISCSI_RETAIN_MIN_S 5             /* a session without a connection waits at least so long, if it waits at all */
+#define ISCSI_PING_TTT 0xfffffff0u       /* no slot has this index */
 #define ISCSI_SINK_MIN_BYTES 2048        /* smaller rests go through the receive buffer */
 
 /* ---- what a hand-over to a new process carries -------------------------------------------------
@@ -49,11 +56,12 @@ struct iscsi_session_state {
 	struct iscsi_params params;
 	uint64_t since_unix_s;
 };
-#define ISCSI_CONN_STATE_VERSION 1
+#define ISCSI_CONN_STATE_VERSION 2
 struct iscsi_conn_state {
 	uint32_t version, struct_bytes;
 	uint16_t cid;
 	uint8_t header_digest, data_digest;  /* in force on this connection */
+	uint32_t peer_max_recv_bytes, our_max_recv_bytes; /* the same */
 	uint32_t statsn;                     /* the next to be used */
 	uint32_t exp_statsn;                 /* what the initiator has acknowledged */
 };
@@ -107,6 +115,9 @@ struct iscsi_target {
 struct iscsi_target *iscsi_target_find(const char *name);
 void iscsi_target_put(struct iscsi_target *t);
 bool iscsi_target_was_removed(const char *name);
+struct iscsi_session;
+/* Takes the lock: every session of this one's target ends, this one with a chance to read our last answer. */
+void iscsi_target_drop_sessions(struct iscsi_session *s);
 
 /* ---- portals (portal.c) ------------------------------------------------------------------------ */
 struct iscsi_portal {
@@ -124,6 +135,7 @@ struct iscsi_portal {
 struct iscsi_reactor {                   /* what the room keeps per reactor */
 	struct reactor *reactor;
 	unsigned index;
+	size_t kept_bytes;               /* of all its sessions */
 	struct list conns;               /* touched on the reactor alone */
 };
 struct iscsi_discovery_auth {            /* immutable, counted */
@@ -176,6 +188,8 @@ enum iscsi_cmd_state {
 	CMD_EXECUTE,                     /* with scsi/; woken by its done() */
 	CMD_MANAGE,                      /* a task management request; woken by its done() */
 	CMD_SEND,                        /* the answer is queued; woken by sent() */
+	CMD_KEPT,                        /* level 1, 2: sent and not acknowledged, or done while its connection was
+					  * gone; woken by ExpStatSN, SNACK, TASK REASSIGN or Time2Retain */
 	CMD_ENDED,                       /* nothing left but what still borrows the slot */
 	CMD_STATES
 };
@@ -183,9 +197,13 @@ struct iscsi_burst {                     /* one R2T and the sequence that answer
 	struct stream_out out;
 	struct iovec iov;
 	uint8_t header[ISCSI_BHS_BYTES + ISCSI_DIGEST_BYTES];
-	uint32_t ttt, len_bytes, got_bytes, datasn;
+	uint32_t ttt, offset_bytes, len_bytes, got_bytes, datasn, r2tsn;
 	struct iscsi_cmd *cmd;
 	bool busy;                       /* the PDU is not sent yet */
+};
+struct iscsi_fence {                     /* a connection whose answers must arrive before ours */
+	struct iscsi_conn *conn;
+	uint32_t statsn;                 /* the first that need not */
 };
 struct iscsi_cmd {
 	struct iscsi_cmd *next;          /* free list, or hash chain by ITT */
@@ -206,7 +224,22 @@ struct iscsi_cmd {
 	bool more;                       /* Data-In PDUs are still to be built */
 	bool receiving;                  /* the socket is filling its buffers now */
 	bool unsolicited_open;           /* the F bit of unsolicited data is still to come */
+	bool numbered;                   /* level 1, 2: statsn is its StatSN, and it will be kept */
+	bool parked;                     /* level 2: its connection is gone, it may be reassigned */
+	bool orphan_due;                 /* it becomes one now */
+	bool orphan;                     /* with scsi/, its connection is gone and nobody wants the answer */
+	bool lost;                       /* level 1, 2: Data-Out from lost_at on has to come again */
+	bool replay;                     /* what is sent is a second sending, of DataSN replay_from .. replay_to - 1 */
+	bool replay_status;              /* .. and of the status */
+	bool replay_due;                 /* a replay waits for the first sending to end */
 	uint8_t fault_asc, fault_ascq;   /* a transport fault to report; 0: none */
+	uint8_t data_tries, fence_count;
+	uint8_t answer;                  /* enum iscsi_task_answer */
+	bool waits_conn;                 /* a logout or TASK REASSIGN that waits for connection wait_cid to be gone */
+	uint16_t wait_cid;
+	uint32_t statsn, lost_at, pdu_at; /* pdu_at: where the Data-Out PDU that comes now begins */
+	uint32_t replay_from, replay_to, snack_tag, acked_datasn, ack_ttt;
+	uint32_t ref_itt, ref_datasn;    /* TASK REASSIGN: of which task, ExpDataSN */
 	uint32_t itt, edtl, cmdsn;
 	uint8_t lun[8];
 	/* Data-Out.  Offsets only grow: DataPDUInOrder and DataSequenceInOrder are Yes. */
@@ -224,7 +257,12 @@ struct iscsi_cmd {
 	uint32_t in_burst_bytes;         /* since the last F bit */
 	void *blob;                      /* malloc'ed data segment of a reply; NULL: none */
 	uint32_t blob_bytes;
-	struct timer buf_timer;
+	const void *reply;               /* data of a reply that is not of scsi/, for a second sending */
+	uint32_t reply_bytes, kept_bytes;
+	uint32_t peer_max_recv_bytes;    /* of the connection it was sent on last */
+	struct list kept;                /* conn->kept, in order of StatSN; or alone */
+	struct iscsi_fence fence[ISCSI_OUR_MAX_CONNECTIONS];
+	struct timer buf_timer;          /* the wait for memory; then, at level 1 and 2, for Data-Out */
 	struct buf_waiter buf_waiter;
 	struct stream_out out;
 	struct iovec iov[ISCSI_SLOT_IOV];
@@ -244,9 +282,11 @@ struct iscsi_waiter {                    /* somebody who wants a session gone */
 	struct list link;                /* session->waiters, under the lock */
 	struct msg msg;
 	struct reactor *reactor;
+	bool for_conn;                   /* .. or one connection of it, with its tasks */
 };
 struct iscsi_held {                      /* a PDU that came before its turn */
 	struct list link;
+	struct iscsi_conn *conn;         /* where it came from; NULL: voided */
 	uint32_t cmdsn, itt;
 	bool data_out, voided;           /* voided: counts as received, RFC 7143 11.6.1 */
 	uint32_t len_bytes, at_bytes;    /* at: how much has been taken */
@@ -270,11 +310,18 @@ struct iscsi_session {
 	struct iscsi_target_conf *conf;  /* that its LUN map is from; under the lock */
 	struct scsi_nexus *nexus;
 	struct nexus_stats *stats;       /* of the nexus; NULL before and after; under the lock */
-	struct iscsi_conn *conn;
+	struct list conns;
+	unsigned conn_count;             /* written under the lock */
+	bool keep;                       /* level 1, 2: answers are kept until they are acknowledged */
+	bool slot_wait;                  /* a connection is paused for a slot */
+	unsigned orphans;                /* tasks of closed connections that scsi/ still has */
+	unsigned fences;                 /* task management answers that wait for other connections */
+	unsigned kept_count;
+	size_t kept_bytes;
 	struct timer timer;              /* end after an unanswered logout request */
+	struct timer retain;             /* Time2Retain of what its lost connections left */
 	const char *end_reason;          /* NULL: in order */
 	const char *force_reason;        /* under the lock */
-	uint16_t cid;                    /* of its connection */
 	unsigned used;                   /* places of the window */
 	unsigned immediate_count;
 	struct iscsi_cmd **slots;        /* by index; grown on demand, never shrunk */
@@ -286,6 +333,14 @@ struct iscsi_session {
 	uint32_t held_bytes;
 	size_t blob_bytes;               /* of all slots */
 };
+static inline unsigned session_slots_max(const struct iscsi_session *s)
+{
+	return ISCSI_WINDOW + ISCSI_SPARE_SLOTS + (s->keep ? ISCSI_KEPT_MAX : 0);
+}
+static inline unsigned session_level(const struct iscsi_session *s)
+{
+	return s->st.params.error_recovery_level;
+}
 static inline uint32_t session_max_cmdsn(const struct iscsi_session *s)
 {
 	return s->st.exp_cmdsn + ISCSI_WINDOW - s->used - 1;
@@ -301,6 +356,11 @@ enum iscsi_conn_phase {
 	CONN_CLOSING,                    /* woken by the stream's closed() */
 	CONN_CLOSED,
 	CONN_PHASES
+};
+enum iscsi_conn_end {                    /* RFC 7143 11.14.1, 7.2 */
+	CONN_END_LOST,                   /* level 2: tasks wait to be reassigned; below: the session ends */
+	CONN_END_LOGOUT,                 /* its tasks end, the session stays with its other connections */
+	CONN_END_REPLACED,               /* cleaned up by the initiator: level 2 as lost, below as logout */
 };
 enum rx_state { RX_HEADER, RX_DATA, RX_SINK, RX_TRAILER };
 enum { PAUSE_SLOT = 1, PAUSE_BUFFER = 2, PAUSE_LOGIN = 4 };
@@ -332,6 +392,9 @@ struct iscsi_conn {
 	struct list link;                /* home->conns */
 	struct iscsi_reactor *home;
 	struct iscsi_session *session;
+	struct list of_session;          /* session->conns */
+	struct list kept;                /* answers that may be asked for again, in order of StatSN */
+	enum iscsi_conn_end end;         /* what its end means to the tasks on it */
 	struct iscsi_login *login;       /* until full feature phase */
 	struct timer timer;              /* login timeout, then the ping */
 	struct defer retry;              /* dispatches the PDU that waited for a slot */
@@ -383,8 +446,44 @@ bool iscsi_dispatch(struct iscsi_conn *c, enum iscsi_pdu_verdict verdict);
 void iscsi_pdu_arrived(struct iscsi_conn *c, bool digest_ok); /* its data is there */
 /* false: no slot. */
 bool iscsi_reject(struct iscsi_conn *c, const uint8_t *bhs, enum iscsi_reject_reason reason, const char *why);
+
+/* The command counts as received; counted: it holds its place in the window until it is answered. */
+void iscsi_take_turn(struct iscsi_session *s, const struct iscsi_pdu *pdu, struct iscsi_cmd *cmd, bool counted);
+
+/* ping.c */
 void iscsi_ping_start(struct iscsi_conn *c);
+void iscsi_ping_now(struct iscsi_conn *c); /* asks for an ExpStatSN */
+
+/* logout.c, async messages with it */
+bool iscsi_logout(struct iscsi_conn *c, const struct iscsi_pdu *pdu); /* false: no slot */
+void iscsi_logout_conn_gone(struct iscsi_session *s, uint16_t cid); /* who waited for it is answered */
+void iscsi_async(struct iscsi_conn *c, enum iscsi_async_event event, uint16_t p1, uint16_t p2, uint16_t p3);
 void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s);
+
+/* allegiance.c: connections of a session, and what becomes of tasks without one */
+void iscsi_conn_join(struct iscsi_session *s, struct iscsi_conn *c);
+void iscsi_session_conn_gone(struct iscsi_session *s, struct iscsi_conn *c);
+struct iscsi_conn *iscsi_session_conn(struct iscsi_session *s, uint16_t cid); /* NULL: none */
+void iscsi_orphan_ended(struct iscsi_session *s);
+/* What TASK REASSIGN of task itt is answered; COMPLETE: then iscsi_reassign() it.  Its connection may be on its way
+ * out: false, and it is asked again when that is gone. */
+bool iscsi_reassign_check(struct iscsi_cmd *request, uint32_t itt, enum iscsi_task_answer *ret_answer, struct iscsi_cmd **ret_task);
+void iscsi_reassign(struct iscsi_cmd *cmd, struct iscsi_conn *c, uint32_t exp_datasn);
+
+/* kept.c: answers that may be asked for again.  Levels 1 and 2. */
+bool iscsi_keep(struct iscsi_cmd *cmd, int status); /* it was sent; false: it ends */
+void iscsi_kept_forget(struct iscsi_cmd *cmd);      /* it ends, or is sent again */
+void iscsi_kept_acked(struct iscsi_conn *c);        /* ExpStatSN has grown */
+
+/* snack.c */
+bool iscsi_snack(struct iscsi_conn *c, const struct iscsi_pdu *pdu); /* false: no slot */
+void iscsi_replay(struct iscsi_cmd *cmd);           /* now, or when the first sending is over */
+
+/* fence.c: answers that must not overtake those on other connections.  RFC 7143 4.2.2.3.4 */
+bool iscsi_fence_raise(struct iscsi_cmd *cmd);      /* false: nothing to wait for */
+void iscsi_fences_look(struct iscsi_session *s, const struct iscsi_conn *gone);
+void iscsi_manage_answer(struct iscsi_cmd *cmd);    /* manage.c: its fences are down */
+void iscsi_manage_reassign(struct iscsi_cmd *cmd);  /* manage.c: the connection is gone */
 
 /* discovery.c: the answer to SendTargets; returns owned text.  value: All, a name, or "" */
 int iscsi_send_targets(struct iscsi_conn *c, const char *value, char **ret_text, size_t *ret_len) _must_check_;
@@ -394,7 +493,7 @@ void iscsi_text_header(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint8_
 void iscsi_text_arrived(struct iscsi_conn *c, const struct iscsi_pdu *pdu, struct iscsi_cmd *slot);
 
 /* cmd.c */
-struct iscsi_cmd *iscsi_slot_get(struct iscsi_session *s); /* NULL: none free now */
+struct iscsi_cmd *iscsi_slot_get(struct iscsi_conn *c); /* NULL: none free now */
 void iscsi_slot_put(struct iscsi_cmd *cmd);
 void iscsi_cmd_move(struct iscsi_cmd *cmd, enum iscsi_cmd_state to);
 struct iscsi_cmd *iscsi_cmd_find(struct iscsi_session *s, uint32_t itt);
@@ -403,7 +502,7 @@ void iscsi_cmd_block(struct iscsi_cmd *cmd);     /* the socket waits until it ha
 void iscsi_cmd_data(struct iscsi_cmd *cmd);      /* what may go on with its Data-Out, goes on */
 void iscsi_cmd_end(struct iscsi_cmd *cmd);       /* no answer, or it is sent: give everything back */
 void iscsi_cmd_sent(struct stream_out *o, int status);
-void iscsi_cmd_orphan(struct iscsi_cmd *cmd);    /* its connection is gone */
+void iscsi_cmd_orphan(struct iscsi_cmd *cmd);    /* its connection is gone, nobody wants the answer */
 /* Where the next Data-Out bytes go; false: nowhere, they are surplus. */
 bool iscsi_cmd_place(struct iscsi_cmd *cmd, uint8_t **ret_to, size_t *ret_bytes);
 void iscsi_cmd_placed(struct iscsi_cmd *cmd, size_t len_bytes); /* so many have come */
@@ -413,6 +512,11 @@ void iscsi_data_out(struct iscsi_conn *c, const struct iscsi_pdu *pdu); /* its h
 void iscsi_data_out_arrived(struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu);
 void iscsi_cmd_bursts(struct iscsi_cmd *cmd);    /* sends the R2Ts that may be sent */
 void iscsi_cmd_fault(struct iscsi_cmd *cmd, uint8_t asc, uint8_t ascq);
+void iscsi_cmd_lost(struct iscsi_cmd *cmd, uint32_t at_bytes); /* level 1, 2: from there on it must come again */
+void iscsi_cmd_rewind(struct iscsi_cmd *cmd);    /* to where data was lost, and forgets its R2Ts */
+void iscsi_data_watch(struct iscsi_cmd *cmd);    /* level 1, 2: its data may be late */
+/* Sends again the R2Ts from .. to - 1 that still wait; returns how many. */
+unsigned iscsi_r2t_again(struct iscsi_cmd *cmd, uint32_t from, uint32_t to);
 
 /* data_in.c */
 void iscsi_cmd_credit(struct iscsi_cmd *cmd);    /* its place in the window is free again */
@@ -420,28 +524,35 @@ void iscsi_cmd_answer(struct iscsi_cmd *cmd);    /* the task is done: Data-In, r
 void iscsi_cmd_continue(struct iscsi_cmd *cmd);  /* the next Data-In PDUs */
 /* Sends one PDU whose header stands in cmd->header[0], with len_bytes of data (borrowed until sent). */
 void iscsi_slot_send(struct iscsi_cmd *cmd, const void *data, uint32_t len_bytes);
-/* Fills StatSN (and takes it, if advance), ExpCmdSN and MaxCmdSN at bytes 24..35. */
-void iscsi_stamp(struct iscsi_conn *c, uint8_t *header, bool advance);
+/* Fills StatSN, ExpCmdSN and MaxCmdSN at bytes 24..35. */
+void iscsi_stamp(struct iscsi_conn *c, uint8_t *header);
+/* The same for what has a StatSN of its own: takes one, or has it from its first sending. */
+void iscsi_number(struct iscsi_cmd *cmd, uint8_t *header);
 
 /* manage.c */
 void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu);
 
 /* held.c: commands that came before their turn */
 /* Takes a copy of the header; *ret_to: where the data goes.  -ENOBUFS: too much is held already. */
-int iscsi_hold(struct iscsi_session *s, const struct iscsi_pdu *pdu, uint8_t **ret_to) _must_check_;
+int iscsi_hold(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint8_t **ret_to) _must_check_;
 bool iscsi_held_has(const struct iscsi_session *s, uint32_t itt);
-bool iscsi_held_has_turn(struct iscsi_session *s);
-struct iscsi_held *iscsi_held_take(struct iscsi_session *s); /* the one that has; returns owned */
+/* The first, when its turn has come; NULL: not yet.  Voided ones before it are done with. */
+struct iscsi_held *iscsi_held_next(struct iscsi_session *s);
+struct iscsi_held *iscsi_held_take(struct iscsi_session *s); /* the first; returns owned */
 int iscsi_hold_void(struct iscsi_session *s, uint32_t cmdsn);
+/* Its connection is gone: what it brought counts as received (void_them), or comes again. */
+void iscsi_held_conn_gone(struct iscsi_session *s, const struct iscsi_conn *c, bool void_them);
 void iscsi_held_free(struct iscsi_session *s);
 
 /* session.c */
-/* Registers the session of a finished login.
+/* Registers the session of a finished login, or adds the connection to the one it means.
  * 0: c->session is set   -EAGAIN: an old one ends first, waiter's message will run
  * else a login status (positive) */
 int iscsi_session_open(struct iscsi_conn *c, struct iscsi_waiter *w, const char **ret_why) _must_check_;
 void iscsi_session_end(struct iscsi_session *s, const char *reason); /* on its reactor; NULL: in order */
-void iscsi_session_conn_gone(struct iscsi_session *s);
+void iscsi_session_quit(struct iscsi_session *s, const char *reason);    /* the same; what is queued is sent first */
+void iscsi_session_close_down(struct iscsi_session *s);  /* all of its connections are gone */
+void iscsi_session_wake(struct iscsi_session *s);        /* those who waited for one connection */
 void iscsi_session_slot_freed(struct iscsi_session *s);
 bool iscsi_waiter_cancel(struct iscsi_waiter *w); /* true: its message will not run */
 /* Under the lock: asks a session to end; force: without asking the initiator first, for a reason. */

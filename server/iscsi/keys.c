@@ -40,7 +40,10 @@ struct iscsi_key {
 };
 
 static const char *const digests[] = { "None", "CRC32C", NULL };
-static const char *const reportings[] = { "RFC3720", NULL };
+static const char *const reportings[] = {
+	[ISCSI_REPORT_RFC3720] = "RFC3720", [ISCSI_REPORT_FENCE] = "ResponseFence",
+	[ISCSI_REPORT_FAST_ABORT] = "FastAbort", NULL,
+};
 
 static const struct iscsi_key keys[ISCSI_KEYS] = {
 	[KEY_HEADER_DIGEST] = { "HeaderDigest", "13.1", RULE_LIST, FROM_BOTH, ISCSI_KEY_OPERATIONAL, 0,
@@ -48,7 +51,7 @@ static const struct iscsi_key keys[ISCSI_KEYS] = {
 	[KEY_DATA_DIGEST] = { "DataDigest", "13.1", RULE_LIST, FROM_BOTH, ISCSI_KEY_OPERATIONAL, 0,
 		.values = digests, FIELD(data_digest) },
 	[KEY_MAX_CONNECTIONS] = { "MaxConnections", "13.2", RULE_MIN, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
-		ONLY_LEADING | NOT_IN_DISCOVERY, 1, 65535, .def = 1, .ours = 1, FIELD(max_connections) },
+		ONLY_LEADING | NOT_IN_DISCOVERY, 1, 65535, .def = 1, .ours = ISCSI_OUR_MAX_CONNECTIONS, FIELD(max_connections) },
 	[KEY_SEND_TARGETS] = { "SendTargets", "13.3", RULE_CALLER, FROM_INITIATOR, ISCSI_KEY_FULL_FEATURE, .flags = 0 },
 	[KEY_TARGET_NAME] = { "TargetName", "13.4", RULE_DECLARE_TEXT, FROM_BOTH, IN_LOGIN, .flags = 0 },
 	[KEY_INITIATOR_NAME] = { "InitiatorName", "13.5", RULE_DECLARE_TEXT, FROM_INITIATOR, IN_LOGIN, .flags = 0 },
@@ -72,7 +75,7 @@ static const struct iscsi_key keys[ISCSI_KEYS] = {
 	[KEY_TIME2WAIT] = { "DefaultTime2Wait", "13.15", RULE_MAX, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
 		ONLY_LEADING, 0, 3600, .def = 2, .ours = 0, FIELD(time2wait_s) },
 	[KEY_TIME2RETAIN] = { "DefaultTime2Retain", "13.16", RULE_MIN, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
-		ONLY_LEADING, 0, 3600, .def = 20, .ours = 0, FIELD(time2retain_s) },
+		ONLY_LEADING, 0, 3600, .def = 20, .ours = ISCSI_OUR_TIME2RETAIN_S, FIELD(time2retain_s) },
 	[KEY_MAX_R2T] = { "MaxOutstandingR2T", "13.17", RULE_MIN, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
 		ONLY_LEADING | NOT_IN_DISCOVERY, 1, 65535, .def = 1, .ours = ISCSI_OUR_MAX_R2T, FIELD(max_outstanding_r2t) },
 	[KEY_PDU_IN_ORDER] = { "DataPDUInOrder", "13.18", RULE_OR, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
@@ -80,13 +83,13 @@ static const struct iscsi_key keys[ISCSI_KEYS] = {
 	[KEY_SEQUENCE_IN_ORDER] = { "DataSequenceInOrder", "13.19", RULE_OR, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
 		ONLY_LEADING | NOT_IN_DISCOVERY, .def = 1, .ours = 1, FIELD(data_sequence_in_order) },
 	[KEY_ERL] = { "ErrorRecoveryLevel", "13.20", RULE_MIN, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
-		ONLY_LEADING, 0, 2, .def = 0, .ours = 0, FIELD(error_recovery_level) },
+		ONLY_LEADING, 0, 2, .def = 0, .ours = 2, FIELD(error_recovery_level) },
 	[KEY_SESSION_TYPE] = { "SessionType", "13.21", RULE_SESSION_TYPE, FROM_INITIATOR, IN_LOGIN,
 		0, FIELD(discovery) },
 	[KEY_TASK_REPORTING] = { "TaskReporting", "13.23", RULE_LIST, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
 		ONLY_LEADING | NOT_IN_DISCOVERY, .values = reportings, FIELD(task_reporting) },
 	[KEY_PROTOCOL_LEVEL] = { "iSCSIProtocolLevel", "RFC 7144 7.1.1", RULE_MIN, FROM_BOTH, ISCSI_KEY_OPERATIONAL,
-		ONLY_LEADING | NOT_IN_DISCOVERY, 0, 31, .def = 1, .ours = 1, FIELD(protocol_level) },
+		ONLY_LEADING | NOT_IN_DISCOVERY, 0, 31, .def = 1, .ours = 2, FIELD(protocol_level) },
 	[KEY_IFMARKER] = { "IFMarker", "13.25", RULE_OBSOLETE, FROM_BOTH, ISCSI_KEY_OPERATIONAL, .flags = 0 },
 	[KEY_OFMARKER] = { "OFMarker", "13.25", RULE_OBSOLETE, FROM_BOTH, ISCSI_KEY_OPERATIONAL, .flags = 0 },
 	[KEY_IFMARKINT] = { "IFMarkInt", "13.25", RULE_OBSOLETE, FROM_BOTH, ISCSI_KEY_OPERATIONAL, .flags = 0 },
@@ -130,7 +133,6 @@ void iscsi_params_settle(struct iscsi_params *p)
 {
 	if (p->first_burst_bytes > p->max_burst_bytes)
 		p->first_burst_bytes = p->max_burst_bytes;
-	p->protocol_level = p->protocol_level > 1 ? 1 : p->protocol_level;
 }
 
 /* The words that answer an offer instead of a value.  6.2. */
@@ -146,7 +148,7 @@ static bool negotiate_number(struct iscsi_params *p, const struct iscsi_key *k, 
 
 	if (iscsi_text_number(value, &theirs) < 0 || theirs < k->min || theirs > k->max)
 		return false;
-	uint64_t ours = k->ours;
+	uint64_t ours = k == &keys[KEY_ERL] && p->discovery ? 0 : k->ours; /* nothing is worth keeping there */
 	uint64_t result = k->rule == RULE_DECLARE_NUMBER ? theirs :
 			  k->rule == RULE_MIN		 ? min_u64(theirs, ours) :
 							   max_u64(theirs, ours);

@@ -20,9 +20,10 @@ struct iscsi_params {
 	uint32_t data_pdu_in_order, data_sequence_in_order;
 	uint32_t error_recovery_level;
 	uint32_t discovery;                      /* SessionType */
-	uint32_t task_reporting;                 /* 0 RFC3720 */
+	uint32_t task_reporting;                 /* enum iscsi_task_reporting */
 	uint32_t protocol_level;
 };
+enum iscsi_task_reporting { ISCSI_REPORT_RFC3720, ISCSI_REPORT_FENCE, ISCSI_REPORT_FAST_ABORT }; /* 13.23 */
 void iscsi_params_init(struct iscsi_params *p);
 
 /* What we want; each answer is the negotiation rule of the key over this and the offer. */
@@ -76,6 +77,8 @@ void iscsi_params_settle(struct iscsi_params *p);
 #define ISCSI_OUR_MAX_BURST_BYTES 1048576u
 #define ISCSI_OUR_FIRST_BURST_BYTES 262144u
 #define ISCSI_OUR_MAX_R2T 4u
+#define ISCSI_OUR_MAX_CONNECTIONS 8u     /* of a session */
+#define ISCSI_OUR_TIME2RETAIN_S 20u
 #define ISCSI_DEFAULT_MAX_RECV_BYTES 8192u
 
 #endif

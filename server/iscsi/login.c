@@ -74,8 +74,8 @@ static void login_send(struct iscsi_login *l, enum iscsi_login_status status)
 		.tsih = be16_of(c->session ? c->session->st.tsih : l->tsih),
 		.itt = be32_of(l->itt),
 		.statsn = be32_of(c->st.statsn++),
-		.exp_cmdsn = be32_of(l->cmdsn),
-		.max_cmdsn = be32_of(l->cmdsn + ISCSI_WINDOW - 1),
+		.exp_cmdsn = be32_of(c->session ? c->session->st.exp_cmdsn : l->cmdsn),
+		.max_cmdsn = be32_of(c->session ? session_max_cmdsn(c->session) : l->cmdsn + ISCSI_WINDOW - 1),
 		.status_class = (uint8_t)(status >> 8),
 		.status_detail = (uint8_t)status,
 	};
@@ -285,10 +285,14 @@ static void login_finish(struct iscsi_conn *c)
 	struct iscsi_session *s = c->session;
 	l->finished = true;
 	login_send(l, ISCSI_LOGIN_OK);
-	c->st.header_digest = (uint8_t)s->st.params.header_digest;
-	c->st.data_digest = (uint8_t)s->st.params.data_digest;
+	c->st.exp_statsn = c->st.statsn; /* the login is acknowledged by whatever comes next */
 	iscsi_conn_move(c, CONN_FULL_FEATURE);
 	iscsi_ping_start(c);
+	if (l->tsih) {
+		log_info(&log_iscsi, "connection added", "initiator=%s session=%llu cid=%u peer=%s connections=%u", s->st.initiator,
+			 (unsigned long long)s->id, c->st.cid, c->peer, s->conn_count);
+		return;
+	}
 	log_info(&log_iscsi, "login", "initiator=%s target=%s peer=%s session=%llu auth=%s", s->st.initiator,
 		 s->st.params.discovery ? "discovery" : s->st.target, c->peer, (unsigned long long)s->id,
 		 s->st.auth == ISCSI_AUTH_NONE ? "none" : s->st.auth == ISCSI_AUTH_CHAP ? "chap" : "mutual-chap");
@@ -311,6 +315,7 @@ static enum iscsi_login_status check_header(struct iscsi_login *l, const struct 
 		l->cid = be16_get(rq->cid);
 		l->itt = be32_get(rq->itt);
 		l->stage = csg;
+		l->negotiation.leading = !l->tsih;
 	}
 	if (rq->version_min > 0) {
 		*ret_why = "the initiator speaks another version of iSCSI";

@@ -39,7 +39,6 @@ struct iscsi_login {
 	/* the end */
 	struct iscsi_waiter waiter;
 	bool waiting;                    /* waiter.msg will run */
-	bool continues;                  /* its TSIH was right, and the old session is ending for it */
 	bool refused, finished;
 	uint8_t answer_flags;            /* of the response that is being built */
 	/* the response */

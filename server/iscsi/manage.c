@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-static void respond(struct iscsi_cmd *cmd, enum iscsi_task_answer answer)
+static void respond_now(struct iscsi_cmd *cmd)
 {
 	struct iscsi_conn *c = cmd->conn;
 	struct iscsi_task_response *h = (struct iscsi_task_response *)cmd->header[0];
@@ -22,13 +22,36 @@ static void respond(struct iscsi_cmd *cmd, enum iscsi_task_answer answer)
 	*h = (struct iscsi_task_response){
 		.opcode = ISCSI_TASK_RESPONSE,
 		.flags = ISCSI_FINAL,
-		.response = (uint8_t)answer,
+		.response = cmd->answer,
 		.itt = be32_of(cmd->itt),
 	};
 	iscsi_cmd_move(cmd, CMD_SEND);
 	iscsi_cmd_credit(cmd);
-	iscsi_stamp(c, cmd->header[0], true);
+	iscsi_number(cmd, cmd->header[0]);
 	iscsi_slot_send(cmd, NULL, 0);
+	if ((cmd->flags & 0x7f) == ISCSI_TARGET_COLD_RESET && cmd->answer == ISCSI_TASK_COMPLETE)
+		iscsi_target_drop_sessions(c->session);  /* as after a power cycle, 11.5.1 */
+}
+static void respond(struct iscsi_cmd *cmd, enum iscsi_task_answer answer)
+{
+	cmd->answer = (uint8_t)answer;
+	respond_now(cmd);
+}
+/* First the answer, then what the task still has to say. */
+void iscsi_manage_reassign(struct iscsi_cmd *cmd)
+{
+	enum iscsi_task_answer answer;
+	struct iscsi_cmd *task;
+
+	if (!iscsi_reassign_check(cmd, cmd->ref_itt, &answer, &task))
+		return;
+	respond(cmd, answer);
+	if (answer == ISCSI_TASK_COMPLETE)
+		iscsi_reassign(task, cmd->conn, cmd->ref_datasn);
+}
+void iscsi_manage_answer(struct iscsi_cmd *cmd)
+{
+	respond_now(cmd);
 }
 
 static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
@@ -44,7 +67,12 @@ static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 	/* The task was here when the request came: then it has ended, however that came about. */
 	if (rq->function == SCSI_ABORT_TASK && answer == SCSI_TMF_NO_TASK)
 		answer = SCSI_TMF_COMPLETE;
-	respond(container_of(rq, struct iscsi_cmd, tmf), answers[answer]);
+	struct iscsi_cmd *cmd = container_of(rq, struct iscsi_cmd, tmf);
+	bool many = rq->function != SCSI_ABORT_TASK && rq->function != SCSI_QUERY_TASK && rq->function != SCSI_QUERY_TASK_SET;
+	cmd->answer = (uint8_t)answers[answer];
+	if (many && cmd->conn && cmd->session->conn_count > 1 && !cmd->session->ending && iscsi_fence_raise(cmd))
+		return;                  /* the other connections first */
+	respond_now(cmd);
 }
 
 static const struct function_row {
@@ -76,7 +104,8 @@ static void cut_answers(struct iscsi_session *s, const struct function_row *row,
 		if (cmd->state == CMD_SEND && cmd->more && concerns(cmd, row, lun, ref_itt)) {
 			iscsi_cmd_credit(cmd);
 			cmd->more = false;
-		} else if (cmd->state == CMD_COLLECT && !cmd->live && concerns(cmd, row, lun, ref_itt)) {
+		} else if (((cmd->state == CMD_COLLECT && !cmd->live) || (cmd->state == CMD_KEPT && cmd->parked)) &&
+			   concerns(cmd, row, lun, ref_itt)) {
 			iscsi_cmd_end(cmd);
 		}
 	}
@@ -105,8 +134,10 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 	cmd->flags = pdu->flags;
 	iscsi_cmd_move(cmd, CMD_MANAGE);
 	trace(TRACE_TMF, pdu->itt, function);
-	if (function == ISCSI_TASK_REASSIGN) {   /* needs ErrorRecoveryLevel 2 */
-		respond(cmd, ISCSI_TASK_NO_REASSIGN);
+	if (function == ISCSI_TASK_REASSIGN) {
+		cmd->ref_itt = ref_itt;
+		cmd->ref_datasn = be32_get(rq->exp_datasn);
+		iscsi_manage_reassign(cmd);
 		return;
 	}
 	const struct function_row *row = function < ARRAY_COUNT(functions) ? &functions[function] : NULL;

@@ -84,6 +84,9 @@ void iscsi_stop(void)
 	room->stopping = true;
 	while (!list_is_empty(&room->sessions) || atomic_load(&room->conn_count)) {
 		struct timespec until;
+		struct iscsi_session *s;
+		list_for_each(s, &room->sessions, link) /* those without a connection, too */
+			iscsi_session_ask_end(s, true, "the server is stopping");
 		room_unlock();
 		for (unsigned i = 0; i < room->home_count; i++)
 			reactor_call(room->home[i].reactor, close_all, &room->home[i]);

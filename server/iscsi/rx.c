@@ -60,7 +60,7 @@ static bool rx_header(struct iscsi_conn *c, const uint8_t *h)
 		return true;
 	}
 	const struct iscsi_pdu_limits limits = {
-		.max_data_bytes = login ? ISCSI_DEFAULT_MAX_RECV_BYTES : c->session->st.params.our_max_recv_bytes,
+		.max_data_bytes = login ? ISCSI_DEFAULT_MAX_RECV_BYTES : c->st.our_max_recv_bytes,
 		.login = login,
 		.discovery = !login && c->session->st.params.discovery,
 	};
@@ -83,6 +83,7 @@ static bool rx_header(struct iscsi_conn *c, const uint8_t *h)
 		if (h != rx->header)
 			memcpy(rx->header, h, len);
 		rx->redo = true;
+		c->session->slot_wait = true;
 		iscsi_conn_pause(c, PAUSE_SLOT);
 		return false;
 	}
@@ -196,6 +197,22 @@ static size_t rx_take_data(struct iscsi_conn *c, const uint8_t *p, size_t len)
 	return took;
 }
 
+/* Between two PDUs: one that came too early may have its turn now.  If it came by another connection, that
+ * one is woken; it runs it as soon as it is between two PDUs itself. */
+static bool has_turn(struct iscsi_conn *c)
+{
+	if (likely(!c->session || list_is_empty(&c->session->held)))
+		return false;
+	const struct iscsi_held *h = iscsi_held_next(c->session);
+	if (!h)
+		return false;
+	if (h->conn != c) {
+		reactor_defer(h->conn->home->reactor, &h->conn->retry);
+		return false;
+	}
+	return c->rx.state == RX_HEADER && !c->rx.have_bytes && !c->rx.redo;
+}
+
 void iscsi_conn_sunk(struct stream *s)
 {
 	struct iscsi_conn *c = container_of(s, struct iscsi_conn, stream);
@@ -206,17 +223,13 @@ void iscsi_conn_sunk(struct stream *s)
 		return;
 	rx->state = RX_DATA;
 	rx_placed(c, rx->sink_to, rx->sink_bytes);
-	if (!rx->left_bytes)
-		rx_data_end(c);
-	else
+	if (rx->left_bytes) {
 		rx_sink(c);
-}
-
-/* Between two PDUs: one that came too early may have its turn now. */
-static bool has_turn(struct iscsi_conn *c)
-{
-	return c->rx.state == RX_HEADER && !c->rx.have_bytes && !c->rx.redo && c->session &&
-	       !list_is_empty(&c->session->held) && iscsi_held_has_turn(c->session);
+		return;
+	}
+	rx_data_end(c);
+	if (unlikely(has_turn(c)))
+		reactor_defer(c->home->reactor, &c->retry);
 }
 
 /* Runs the machine over bytes; returns how many it took: all, unless it paused. */
@@ -262,7 +275,7 @@ static void rx_inject(struct iscsi_conn *c)
 		if (!rx->inject)
 			rx->inject = iscsi_held_take(c->session);
 		struct iscsi_held *h = rx->inject;
-		if (!h->voided && h->at_bytes < h->len_bytes)
+		if (h->at_bytes < h->len_bytes)
 			h->at_bytes += (uint32_t)rx_run(c, h->bytes + h->at_bytes, h->len_bytes - h->at_bytes);
 		if (!conn_reads(c) || c->pauses)
 			return;          /* goes on where it stopped */
@@ -302,6 +315,7 @@ void iscsi_rx_retry(struct defer *d)
 	rx_inject(c);
 	if (!conn_reads(c))
 		return;
+	has_turn(c);                     /* another connection's, that is */
 	if (!c->pauses && c->stream_is_open)
 		stream_resume(&c->stream);
 }

@@ -32,6 +32,7 @@ static void session_gone(struct iscsi_session *s)
 	bool lost = s->end_reason && !s->logged_out;
 
 	timer_stop(&s->timer);
+	timer_stop(&s->retain);
 	log_info(&log_iscsi, lost ? "session lost" : "logout", "initiator=%s target=%s peer=%s session=%llu%s%s%s",
 		 s->st.initiator, s->target ? s->st.target : "discovery", s->peer, (unsigned long long)s->id,
 		 lost ? " reason=\"" : "", lost ? s->end_reason : "", lost ? "\"" : "");
@@ -70,15 +71,11 @@ static void nexus_closed(void *arg)
 	session_gone(s);
 }
 
-/* The connection is closed: nothing is sent or received any more. */
-void iscsi_session_conn_gone(struct iscsi_session *s)
+/* All connections are closed: nothing is sent or received any more. */
+void iscsi_session_close_down(struct iscsi_session *s)
 {
 	s->ending = true;
-	/* All of them first: the end of one may start, and end, another that waited for it. */
-	for (unsigned i = 0; i < s->slot_count; i++) {
-		s->slots[i]->conn = NULL;
-		s->slots[i]->receiving = false;
-	}
+	timer_stop(&s->retain);
 	for (unsigned i = 0; i < s->slot_count; i++)
 		iscsi_cmd_orphan(s->slots[i]);
 	room_lock();
@@ -92,21 +89,41 @@ void iscsi_session_conn_gone(struct iscsi_session *s)
 
 void iscsi_session_end(struct iscsi_session *s, const char *reason)
 {
+	struct iscsi_conn *c;
+
 	if (reason && !s->end_reason)
 		s->end_reason = reason;
 	if (s->ending)
 		return;
 	s->ending = true;
-	if (s->conn)
-		iscsi_conn_close(s->conn, s->end_reason, true);
-	else
-		iscsi_session_conn_gone(s);
+	list_for_each(c, &s->conns, of_session)
+		iscsi_conn_close(c, s->end_reason, true);
+	if (!s->conn_count)
+		iscsi_session_close_down(s);
+}
+
+void iscsi_session_quit(struct iscsi_session *s, const char *reason)
+{
+	struct iscsi_conn *c;
+
+	if (s->ending)
+		return;
+	s->ending = true;
+	if (!s->end_reason)
+		s->end_reason = reason;
+	list_for_each(c, &s->conns, of_session)
+		iscsi_conn_close(c, s->end_reason, false);
 }
 
 void iscsi_session_slot_freed(struct iscsi_session *s)
 {
-	if (s->conn && unlikely(s->conn->pauses & PAUSE_SLOT))
-		iscsi_conn_resume(s->conn, PAUSE_SLOT);
+	struct iscsi_conn *c;
+
+	if (likely(!s->slot_wait))
+		return;
+	s->slot_wait = false;
+	list_for_each(c, &s->conns, of_session)
+		iscsi_conn_resume(c, PAUSE_SLOT);
 }
 
 /* ---- asked to end, from other threads --------------------------------------------------------------- */
@@ -129,7 +146,7 @@ static void close_asked(struct msg *m)
 	}
 	if (s->ending)
 		return;
-	if (force || !s->conn) {
+	if (force || !s->conn_count) {
 		iscsi_session_end(s, s->force_reason ? s->force_reason : "closed by the administrator");
 		return;
 	}
@@ -171,6 +188,19 @@ int iscsi_session_close(uint64_t id)
 		iscsi_session_ask_end(s, false, NULL);
 	room_unlock();
 	return s ? 0 : -ENOENT;
+}
+
+void iscsi_session_wake(struct iscsi_session *s)
+{
+	struct iscsi_waiter *w;
+
+	room_lock();
+	list_for_each(w, &s->waiters, link)
+		if (w->for_conn) {
+			list_del(&w->link);
+			reactor_post(w->reactor, &w->msg);
+		}
+	room_unlock();
 }
 
 bool iscsi_waiter_cancel(struct iscsi_waiter *w)
@@ -283,82 +313,124 @@ static int open_nexus(struct iscsi_session *s, struct scsi_lun_map *map)
 	return scsi_nexus_new(&spec, &s->nexus);
 }
 
+static void announce(struct iscsi_waiter *w, struct iscsi_session *s, bool for_conn)
+{
+	w->for_conn = for_conn;
+	list_add_tail(&s->waiters, &w->link);
+}
+
+/* Another connection of a session that exists, or one of its connections anew.  Under the lock.
+ * RFC 7143 6.3.4 (connection reinstatement), 4.4.3.1. */
+static int join(struct iscsi_conn *c, struct iscsi_waiter *w, struct iscsi_session **ret_session, const char **ret_why)
+{
+	struct iscsi_login *l = c->login;
+	struct iscsi_session *s = iscsi_room.by_tsih[l->tsih];
+
+	*ret_why = "there is no such session to continue";
+	if (!s || s != find_twin(l) || s->home != c->home || s->ending || s->close_posted)
+		return ISCSI_LOGIN_NO_SESSION;
+	*ret_session = s;
+	struct iscsi_conn *old = iscsi_session_conn(s, l->cid);
+	if (old || s->orphans) {         /* tasks that end must not meet those that are sent anew */
+		announce(w, s, true);
+		return -EAGAIN;
+	}
+	*ret_why = "the session has as many connections as were agreed on";
+	return s->conn_count < s->st.params.max_connections ? 0 : ISCSI_LOGIN_TOO_MANY_CONNECTIONS;
+}
+
+/* A session of its own; an old one of the same initiator port ends first, 6.3.5.  Under the lock. */
+static int lead(struct iscsi_conn *c, struct iscsi_waiter *w, struct iscsi_session *s, const char **ret_why)
+{
+	struct iscsi_login *l = c->login;
+	struct iscsi_session *twin = find_twin(l);
+
+	if (twin) {
+		announce(w, twin, false);
+		iscsi_session_ask_end(twin, true, "the initiator logged in again");
+		return -EAGAIN;
+	}
+	uint16_t tsih = new_tsih();
+	*ret_why = "too many sessions";
+	if (!tsih)
+		return ISCSI_LOGIN_NO_RESOURCES;
+	fill_state(s, l, c);
+	s->keep = s->st.params.error_recovery_level > 0 && !s->st.params.discovery;
+	s->st.tsih = tsih;
+	s->id = ++iscsi_room.last_session_id;
+	if (l->target) {
+		l->target->refs++;
+		s->target = l->target;
+		s->conf = iscsi_conf_ref(l->conf);
+	}
+	iscsi_room.by_tsih[tsih] = s;
+	list_add_tail(&iscsi_room.sessions, &s->link);
+	return 0;
+}
+
+static struct iscsi_session *session_new(struct iscsi_conn *c)
+{
+	const struct iscsi_params *p = &c->login->params;
+	struct iscsi_session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->keep = p->error_recovery_level > 0 && !p->discovery;
+	s->slots = calloc(session_slots_max(s), sizeof(*s->slots));
+	list_init(&s->waiters);
+	list_init(&s->held);
+	list_init(&s->conns);
+	s->home = c->home;
+	if (!s->slots)
+		free(TAKE(s));
+	return s;
+}
+
 int iscsi_session_open(struct iscsi_conn *c, struct iscsi_waiter *w, const char **ret_why)
 {
 	struct iscsi_login *l = c->login;
+	struct iscsi_session *made = l->tsih ? NULL : session_new(c), *s = made;
 	struct scsi_lun_map *map = NULL;
 
-	struct iscsi_session *s = calloc(1, sizeof(*s));
-	if (s)
-		s->slots = calloc(ISCSI_WINDOW + ISCSI_SPARE_SLOTS, sizeof(*s->slots));
-	if (!s || !s->slots) {
-		free(s);
+	if (!l->tsih && !made)
 		return ISCSI_LOGIN_NO_RESOURCES;
-	}
-	list_init(&s->waiters);
-	list_init(&s->held);
-	s->home = c->home;
 	room_lock();
 	int status = check_again(l, ret_why);
 	if (!status && iscsi_room.stopping) {
 		*ret_why = "the server is stopping";
 		status = ISCSI_LOGIN_UNAVAILABLE;
 	}
-	if (!status && l->tsih && !l->continues) {
-		struct iscsi_session *old = iscsi_room.by_tsih[l->tsih];
-		bool same = old && old == find_twin(l);
-		*ret_why = same ? "one connection per session" : "there is no such session to continue";
-		status = !same			     ? ISCSI_LOGIN_NO_SESSION :
-			 old->cid != l->cid	     ? ISCSI_LOGIN_TOO_MANY_CONNECTIONS :
-						       0;
-	}
-	struct iscsi_session *twin = status ? NULL : find_twin(l);
-	if (twin) {
-		list_add_tail(&twin->waiters, &w->link);
-		iscsi_session_ask_end(twin, true, "the initiator logged in again");
-		/* A connection that is reinstated (same TSIH and CID) continues as a session with
-		 * the same TSIH: at level 0 nothing of the old one survives but its name. */
-		l->continues = l->tsih;
-		status = -EAGAIN;
-	}
-	uint16_t tsih = 0;
-	if (!status) {
-		tsih = l->tsih && !iscsi_room.by_tsih[l->tsih] ? l->tsih : new_tsih();
-		*ret_why = "too many sessions";
-		if (!tsih)
-			status = ISCSI_LOGIN_NO_RESOURCES;
-	}
-	if (status) {
-		room_unlock();
-		session_free(s);
-		return status;
-	}
-	fill_state(s, l, c);
-	s->st.tsih = tsih;
-	s->cid = l->cid;
-	s->id = ++iscsi_room.last_session_id;
-	s->conn = c;
-	if (l->target) {
-		l->target->refs++;
-		s->target = l->target;
-		s->conf = iscsi_conf_ref(l->conf);
+	if (!status)
+		status = l->tsih ? join(c, w, &s, ret_why) : lead(c, w, s, ret_why);
+	if (!status && made && l->target)
 		map = scsi_lun_map_ref(l->rule->map);
-	}
-	iscsi_room.by_tsih[tsih] = s;
-	list_add_tail(&iscsi_room.sessions, &s->link);
 	room_unlock();
+	if (status == -EAGAIN && l->tsih) {
+		struct iscsi_conn *old = iscsi_session_conn(s, l->cid);
+		if (old) {
+			old->end = CONN_END_REPLACED;
+			iscsi_conn_close(old, "the initiator connected again", true);
+		}
+	}
+	if (status && made)
+		session_free(made);
+	if (status)
+		return status;
 
 	int r = map ? open_nexus(s, map) : 0;
 	scsi_lun_map_unref(map);
 	if (r < 0) {
 		*ret_why = "out of memory";
-		s->conn = NULL;
 		s->end_reason = "out of memory";
-		iscsi_session_conn_gone(s);
+		iscsi_session_close_down(s);
 		return ISCSI_LOGIN_NO_RESOURCES;
 	}
-	c->session = s;
-	if (s->nexus) {
+	c->st.header_digest = (uint8_t)l->params.header_digest;
+	c->st.data_digest = (uint8_t)l->params.data_digest;
+	c->st.peer_max_recv_bytes = l->params.peer_max_recv_bytes;
+	c->st.our_max_recv_bytes = l->params.our_max_recv_bytes;
+	iscsi_conn_join(s, c);
+	if (made && s->nexus) {
 		room_lock();
 		s->stats = scsi_nexus_stats(s->nexus);
 		room_unlock();
@@ -383,7 +455,7 @@ static void session_info(const struct iscsi_session *s, struct iscsi_session_inf
 		.initial_r2t = p->initial_r2t,
 		.error_recovery_level = (uint8_t)p->error_recovery_level,
 		.auth = auths[s->st.auth],
-		.connections = 1,
+		.connections = s->conn_count,
 		.max_recv_bytes = p->peer_max_recv_bytes,
 		.max_burst_bytes = p->max_burst_bytes,
 		.first_burst_bytes = p->first_burst_bytes,

@@ -176,6 +176,18 @@ int iscsi_target_update(struct iscsi_target *t, const struct iscsi_target_spec *
 	return 0;
 }
 
+void iscsi_target_drop_sessions(struct iscsi_session *s)
+{
+	struct iscsi_session *it;
+
+	room_lock();
+	list_for_each(it, &iscsi_room.sessions, link)
+		if (it->target == s->target && it != s)
+			iscsi_session_ask_end(it, true, "an initiator reset the target");
+	room_unlock();
+	iscsi_session_quit(s, "the initiator reset the target");
+}
+
 /* ---- remove ------------------------------------------------------------------------------------------- */
 void iscsi_target_remove(struct iscsi_target *t)
 {

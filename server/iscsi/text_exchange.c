@@ -62,14 +62,14 @@ static void respond(struct iscsi_conn *c, struct iscsi_cmd *cmd, uint8_t flags, 
 	cmd->blob_bytes = len;
 	c->session->blob_bytes += data ? len : 0;
 	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_stamp(c, cmd->header[0], true);
+	iscsi_number(cmd, cmd->header[0]);
 	iscsi_slot_send(cmd, data, len);
 }
 
 /* What of the answer fits into one PDU of the initiator's size. */
 static void send_part(struct iscsi_conn *c, struct iscsi_cmd *cmd)
 {
-	uint32_t most = (uint32_t)min_u64(c->session->st.params.peer_max_recv_bytes, 65536);
+	uint32_t most = (uint32_t)min_u64(c->st.peer_max_recv_bytes, 65536);
 	uint32_t len = (uint32_t)min_u64(c->text_out_len - c->text_out_at, most);
 	char *part = len ? malloc(len) : NULL;
 
@@ -108,12 +108,14 @@ static int answer(struct iscsi_conn *c)
 {
 	char reply_text[2048];
 	struct iscsi_text_out reply = { .buf = reply_text, .room = sizeof(reply_text) };
-	struct iscsi_negotiation n = { .params = &c->session->st.params, .phase = ISCSI_KEY_FULL_FEATURE };
+	struct iscsi_params params = c->session->st.params;
+	struct iscsi_negotiation n = { .params = &params, .phase = ISCSI_KEY_FULL_FEATURE };
 	const char *text = c->text_in, *why;
 	size_t left = c->text_in_len;
 	struct iscsi_pair pair;
 	int r;
 
+	params.peer_max_recv_bytes = c->st.peer_max_recv_bytes;
 	while ((r = iscsi_text_next(&text, &left, &pair)) == 1) {
 		switch (iscsi_key_negotiate(&n, &pair, &reply, &why)) {
 		case ISCSI_KEY_DONE:
@@ -137,6 +139,7 @@ static int answer(struct iscsi_conn *c)
 	}
 	if (r < 0 || reply.full)
 		return ISCSI_REJECT_PROTOCOL;
+	c->st.peer_max_recv_bytes = params.peer_max_recv_bytes;  /* all that can change by now */
 	return append(c, reply.buf, reply.len) < 0 ? ISCSI_REJECT_NO_RESOURCES : 0;
 }
 

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
 
 static void check_params(const struct iscsi_params *p)
 {
-	if (p->max_connections != 1 || p->error_recovery_level || p->header_digest > 1 || p->data_digest > 1)
+	if (p->max_connections < 1 || p->max_connections > ISCSI_OUR_MAX_CONNECTIONS || p->error_recovery_level > 2 || p->header_digest > 1 || p->data_digest > 1)
 		abort();
 	if (p->max_burst_bytes < 512 || p->max_burst_bytes > ISCSI_OUR_MAX_BURST_BYTES)
 		abort();

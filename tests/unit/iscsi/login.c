@@ -59,8 +59,8 @@ static const struct {
 	{ "back to security", 0x84, NAMES, 0x0200, NULL },
 	{ "to the stage it is in", 0x85, NAMES, 0x0200, NULL },
 	{ "transit and more text at once", 0xc7, NAMES, 0x0200, NULL },
-	{ "negotiation", OPER_FULL, NAMES ";MaxBurstLength=16776192;ErrorRecoveryLevel=2;MaxConnections=4;MaxOutstandingR2T=16", 0,
-	  "MaxConnections=1" },
+	{ "negotiation", OPER_FULL, NAMES ";MaxBurstLength=16776192;ErrorRecoveryLevel=2;DefaultTime2Retain=0;MaxConnections=4;MaxOutstandingR2T=16", 0,
+	  "MaxConnections=4" },
 };
 
 static void one_request(void **state)

@@ -104,6 +104,7 @@ static void existing_sessions(void **state)
 	ini_settle(&i);                                          /* nobody disturbed it */
 	ini_connect(&j, rig.port);                               /* the same connection again */
 	j.tsih = i.tsih;
+	j.cmdsn = i.cmdsn;
 	assert_int_equal(ini_login(&j, 0x87, LOGIN_NAMES "X-a=b"), 0);
 	assert_int_equal(j.h[14] << 8 | j.h[15], i.tsih);
 	assert_int_equal(ini_recv(&i), -1);
