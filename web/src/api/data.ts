@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// data.ts - what the page knows of the server: queries, and how the event stream keeps them fresh.
+//
+// Keys: ["list", plural, query], ["one", plural, id], and single words such as ["me"].  A change anywhere makes
+// what it concerns stale; what is on the screen is fetched again in the background and nothing flashes.
+import { QueryClient, useInfiniteQuery, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { at, get, Problem, type Query } from "~/api/client";
+import type { Live, LiveType } from "~/api/live";
+import type { Me, Page, Role } from "~/api/types";
+
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 2000,
+        retry: (count, error) => count < 2 && error instanceof Problem && (error.status === 0 || error.status === 503),
+        retryDelay: (attempt) => 500 * 2 ** attempt,
+        refetchOnWindowFocus: true,
+      },
+    },
+  });
+}
+
+/** A page of a list: enough that most servers have one, small enough that it comes at once. */
+const PAGE = 500;
+
+export interface All<T> {
+  rows: T[];
+  /** More pages are on their way. */
+  isPartial: boolean;
+  isLoading: boolean;
+  error: Error | null;
+  reload: () => void;
+}
+
+/** All rows of a list: the first page at once, the others behind it. */
+export function useAll<T>(plural: string, query: Query = {}, o: { enabled?: boolean; refreshMs?: number } = {}): All<T> {
+  const q = useInfiniteQuery({
+    queryKey: ["list", plural, query],
+    queryFn: ({ pageParam, signal }) => get<Page<T>>(`/${plural}`, { ...query, limit: PAGE, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    enabled: o.enabled ?? true,
+    refetchInterval: o.refreshMs ?? false,
+  });
+  const { hasNextPage, isFetching, isError, fetchNextPage } = q;
+  useEffect(() => {
+    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [hasNextPage, isFetching, isError, fetchNextPage]);
+  const rows = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data]);
+  return { rows, isPartial: !!hasNextPage, isLoading: q.isLoading, error: q.data ? null : q.error, reload: () => void q.refetch() };
+}
+
+/** The same for routes that answer everything at once. */
+export function useItems<T>(plural: string, query: Query = {}, o: { enabled?: boolean; refreshMs?: number } = {}): All<T> {
+  const q = useQuery({
+    queryKey: ["list", plural, query],
+    queryFn: async ({ signal }) => {
+      const answer = await get<Page<T> | T[]>(`/${plural}`, query, signal);
+      return Array.isArray(answer) ? answer : answer.items;
+    },
+    enabled: o.enabled ?? true,
+    refetchInterval: o.refreshMs ?? false,
+  });
+  return { rows: q.data ?? [], isPartial: false, isLoading: q.isLoading, error: q.data ? null : q.error, reload: () => void q.refetch() };
+}
+
+export function useOne<T>(plural: string, id: string | null, o: { refreshMs?: number } = {}): UseQueryResult<T, Error> {
+  return useQuery({
+    queryKey: ["one", plural, id],
+    queryFn: ({ signal }) => get<T>(at(plural, id!), undefined, signal),
+    enabled: id !== null,
+    refetchInterval: o.refreshMs ?? false,
+  });
+}
+
+/** A route of its own shape. */
+export function useRead<T>(path: string, query: Query = {}, o: { enabled?: boolean; refreshMs?: number } = {}): UseQueryResult<T, Error> {
+  return useQuery({
+    queryKey: ["list", path.slice(1), query],
+    queryFn: ({ signal }) => get<T>(path, query, signal),
+    enabled: o.enabled ?? true,
+    refetchInterval: o.refreshMs ?? false,
+  });
+}
+
+// ---- who is here ----
+
+export function useMe(): Me | undefined {
+  return useQuery<Me>({ queryKey: ["me"], queryFn: () => get<Me>("/me"), staleTime: Infinity }).data;
+}
+
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+export const roleReaches = (role: Role, least: Role): boolean => RANK[role] >= RANK[least];
+
+/** Whether who is logged in may do what needs this role; what they may not do is not offered. */
+export function useMay(least: Role): boolean {
+  const me = useMe();
+  return !!me && roleReaches(me.role, least);
+}
+
+// ---- freshness ----
+
+/** Lists that show something of an object of this kind. */
+const CONCERNS: Record<string, string[]> = {
+  pool: ["pools", "volumes"],
+  volume: ["volumes", "targets", "luns"],
+  target: ["targets", "luns", "accesses"],
+  lun: ["luns", "targets"],
+  host: ["hosts", "host-groups", "accesses", "refused", "sessions"],
+  "host-group": ["host-groups", "accesses"],
+  access: ["accesses", "targets"],
+  portal: ["portals"],
+  setting: ["settings", "status"],
+  account: ["accounts", "logins", "tokens"],
+  token: ["tokens"],
+  certificate: ["certificates"],
+  "acme-account": ["acme-accounts"],
+  channel: ["channels"],
+};
+
+/** What a frame of the stream makes stale; null: everything. */
+export function staleAfter(type: LiveType, data: unknown): string[] | null {
+  const d = (data ?? {}) as Record<string, string>;
+  switch (type) {
+    case "config":
+      return [...(CONCERNS[d.kind ?? ""] ?? [d.kind ?? "", `${d.kind}s`]), "audit"];
+    case "event": {
+      const about = (d.type ?? "").split(".")[0] ?? "";
+      return ["events", "alerts", "status", ...(CONCERNS[about] ?? []), ...(about === "login" || about === "session" ? ["sessions", "refused", "targets"] : [])];
+    }
+    case "alert":
+      return ["alerts", "events", "status"];
+    case "task":
+      return ["tasks", ...(d.state === "running" ? [] : ["certificates", "volumes", "acme-history"])];
+    case "stats":
+      return [];
+    default:
+      return null;
+  }
+}
+
+/** Lets the stream keep the queries fresh; bursts are gathered.  Returns how to stop. */
+export function followLive(client: QueryClient, live: Live): () => void {
+  let waiting: Set<string> | "all" | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    const now = waiting;
+    waiting = null;
+    if (now === "all") void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "me" });
+    else if (now) void client.invalidateQueries({ predicate: (q) => now.has(String(q.queryKey[1]).split("/")[0]!) });
+  };
+  const stop = live.onFrame((type, data) => {
+    if (type === "stats") {
+      client.setQueryData(["stats"], data);
+      return;
+    }
+    const stale = staleAfter(type, data);
+    if (stale === null) waiting = "all";
+    else if (waiting !== "all") waiting = new Set([...(waiting ?? []), ...stale]);
+    if (waiting !== null) {
+      clearTimeout(timer);
+      timer = setTimeout(flush, 250);
+    }
+  });
+  return () => {
+    stop();
+    clearTimeout(timer);
+  };
+}
+
+/** Makes lists stale by hand, after a change of our own. */
+export function useRefresh(): (...plurals: string[]) => Promise<void> {
+  const client = useQueryClient();
+  return async (...plurals) =>
+    client.invalidateQueries({ predicate: (q) => plurals.includes(String(q.queryKey[1]).split("/")[0]!) });
+}
+
+export function useLiveState(live: Live): Live["state"] {
+  return useSyncExternalStore(
+    (f) => live.onState(f),
+    () => live.state,
+  );
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// form.ts - from an object to what stands in a form's fields and back to a body or a merge patch.  Pure functions.
+import type { FieldError } from "~/api/client";
+import { _ } from "~/lib/i18n";
+import { editBytes, parseSize } from "~/lib/units";
+
+export type FieldKind = "text" | "area" | "size" | "int" | "bool" | "enum" | "ref" | "refs" | "texts" | "secret" | "options" | "time";
+export type Values = Record<string, unknown>;
+
+export interface FieldSpec {
+  name: string;
+  label: string;
+  kind: FieldKind;
+  isRequired?: boolean;
+  /** Given at creation and never changed. */
+  isFixed?: boolean;
+  /** Only when something exists already. */
+  isEditOnly?: boolean;
+  help?: string;
+  placeholder?: string;
+  options?: [value: string, label: string][];
+  /** Plural of the kind that is referred to. */
+  ref?: string;
+  /** Shown only then. */
+  when?: (state: Values) => boolean;
+  /** What stands there when nobody typed. */
+  initial?: unknown;
+  /** An empty field means null, not "". */
+  isNullable?: boolean;
+  /** Offers to make a random secret of so many characters. */
+  generate?: number;
+  autoComplete?: string;
+}
+
+/** What stands in the field for a value of the object. */
+export function toField(f: FieldSpec, value: unknown): unknown {
+  switch (f.kind) {
+    case "size":
+      return typeof value === "number" ? editBytes(value) : "";
+    case "int":
+      return value == null ? "" : String(value);
+    case "texts":
+      return Array.isArray(value) ? value.join("\n") : "";
+    case "refs":
+      return Array.isArray(value) ? value : [];
+    case "bool":
+      return value === true;
+    case "options":
+      return value && typeof value === "object" ? { ...value } : {};
+    case "secret":
+      return "";
+    default:
+      return value == null ? "" : String(value);
+  }
+}
+
+export function startOf(fields: FieldSpec[], object: Values | null, given: Values = {}): Values {
+  return Object.fromEntries(fields.map((f) => [f.name, f.kind === "secret" && object ? "" : toField(f, object ? object[f.name] : (given[f.name] ?? f.initial))]));
+}
+
+type Read = { value: unknown } | { error: string };
+
+/** The value that a field's content means. */
+export function fromField(f: FieldSpec, content: unknown): Read {
+  const text = typeof content === "string" ? content.trim() : "";
+  switch (f.kind) {
+    case "size": {
+      if (!text) return f.isRequired ? { error: _("A size is needed, such as 100 GiB.") } : { value: null };
+      const bytes = parseSize(text);
+      return bytes === null ? { error: _("That is no size; write it like 500 MiB, 1.5 TiB or 2T.") } : { value: bytes };
+    }
+    case "int": {
+      if (!text) return f.isRequired ? { error: _("A number is needed.") } : { value: null };
+      return /^-?\d+$/.test(text) ? { value: Number(text) } : { error: _("That is no whole number.") };
+    }
+    case "texts":
+      return {
+        value: String(content ?? "")
+          .split(/[\n,]/)
+          .map((s) => s.trim())
+          .filter(Boolean),
+      };
+    case "bool":
+      return { value: content === true };
+    case "refs":
+    case "options":
+      return { value: content };
+    case "secret":
+      // Spaces may be part of a secret.
+      return { value: content === "" ? undefined : content };
+    default:
+      if (!text) return f.isRequired ? { error: _("This is needed.") } : { value: f.isNullable || f.kind === "ref" ? null : "" };
+      return { value: f.kind === "area" ? String(content) : text };
+  }
+}
+
+export const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+export interface Read2 {
+  body: Values;
+  errors: Record<string, string>;
+}
+
+/** The body of a creation (object null) or the merge patch of a change: only what differs. */
+export function bodyOf(fields: FieldSpec[], state: Values, object: Values | null): Read2 {
+  const body: Values = {};
+  const errors: Record<string, string> = {};
+  for (const f of fields) {
+    if ((object && f.isFixed) || (!object && f.isEditOnly) || (f.when && !f.when(state))) continue;
+    const cleared = f.kind === "secret" && state[f.name] === null;
+    const read = cleared ? { value: null } : fromField(f, state[f.name]);
+    if ("error" in read) {
+      errors[f.name] = read.error;
+    } else if (object) {
+      if (f.kind === "secret" ? read.value !== undefined : !same(read.value, object[f.name])) body[f.name] = f.kind === "options" ? optionsPatch(object[f.name], read.value) : read.value;
+    } else if (read.value !== undefined && read.value !== null && read.value !== "" && !same(read.value, []) && !same(read.value, {})) {
+      body[f.name] = read.value;
+    }
+  }
+  return { body, errors };
+}
+
+/** A merge patch names what goes away with null. */
+function optionsPatch(old: unknown, now: unknown): Values {
+  const before = (old ?? {}) as Values;
+  const after = (now ?? {}) as Values;
+  const gone = Object.keys(before).filter((k) => !(k in after));
+  return { ...Object.fromEntries(gone.map((k) => [k, null])), ...Object.fromEntries(Object.entries(after).filter(([k, v]) => !same(v, before[k]))) };
+}
+
+/** Errors by field; what belongs to no field of the form is returned apart. */
+export function errorsByField(fields: FieldSpec[], errors: FieldError[]): { byField: Record<string, string>; other: string[] } {
+  const byField: Record<string, string> = {};
+  const other: string[] = [];
+  for (const e of errors) {
+    const name = e.pointer.split("/")[1] ?? "";
+    if (fields.some((f) => f.name === name)) byField[name] = byField[name] ? `${byField[name]} ${e.detail}` : e.detail;
+    else other.push(e.detail);
+  }
+  return { byField, other };
+}
+
+export interface Conflict {
+  name: string;
+  base: unknown;
+  mine: unknown;
+  theirs: unknown;
+}
+
+/** What somebody else changed meanwhile, and whether it is what we change too. */
+export function compareEdits(base: Values, patch: Values, theirs: Values, names: string[]): { conflicts: Conflict[]; others: Conflict[] } {
+  const changed = names.filter((n) => !same(base[n], theirs[n])).map((n) => ({ name: n, base: base[n], mine: n in patch ? patch[n] : base[n], theirs: theirs[n] }));
+  return {
+    conflicts: changed.filter((c) => c.name in patch && !same(c.mine, c.theirs)),
+    others: changed.filter((c) => !(c.name in patch)),
+  };
+}
+
+const LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+
+/** A secret that can be read aloud: no letter looks like another. */
+export function randomSecret(length: number): string {
+  let out = "";
+  while (out.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length))) if (byte < 4 * LETTERS.length && out.length < length) out += LETTERS[byte % LETTERS.length];
+  }
+  return out;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// certificates.tsx - what this page shows browsers: self-signed, uploaded, or by ACME (Let's Encrypt and others).
+import { Button, Label, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { CertificateIcon } from "@patternfly/react-icons";
+import { useState } from "react";
+import { at, post } from "~/api/client";
+import { useAll, useMay, useRefresh } from "~/api/data";
+import type { Certificate, Entity } from "~/api/types";
+import type { FieldSpec } from "~/lib/form";
+import { _ } from "~/lib/i18n";
+import { formatAgo, formatTime } from "~/lib/units";
+import { DataTable } from "~/parts/data-table";
+import { DeleteDialog } from "~/parts/delete-dialog";
+import type { Kind } from "~/parts/kinds";
+import { ObjectDialog } from "~/parts/object-dialog";
+import { ObjectList } from "~/parts/object-list";
+import { useOlder } from "~/parts/older";
+import { Facts, Screen } from "~/parts/page";
+import { explain, Nothing, State } from "~/parts/states";
+import { PageTabs } from "~/parts/tabs";
+import { useToast } from "~/parts/toast";
+import { OrderDialog } from "~/pages/acme-order";
+
+interface AcmeAccount extends Entity {
+  name: string;
+  directory: string;
+  email: string | null;
+}
+interface AcmeRow extends Entity {
+  at?: string;
+  [name: string]: unknown;
+}
+
+const sources = (): Record<string, string> => ({ "self-signed": _("self-signed"), upload: _("uploaded"), acme: "ACME" });
+
+const uploadFields = (): FieldSpec[] => [
+  { name: "name", label: _("Name"), kind: "text", isRequired: true },
+  { name: "chain_pem", label: _("Certificate and chain (PEM)"), kind: "area", isRequired: true, placeholder: "-----BEGIN CERTIFICATE-----" },
+  { name: "key_pem", label: _("Key (PEM)"), kind: "area", isRequired: true, placeholder: "-----BEGIN PRIVATE KEY-----", help: _("It is kept sealed and never shown again.") },
+];
+const certificateKind = (): Kind => ({ kind: "certificate", plural: "certificates", one: _("certificate"), least: "admin", fields: uploadFields(), isGuarded: true });
+
+const accountKind = (): Kind => ({
+  kind: "acme-account",
+  plural: "acme-accounts",
+  one: _("ACME account"),
+  least: "admin",
+  fields: [
+    { name: "name", label: _("Name"), kind: "text", isRequired: true },
+    { name: "directory", label: _("Authority"), kind: "text", isRequired: true, isFixed: true, initial: "letsencrypt-staging", help: _("letsencrypt, letsencrypt-staging, zerossl, google, or the address of a directory.") },
+    { name: "email", label: _("E-mail"), kind: "text" },
+    { name: "ca_pem", label: _("Certificate of the authority (PEM)"), kind: "area", help: _("For a directory with its own root.") },
+    { name: "eab_kid", label: _("EAB key id"), kind: "text", isNullable: true, help: _("ZeroSSL and Google ask for it.") },
+    { name: "eab_hmac", label: _("EAB key"), kind: "secret" },
+    { name: "terms_agreed", label: _("I agree to the terms of the authority"), kind: "bool" },
+  ],
+});
+
+function Shown({ c, onClose }: { c: Certificate; onClose: () => void }) {
+  return (
+    <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="certificate-title">
+      <ModalHeader title={c.name} labelId="certificate-title" />
+      <ModalBody tabIndex={0} aria-label={c.name}>
+        <Facts
+          columns={1}
+          rows={[
+            [_("Names"), c.names.join(", ")],
+            [_("Source"), sources()[c.source] ?? c.source],
+            [_("Issuer"), c.issuer],
+            [_("Valid from"), formatTime(c.not_before)],
+            [_("Valid until"), formatTime(c.not_after)],
+            [_("Renewed"), c.renew_at ? `${formatTime(c.renew_at)} (${formatAgo(c.renew_at)})` : undefined],
+            [_("Key"), c.key_type],
+            [_("SHA-256"), <code className="hf-break">{c.fingerprint_sha256 ?? "–"}</code>],
+            [_("Last error"), c.last_error ?? undefined],
+          ]}
+        />
+      </ModalBody>
+      <ModalFooter>
+        <Button variant="link" onClick={onClose}>
+          {_("Close")}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+function Certificates() {
+  const data = useAll<Certificate>("certificates");
+  const may = useMay("admin");
+  const [open, setOpen] = useState<"upload" | "order" | null>(null);
+  const [shown, setShown] = useState<Certificate | null>(null);
+  const [deleting, setDeleting] = useState<Certificate | null>(null);
+  const refresh = useRefresh();
+  const toast = useToast();
+  const act = async (c: Certificate, verb: "activate" | "renew" | "revoke", done: string) => {
+    try {
+      await post(`${at("certificates", c.id)}/${verb}`);
+      toast({ title: done, variant: verb === "activate" ? "success" : "info" });
+    } catch (e) {
+      toast({ title: _("It was refused"), text: explain(e), variant: "danger" });
+    }
+    await refresh("certificates", "tasks");
+  };
+  const actions = [
+    <Button key="order" onClick={() => setOpen("order")}>
+      {_("Get one by ACME")}
+    </Button>,
+    <Button key="upload" variant="secondary" onClick={() => setOpen("upload")}>
+      {_("Upload one")}
+    </Button>,
+  ];
+  return (
+    <>
+      {may && <div className="hf-actions">{actions}</div>}
+      <DataTable<Certificate>
+        label={_("Certificates")}
+        data={data}
+        rowKey={(c) => c.id}
+        rowName={(c) => c.name}
+        sort="name"
+        columns={[
+          { key: "name", title: _("Name"), value: (c) => c.name, cell: (c) => <>{c.name} {c.active && <Label isCompact status="success">{_("in use")}</Label>}</> },
+          { key: "names", title: _("Names"), value: (c) => c.names.join(", ") },
+          { key: "source", title: _("Source"), value: (c) => sources()[c.source] ?? c.source },
+          { key: "state", title: _("State"), value: (c) => c.state, cell: (c) => <State state={c.state} /> },
+          { key: "until", title: _("Valid until"), value: (c) => c.not_after, cell: (c) => (c.not_after ? <>{formatTime(c.not_after)} <span className="hf-quiet">({formatAgo(c.not_after)})</span></> : "–") },
+          { key: "error", title: _("Last error"), value: (c) => c.last_error },
+        ]}
+        actions={(c) => [
+          { title: _("Details"), onClick: () => setShown(c) },
+          ...(may
+            ? [
+                ...(c.active ? [] : [{ title: _("Use this one"), onClick: () => void act(c, "activate", _("{name} is in use now", { name: c.name })) }]),
+                ...(c.source === "acme"
+                  ? [
+                      { title: _("Renew now"), onClick: () => void act(c, "renew", _("The renewal has begun; see the tasks")) },
+                      { title: _("Revoke"), isDanger: true, onClick: () => void act(c, "revoke", _("{name} was revoked", { name: c.name })) },
+                    ]
+                  : []),
+                ...(c.active ? [] : [{ title: _("Delete"), isDanger: true, onClick: () => setDeleting(c) }]),
+              ]
+            : []),
+        ]}
+        empty={<Nothing icon={CertificateIcon} title={_("No certificates")} text={_("A self-signed one is made at the first start. Upload one, or get one by ACME, and browsers stop warning.")} />}
+      />
+      {open === "upload" && <ObjectDialog kind={certificateKind()} object={null} title={_("Upload a certificate")} onClose={() => setOpen(null)} />}
+      {open === "order" && <OrderDialog onClose={() => setOpen(null)} />}
+      {shown && <Shown c={shown} onClose={() => setShown(null)} />}
+      {deleting && <DeleteDialog kind={certificateKind()} objects={[deleting]} onClose={() => setDeleting(null)} />}
+    </>
+  );
+}
+
+function Accounts() {
+  return (
+    <ObjectList<AcmeAccount>
+      id="a"
+      kind={accountKind()}
+      label={_("ACME accounts")}
+      createTitle={_("Create an ACME account")}
+      empty={{ title: _("No ACME accounts yet"), text: _("An account with an authority such as Let's Encrypt is needed once; certificates are then ordered and renewed by themselves.") }}
+      columns={[
+        { key: "name", title: _("Name"), value: (a) => a.name },
+        { key: "directory", title: _("Authority"), value: (a) => a.directory },
+        { key: "email", title: _("E-mail"), value: (a) => a.email },
+      ]}
+    >
+      {(create, list) => (
+        <>
+          <div className="hf-actions">{create}</div>
+          {list}
+        </>
+      )}
+    </ObjectList>
+  );
+}
+
+function AcmeHistory() {
+  const data = useOlder<AcmeRow>("acme-history");
+  const text = (r: AcmeRow, ...names: string[]) => names.map((n) => r[n]).find((v) => v != null && v !== "") as string | undefined;
+  return (
+    <DataTable<AcmeRow>
+      id="h"
+      label={_("ACME history")}
+      data={data}
+      rowKey={(r) => r.id}
+      sort="at"
+      descending
+      columns={[
+        { key: "at", title: _("When"), value: (r) => text(r, "at", "created_at"), cell: (r) => formatTime(text(r, "at", "created_at")) },
+        { key: "certificate", title: _("Certificate"), value: (r) => text(r, "certificate", "name", "object") },
+        { key: "what", title: _("What"), value: (r) => text(r, "step", "verb", "what", "action", "state") },
+        { key: "result", title: _("Result"), value: (r) => text(r, "result", "text", "message", "error", "detail"), width: 50 },
+      ]}
+      empty={<Nothing title={_("Nothing was ordered yet")} text={_("Every order, renewal and refusal is kept here, with what the authority said.")} />}
+      footer={data.button}
+    />
+  );
+}
+
+export default function CertificatesPage() {
+  return (
+    <Screen title={_("Certificates")} text={_("A new certificate is in use at once; no connection is dropped.")}>
+      <PageTabs
+        label={_("Certificates")}
+        tabs={[
+          { key: "certificates", title: _("Certificates"), content: () => <Certificates /> },
+          { key: "accounts", title: _("ACME accounts"), content: () => <Accounts /> },
+          { key: "history", title: _("History"), content: () => <AcmeHistory /> },
+        ]}
+      />
+    </Screen>
+  );
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// channels.tsx - who is told of alerts, by e-mail or webhook; with a button that tries it.
+import { Alert, Modal, ModalBody, ModalHeader, Spinner } from "@patternfly/react-core";
+import { BellIcon } from "@patternfly/react-icons";
+import { useState } from "react";
+import { at, post } from "~/api/client";
+import { useMay } from "~/api/data";
+import type { Channel } from "~/api/types";
+import type { FieldSpec } from "~/lib/form";
+import { _ } from "~/lib/i18n";
+import { Lines } from "~/parts/copy";
+import type { Kind } from "~/parts/kinds";
+import { ObjectList } from "~/parts/object-list";
+import { explain, State, stateWord } from "~/parts/states";
+
+const isMail = (s: Record<string, unknown>) => s.type === "email";
+const isHook = (s: Record<string, unknown>) => s.type === "webhook";
+
+export function channelFields(): FieldSpec[] {
+  return [
+    { name: "name", label: _("Name"), kind: "text", isRequired: true },
+    { name: "type", label: _("How"), kind: "enum", isFixed: true, initial: "email", options: [["email", _("E-mail")], ["webhook", _("Webhook")]] },
+    { name: "min_level", label: _("From this level on"), kind: "enum", initial: "warning", options: (["info", "warning", "error"] as const).map((l) => [l, stateWord(l)]) },
+    { name: "enabled", label: _("Sends"), kind: "bool", initial: true },
+    { name: "host", label: _("Mail server"), kind: "text", placeholder: "smtp.example.com", when: isMail },
+    { name: "port", label: _("Port"), kind: "int", initial: 587, when: isMail },
+    { name: "security", label: _("Encryption"), kind: "enum", initial: "starttls", options: [["starttls", "STARTTLS"], ["tls", "TLS"], ["none", _("none")]], when: isMail },
+    { name: "user", label: _("User name"), kind: "text", isNullable: true, when: isMail },
+    { name: "password", label: _("Password"), kind: "secret", when: isMail },
+    { name: "from", label: _("From"), kind: "text", placeholder: "holdfast@example.com", when: isMail },
+    { name: "to", label: _("To"), kind: "texts", placeholder: "admin@example.com", help: _("One per line."), when: isMail },
+    { name: "url", label: _("Address"), kind: "text", placeholder: "https://chat.example.com/hooks/…", when: isHook },
+    { name: "template", label: _("Body"), kind: "area", help: _("JSON with {{text}}, {{level}}, {{object}} and so on; empty: all of the alert."), when: isHook },
+    { name: "headers", label: _("Headers"), kind: "texts", placeholder: "X-Token: …", help: _("One per line."), when: isHook },
+  ];
+}
+
+export const channelKind = (): Kind => ({ kind: "channel", plural: "channels", one: _("channel"), least: "admin", fields: channelFields() });
+
+interface Tried {
+  ok: boolean;
+  error?: string | null;
+  transcript?: string | string[];
+}
+
+function Try({ channel, onClose }: { channel: Channel; onClose: () => void }) {
+  const [result, setResult] = useState<Tried | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  useState(() => {
+    post<Tried>(`${at("channels", channel.id)}/test`).then(setResult, (e) => setError(explain(e)));
+  });
+  const lines = Array.isArray(result?.transcript) ? result.transcript.join("\n") : (result?.transcript ?? "");
+  return (
+    <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="try-title">
+      <ModalHeader title={_("Test of {name}", { name: channel.name })} labelId="try-title" />
+      <ModalBody tabIndex={0} aria-label={_("Test of {name}", { name: channel.name })}>
+        {!result && !error && <Spinner aria-label={_("It is being sent")} size="lg" />}
+        {error && <Alert variant="danger" isInline title={error} isLiveRegion />}
+        {result && <Alert variant={result.ok ? "success" : "danger"} isInline isLiveRegion title={result.ok ? _("It was sent") : (result.error ?? _("It was not sent"))} />}
+        {lines && (
+          <div className="hf-below">
+            <Lines id="transcript" text={lines} />
+          </div>
+        )}
+      </ModalBody>
+    </Modal>
+  );
+}
+
+export function Channels() {
+  const may = useMay("admin");
+  const [trying, setTrying] = useState<Channel | null>(null);
+  return (
+    <>
+      <ObjectList<Channel>
+        id="c"
+        kind={channelKind()}
+        label={_("Channels")}
+        createTitle={_("Create a channel")}
+        empty={{ title: _("No channels yet"), text: _("A channel tells you of alerts by e-mail or webhook, so that nobody has to watch this page.") }}
+        columns={[
+          { key: "name", title: _("Name"), value: (c) => c.name },
+          { key: "type", title: _("How"), value: (c) => (c.type === "email" ? _("E-mail") : _("Webhook")) },
+          { key: "where", title: _("To"), value: (c) => String((c.type === "email" ? (Array.isArray(c.to) ? c.to.join(", ") : c.to) : c.url) ?? "") },
+          { key: "level", title: _("From this level on"), value: (c) => stateWord(c.min_level) },
+          { key: "enabled", title: _("State"), value: (c) => (c.enabled ? _("enabled") : _("disabled")), cell: (c) => <State state={c.enabled ? "enabled" : "disabled"} /> },
+        ]}
+        {...(may ? { moreActions: (c) => [{ title: _("Send a test"), onClick: () => setTrying(c) }] } : {})}
+      >
+        {(create, list) => (
+          <>
+            <div className="hf-actions">
+              <BellIcon aria-hidden="true" /> {create}
+            </div>
+            {list}
+          </>
+        )}
+      </ObjectList>
+      {trying && <Try channel={trying} onClose={() => setTrying(null)} />}
+    </>
+  );
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// inbox.tsx - hosts that were refused: approve one, and it gets what it asked for; or forget it.
+import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { InboxIcon } from "@patternfly/react-icons";
+import { useState } from "react";
+import { at, post, Problem, request } from "~/api/client";
+import { useMay, useRefresh, type All } from "~/api/data";
+import type { DryRun, Plan, Refused } from "~/api/types";
+import { errorsByField } from "~/lib/form";
+import { _, _n } from "~/lib/i18n";
+import { formatAgo } from "~/lib/units";
+import { DataTable } from "~/parts/data-table";
+import { Field, NameInput } from "~/parts/fields";
+import { PlanView } from "~/parts/plan";
+import { explain, Nothing } from "~/parts/states";
+import { useToast } from "~/parts/toast";
+import { protocolName } from "~/pages/targets";
+
+/** A name for a host that nobody named: the last part of its IQN or NQN. */
+export function suggestName(qualified: string): string {
+  const last = qualified.split(/[:.]/).filter(Boolean).at(-1) ?? "";
+  return last.replace(/[^A-Za-z0-9._-]/g, "-").slice(0, 40) || "host";
+}
+
+export function ApproveDialog({ row, onClose }: { row: Refused; onClose: () => void }) {
+  const [host, setHost] = useState(() => suggestName(row.name));
+  const [target, setTarget] = useState("");
+  const [plan, setPlan] = useState<Plan | null | undefined>(undefined);
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const refresh = useRefresh();
+  const toast = useToast();
+  const send = async (dryRun: boolean) => {
+    setBusy(true);
+    setTrouble(null);
+    setErrors({});
+    try {
+      const body = { host: host.trim(), ...(target.trim() ? { target: target.trim() } : {}) };
+      const answer = await post<DryRun>(`${at("refused", row.id)}/approve`, body, { dry_run: dryRun });
+      if (dryRun) return setPlan(answer?.plan ?? null);
+      await refresh("refused", "hosts", "targets", "accesses");
+      toast({ title: _("{name} may log in now", { name: host }), text: _("It is let in when it tries again.") });
+      onClose();
+    } catch (e) {
+      const found = errorsByField([{ name: "host", label: "", kind: "text" }, { name: "target", label: "", kind: "text" }], e instanceof Problem ? e.errors : []);
+      setErrors(found.byField);
+      if (!Object.keys(found.byField).length) setTrouble(explain(e));
+      setPlan(undefined);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="approve-title">
+      <ModalHeader title={_("Let this host in")} labelId="approve-title" description={row.name} />
+      <ModalBody tabIndex={0} aria-label={_("Let this host in")}>
+        {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+        {plan === undefined ? (
+          <Form
+            id="approve-form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              void send(true);
+            }}
+          >
+            <Field id="approve-host" label={_("Host")} isRequired help={_("A new name, or a host that exists and gets this name too.")} error={errors.host}>
+              <NameInput id="approve-host" plural="hosts" value={host} onChange={setHost} error={errors.host} isRequired />
+            </Field>
+            <Field id="approve-target" label={_("Target")} help={row.target ? _("Empty: the one it asked for, {target}.", { target: row.target }) : _("Empty: only make it known.")} error={errors.target}>
+              <NameInput id="approve-target" plural="targets" value={target} onChange={setTarget} error={errors.target} />
+            </Field>
+          </Form>
+        ) : (
+          <PlanView plan={plan} />
+        )}
+      </ModalBody>
+      <ModalFooter>
+        {plan === undefined ? (
+          <Button type="submit" form="approve-form" isLoading={isBusy} isDisabled={isBusy || !host.trim()}>
+            {_("Continue")}
+          </Button>
+        ) : (
+          <>
+            <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
+              {_("Approve")}
+            </Button>
+            <Button variant="secondary" onClick={() => setPlan(undefined)}>
+              {_("Back")}
+            </Button>
+          </>
+        )}
+        <Button variant="link" onClick={onClose}>
+          {_("Cancel")}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+export function Inbox({ refused }: { refused: All<Refused> }) {
+  const may = useMay("operator");
+  const [approving, setApproving] = useState<Refused | null>(null);
+  const refresh = useRefresh();
+  const toast = useToast();
+  const dismiss = async (rows: Refused[]) => {
+    try {
+      for (const r of rows) await request("DELETE", at("refused", r.id), { revision: "*" });
+      toast({ title: _n("{n} entry was forgotten", "{n} entries were forgotten", rows.length) });
+    } catch (e) {
+      toast({ title: _("It could not be forgotten"), text: explain(e), variant: "danger" });
+    }
+    await refresh("refused");
+  };
+  return (
+    <>
+      <DataTable<Refused>
+        id="r"
+        label={_("Refused hosts")}
+        data={refused}
+        rowKey={(r) => String(r.id)}
+        rowName={(r) => r.name}
+        sort="last"
+        descending
+        columns={[
+          { key: "name", title: _("IQN or NQN"), value: (r) => r.name },
+          { key: "protocol", title: _("Protocol"), value: (r) => protocolName(r.protocol) },
+          { key: "address", title: _("Address"), value: (r) => r.address },
+          { key: "target", title: _("Target"), value: (r) => r.target },
+          { key: "text", title: _("Why"), value: (r) => r.text || r.reason },
+          { key: "count", title: _("Times"), value: (r) => r.count, isNumber: true },
+          { key: "last", title: _("Last"), value: (r) => r.last_at, cell: (r) => formatAgo(r.last_at) },
+          ...(may
+            ? [
+                {
+                  key: "approve",
+                  title: _("Approve"),
+                  cell: (r: Refused) => (
+                    <Button size="sm" variant="secondary" onClick={() => setApproving(r)}>
+                      {_("Approve")}
+                    </Button>
+                  ),
+                },
+              ]
+            : []),
+        ]}
+        {...(may
+          ? {
+              actions: (r: Refused) => [{ title: _("Forget"), onClick: () => void dismiss([r]) }],
+              bulk: [{ title: _("Forget"), run: (rows: Refused[]) => void dismiss(rows) }],
+            }
+          : {})}
+        empty={<Nothing icon={InboxIcon} title={_("Nobody waits")} text={_("A host that tries to log in and is refused appears here, and one click lets it in.")} />}
+      />
+      {approving && <ApproveDialog row={approving} onClose={() => setApproving(null)} />}
+    </>
+  );
+}

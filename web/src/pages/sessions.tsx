@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sessions.tsx - who is logged in now, how busy they are; close one.
+import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { PluggedIcon } from "@patternfly/react-icons";
+import { useEffect, useRef, useState } from "react";
+import { at, request } from "~/api/client";
+import { useItems, useMay, useRefresh, type All } from "~/api/data";
+import type { Session } from "~/api/types";
+import { _, _n } from "~/lib/i18n";
+import { rate, type Sample } from "~/lib/rates";
+import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatTime } from "~/lib/units";
+import { DataTable } from "~/parts/data-table";
+import { NameLink } from "~/parts/object-list";
+import { Facts, Screen } from "~/parts/page";
+import { explain, Nothing } from "~/parts/states";
+import { useToast } from "~/parts/toast";
+import { protocolName } from "~/pages/targets";
+
+const COUNTERS = ["read_ops", "write_ops", "read_bytes", "write_bytes"] as const;
+
+/** Rates of each session since the answer before. */
+function useRates(rows: Session[]): Map<number, Record<string, number | null>> {
+  const before = useRef(new Map<number, Sample>());
+  const [rates, setRates] = useState(new Map<number, Record<string, number | null>>());
+  useEffect(() => {
+    const now = Date.now();
+    const next = new Map<number, Sample>();
+    const found = new Map<number, Record<string, number | null>>();
+    for (const s of rows) {
+      const sample = { atMs: now, values: Object.fromEntries(COUNTERS.map((c) => [c, s[c]])) };
+      found.set(s.id, Object.fromEntries(COUNTERS.map((c) => [c, rate(before.current.get(s.id), sample, c)])));
+      next.set(s.id, sample);
+    }
+    before.current = next;
+    setRates(found);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- a new answer is a new array
+  }, [rows]);
+  return rates;
+}
+
+const sum = (r: Record<string, number | null> | undefined, a: string, b: string): number | null => (r && r[a] != null && r[b] != null ? r[a]! + r[b]! : null);
+
+export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: boolean }) {
+  const may = useMay("operator");
+  const rates = useRates(data.rows);
+  const [closing, setClosing] = useState<Session[] | null>(null);
+  const [shown, setShown] = useState<Session | null>(null);
+  const refresh = useRefresh();
+  const toast = useToast();
+  const close = async (rows: Session[]) => {
+    setClosing(null);
+    try {
+      for (const s of rows) await request("DELETE", at("sessions", s.id), { revision: "*" });
+      toast({ title: _n("{n} session was closed", "{n} sessions were closed", rows.length) });
+    } catch (e) {
+      toast({ title: _("It could not be closed"), text: explain(e), variant: "danger" });
+    }
+    await refresh("sessions", "targets");
+  };
+  return (
+    <>
+      <DataTable<Session>
+        label={_("Sessions")}
+        data={data}
+        isPlain={!!isPlain}
+        rowKey={(s) => String(s.id)}
+        rowName={(s) => `${s.host ?? s.initiator ?? s.id}`}
+        sort="host"
+        filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"]], of: (s) => s.protocol }]}
+        columns={[
+          {
+            key: "host",
+            title: _("Host"),
+            value: (s) => `${s.host ?? ""} ${s.initiator ?? ""}`,
+            cell: (s) => (
+              <>
+                {s.host && <NameLink plural="hosts" name={s.host} />}
+                <div className="hf-quiet">{s.initiator}</div>
+              </>
+            ),
+          },
+          { key: "target", title: _("Target"), value: (s) => s.target, cell: (s) => (s.discovery ? _("discovery") : <NameLink plural="targets" name={s.target} />) },
+          { key: "protocol", title: _("Protocol"), value: (s) => protocolName(s.protocol) },
+          { key: "peer", title: _("Address"), value: (s) => s.peer },
+          { key: "rate", title: _("Throughput"), value: (s) => sum(rates.get(s.id), "read_bytes", "write_bytes"), cell: (s) => formatRate(sum(rates.get(s.id), "read_bytes", "write_bytes")), isNumber: true },
+          { key: "ops", title: _("IOPS"), value: (s) => sum(rates.get(s.id), "read_ops", "write_ops"), cell: (s) => formatCount(sum(rates.get(s.id), "read_ops", "write_ops")), isNumber: true },
+          { key: "p99", title: _("Latency 99 %"), value: (s) => s.latency_p99_ns, cell: (s) => formatMicros(s.latency_p99_ns / 1000), isNumber: true },
+          { key: "since", title: _("Since"), value: (s) => s.since_unix_s, cell: (s) => formatAgo(s.since_unix_s * 1000) },
+        ]}
+        actions={(s) => [{ title: _("Details"), onClick: () => setShown(s) }, ...(may ? [{ title: _("Close"), isDanger: true, onClick: () => setClosing([s]) }] : [])]}
+        bulk={may && !isPlain ? [{ title: _("Close"), isDanger: true, run: setClosing }] : []}
+        empty={<Nothing icon={PluggedIcon} title={_("Nobody is logged in")} text={_("Hosts appear here when they log in to a target.")} />}
+      />
+      {closing && (
+        <Modal isOpen variant="small" onClose={() => setClosing(null)} aria-labelledby="close-title">
+          <ModalHeader title={_n("Close {n} session?", "Close {n} sessions?", closing.length)} titleIconVariant="warning" labelId="close-title" />
+          <ModalBody>{_("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out.")}</ModalBody>
+          <ModalFooter>
+            <Button variant="danger" onClick={() => void close(closing)}>
+              {_("Close the session")}
+            </Button>
+            <Button variant="link" onClick={() => setClosing(null)}>
+              {_("Cancel")}
+            </Button>
+          </ModalFooter>
+        </Modal>
+      )}
+      {shown && (
+        <Modal isOpen variant="medium" onClose={() => setShown(null)} aria-labelledby="session-title">
+          <ModalHeader title={_("Session {id}", { id: shown.id })} labelId="session-title" description={shown.initiator ?? ""} />
+          <ModalBody tabIndex={0} aria-label={_("Session {id}", { id: shown.id })}>
+            <SessionFacts s={data.rows.find((r) => r.id === shown.id) ?? shown} />
+          </ModalBody>
+        </Modal>
+      )}
+    </>
+  );
+}
+
+function SessionFacts({ s }: { s: Session }) {
+  const told = new Set(["id", "initiator", "target", "host", "peer", "protocol", "portal", "auth", "discovery", "since_unix_s", ...COUNTERS, "errors", "latency_p50_ns", "latency_p99_ns"]);
+  const rest = Object.entries(s).filter(([k, v]) => !told.has(k) && v !== null && typeof v !== "object");
+  return (
+    <Facts
+      rows={[
+        [_("Host"), s.host],
+        [_("Target"), s.target],
+        [_("Address"), s.peer],
+        [_("Portal"), s.portal],
+        [_("Protocol"), protocolName(s.protocol)],
+        [_("Proves itself"), s.auth],
+        [_("Since"), formatTime(s.since_unix_s * 1000)],
+        [_("Errors"), formatCount(s.errors)],
+        [_("Read"), `${formatBytes(s.read_bytes)} (${formatCount(s.read_ops)})`],
+        [_("Written"), `${formatBytes(s.write_bytes)} (${formatCount(s.write_ops)})`],
+        [_("Latency, median / 99 %"), `${formatMicros(s.latency_p50_ns / 1000)} / ${formatMicros(s.latency_p99_ns / 1000)}`],
+        ...rest.map(([k, v]): [string, string] => [k, v === true ? _("yes") : v === false ? _("no") : String(v)]),
+      ]}
+    />
+  );
+}
+
+export default function SessionsPage() {
+  const data = useItems<Session>("sessions", {}, { refreshMs: 2000 });
+  return (
+    <Screen title={_("Sessions")}>
+      <SessionTable data={data} />
+    </Screen>
+  );
+}

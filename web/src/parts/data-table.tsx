@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// data-table.tsx - every list of the page: search, filters, order, choice of several, and any number of rows.
+//
+// What is searched, filtered and sorted stands in the address, so a view can be kept and sent.  Beyond a
+// few hundred rows only those on the screen are drawn.
+import {
+  Button,
+  EmptyState,
+  EmptyStateBody,
+  EmptyStateFooter,
+  FormSelect,
+  FormSelectOption,
+  SearchInput,
+  Toolbar,
+  ToolbarContent,
+  ToolbarGroup,
+  ToolbarItem,
+} from "@patternfly/react-core";
+import { SearchIcon } from "@patternfly/react-icons";
+import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr, type IAction } from "@patternfly/react-table";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useSearchParams } from "wouter";
+import type { All } from "~/api/data";
+import { _, _n } from "~/lib/i18n";
+import { searchRows, sortRows, windowOf, type Sortable } from "~/lib/rows";
+import { Failed, Loading } from "~/parts/states";
+
+export interface Column<T> extends Sortable<T> {
+  title: string;
+  cell?: (row: T) => ReactNode;
+  /** Numbers are set to the right. */
+  isNumber?: boolean;
+  width?: 10 | 15 | 20 | 25 | 30 | 35 | 40 | 45 | 50 | 60;
+}
+export interface Filter<T> {
+  key: string;
+  label: string;
+  options: [value: string, label: string][];
+  of: (row: T) => string | string[];
+}
+export interface Bulk<T> {
+  title: string;
+  run: (rows: T[]) => void;
+  isDanger?: boolean;
+}
+interface Props<T> {
+  /** Prefix in the address, when a page has several lists. */
+  id?: string;
+  label: string;
+  data: Pick<All<T>, "rows" | "isLoading" | "error" | "reload"> & { isPartial?: boolean };
+  columns: Column<T>[];
+  rowKey: (row: T) => string;
+  rowName?: (row: T) => string;
+  filters?: Filter<T>[];
+  actions?: (row: T) => IAction[];
+  bulk?: Bulk<T>[];
+  empty: ReactNode;
+  sort?: string;
+  descending?: boolean;
+  /** Below the rows, such as a button for older ones. */
+  footer?: ReactNode;
+  isPlain?: boolean;
+}
+
+const MANY_ROWS = 150;
+
+export function DataTable<T>(p: Props<T>) {
+  const [params, setParams] = useSearchParams();
+  const prefix = p.id ? `${p.id}.` : "";
+  const set = (changes: Record<string, string>) =>
+    setParams(
+      (old) => {
+        const next = new URLSearchParams(old);
+        for (const [k, v] of Object.entries(changes)) v ? next.set(prefix + k, v) : next.delete(prefix + k);
+        return next;
+      },
+      { replace: true },
+    );
+  const query = params.get(`${prefix}q`) ?? "";
+  const sortKey = params.get(`${prefix}sort`) ?? p.sort ?? "";
+  const descending = params.has(`${prefix}desc`) ? params.get(`${prefix}desc`) === "1" : !params.has(`${prefix}sort`) && !!p.descending;
+  const chosenFilters = (p.filters ?? []).map((f) => ({ f, value: params.get(`${prefix}f.${f.key}`) ?? "" }));
+  const filterKey = chosenFilters.map((c) => c.value).join("\n");
+
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const rows = useMemo(() => {
+    let found = searchRows(p.data.rows, p.columns, query);
+    for (const { f, value } of chosenFilters)
+      if (value) found = found.filter((r) => [f.of(r)].flat().includes(value));
+    return sortRows(found, p.columns.find((c) => c.key === sortKey), descending);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the columns are made anew at each drawing, their meaning is not
+  }, [p.data.rows, query, filterKey, sortKey, descending]);
+  const chosenRows = useMemo(() => p.data.rows.filter((r) => chosen.has(p.rowKey(r))), [p.data.rows, chosen, p.rowKey]);
+
+  const box = useRef<HTMLDivElement>(null);
+  const [scrollTop, setScrollTop] = useState(0);
+  const [rowHeight, setRowHeight] = useState(44);
+  const [height, setHeight] = useState(800);
+  const isWindowed = rows.length > MANY_ROWS;
+  const win = isWindowed ? windowOf(rows.length, rowHeight, scrollTop, height) : { first: 0, end: rows.length };
+  useLayoutEffect(() => {
+    if (!isWindowed || !box.current) return;
+    const drawn = [...box.current.querySelectorAll<HTMLElement>("tbody tr[data-row]")];
+    if (drawn.length > 1) {
+      const h = (drawn.at(-1)!.getBoundingClientRect().bottom - drawn[0]!.getBoundingClientRect().top) / drawn.length;
+      if (h > 10 && Math.abs(h - rowHeight) > 1) setRowHeight(h);
+    }
+    if (Math.abs(box.current.clientHeight - height) > 1) setHeight(box.current.clientHeight);
+  });
+  useEffect(() => {
+    box.current?.scrollTo?.({ top: 0 });
+    setScrollTop(0);
+  }, [query, filterKey, sortKey, descending]);
+
+  if (p.data.isLoading) return <Loading />;
+  if (p.data.error) return <Failed error={p.data.error} retry={p.data.reload} />;
+  if (p.data.rows.length === 0) return <>{p.empty}{p.footer}</>;
+
+  const hasBulk = !!p.bulk?.length;
+  const all = rows.length > 0 && rows.every((r) => chosen.has(p.rowKey(r)));
+  const count = rows.length === p.data.rows.length ? _n("{n} row", "{n} rows", rows.length) : _("{n} of {all} rows", { n: rows.length, all: p.data.rows.length });
+  const columnCount = p.columns.length + (hasBulk ? 1 : 0) + (p.actions ? 1 : 0);
+  const gap = (rowsAway: number) =>
+    rowsAway > 0 && (
+      <Tr aria-hidden="true" className="hf-gap">
+        <Td colSpan={columnCount} style={{ height: rowsAway * rowHeight, padding: 0, border: 0 }} />
+      </Tr>
+    );
+  const clear = () => set(Object.fromEntries([["q", ""], ...chosenFilters.map((c) => [`f.${c.f.key}`, ""])]));
+
+  return (
+    <div className="hf-list">
+      {!p.isPlain && (
+        <Toolbar className="hf-toolbar" clearAllFilters={clear}>
+          <ToolbarContent>
+            <ToolbarItem>
+              <SearchInput
+                aria-label={_("Search in {what}", { what: p.label })}
+                placeholder={_("Search")}
+                value={query}
+                onChange={(_e, v) => set({ q: v })}
+                onClear={() => set({ q: "" })}
+                resetButtonLabel={_("Clear the search")}
+              />
+            </ToolbarItem>
+            {chosenFilters.map(({ f, value }) => (
+              <ToolbarItem key={f.key}>
+                <FormSelect aria-label={f.label} value={value} onChange={(_e, v) => set({ [`f.${f.key}`]: v })} className="hf-filter">
+                  <FormSelectOption value="" label={`${f.label}: ${_("all")}`} />
+                  {f.options.map(([v, label]) => (
+                    <FormSelectOption key={v} value={v} label={`${f.label}: ${label}`} />
+                  ))}
+                </FormSelect>
+              </ToolbarItem>
+            ))}
+            {hasBulk && chosenRows.length > 0 && (
+              <ToolbarGroup>
+                {p.bulk!.map((b) => (
+                  <ToolbarItem key={b.title}>
+                    <Button variant={b.isDanger ? "danger" : "secondary"} onClick={() => b.run(chosenRows)}>
+                      {b.title} ({chosenRows.length})
+                    </Button>
+                  </ToolbarItem>
+                ))}
+              </ToolbarGroup>
+            )}
+            <ToolbarItem className="hf-count" align={{ default: "alignEnd" }} alignSelf="center">
+              <span role="status">
+                {count}
+                {p.data.isPartial ? ` – ${_("more are coming")}` : ""}
+              </span>
+            </ToolbarItem>
+          </ToolbarContent>
+        </Toolbar>
+      )}
+      {rows.length === 0 ? (
+        <EmptyState titleText={_("Nothing matches")} headingLevel="h2" icon={SearchIcon} variant="sm">
+          <EmptyStateBody>{_("No row has all of these words and filters.")}</EmptyStateBody>
+          <EmptyStateFooter>
+            <Button variant="link" onClick={clear}>
+              {_("Clear search and filters")}
+            </Button>
+          </EmptyStateFooter>
+        </EmptyState>
+      ) : (
+        <div
+          ref={box}
+          className={isWindowed ? "hf-window" : "hf-wide"}
+          {...(isWindowed ? { role: "region", "aria-label": p.label, tabIndex: 0, onScroll: (e) => setScrollTop(e.currentTarget.scrollTop) } : {})}
+        >
+          <Table aria-label={p.label} aria-rowcount={rows.length + 1} variant="compact" gridBreakPoint="grid-md" isStickyHeader={isWindowed}>
+            <Thead>
+              <Tr>
+                {hasBulk && (
+                  <Th
+                    aria-label={_("Choose all rows")}
+                    select={{ isSelected: all, onSelect: (_e, on) => setChosen(on ? new Set(rows.map(p.rowKey)) : new Set()) }}
+                  />
+                )}
+                {p.columns.map((c, i) => (
+                  <Th
+                    key={c.key}
+                    width={c.width}
+                    className={c.isNumber ? "hf-number" : ""}
+                    {...(c.value && !p.isPlain
+                      ? {
+                          sort: {
+                            columnIndex: i,
+                            sortBy: { index: p.columns.findIndex((x) => x.key === sortKey), direction: descending ? "desc" : "asc" },
+                            onSort: (_e, _i, direction) => set({ sort: c.key, desc: direction === "desc" ? "1" : "0" }),
+                          },
+                        }
+                      : {})}
+                  >
+                    {c.title}
+                  </Th>
+                ))}
+                {p.actions && <Th screenReaderText={_("Actions")} />}
+              </Tr>
+            </Thead>
+            <Tbody>
+              {gap(win.first)}
+              {rows.slice(win.first, win.end).map((row, i) => {
+                const key = p.rowKey(row);
+                const actions = p.actions?.(row) ?? [];
+                const name = p.rowName?.(row) ?? key;
+                return (
+                  <Tr key={key} data-row={key} aria-rowindex={win.first + i + 2} {...(hasBulk ? { isRowSelected: chosen.has(key) } : {})}>
+                    {hasBulk && (
+                      <Td
+                        select={{
+                          rowIndex: win.first + i,
+                          isSelected: chosen.has(key),
+                          onSelect: (_e, on) =>
+                            setChosen((old) => {
+                              const next = new Set(old);
+                              on ? next.add(key) : next.delete(key);
+                              return next;
+                            }),
+                          props: { "aria-label": _("Choose {name}", { name }) },
+                        }}
+                      />
+                    )}
+                    {p.columns.map((c) => (
+                      <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : ""} modifier="breakWord">
+                        {c.cell ? c.cell(row) : (c.value?.(row) ?? "–")}
+                      </Td>
+                    ))}
+                    {p.actions && (
+                      <Td isActionCell>
+                        {actions.length > 0 && <ActionsColumn items={actions} popperProps={{ position: "right" }} actionsToggle={undefined} aria-label={_("Actions of {name}", { name })} />}
+                      </Td>
+                    )}
+                  </Tr>
+                );
+              })}
+              {gap(rows.length - win.end)}
+            </Tbody>
+          </Table>
+        </div>
+      )}
+      {p.footer}
+    </div>
+  );
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// plan.tsx - what a change will do, as the server's dry run says.
+import { Alert, List, ListItem } from "@patternfly/react-core";
+import type { Plan } from "~/api/types";
+import { _, _n } from "~/lib/i18n";
+
+export function PlanView({ plan, note }: { plan: Plan | null | undefined; note?: string | undefined }) {
+  const steps = plan?.steps ?? [];
+  const closed = plan?.sessions_closed ?? 0;
+  const touched = plan?.sessions_touched ?? 0;
+  return (
+    <div className="hf-plan">
+      {closed > 0 ? (
+        <Alert variant="warning" isInline title={_n("{n} session will be closed", "{n} sessions will be closed", closed)}>
+          {_("Hosts that use it lose it at once.")}
+        </Alert>
+      ) : (
+        <Alert variant="info" isInline isPlain title={touched > 0 ? _n("{n} session notices it and goes on", "{n} sessions notice it and go on", touched) : _("No session is touched")} />
+      )}
+      {note && <p>{note}</p>}
+      {steps.length ? (
+        <List className="hf-steps" aria-label={_("Steps")}>
+          {steps.map((s, i) => (
+            <ListItem key={i}>{s.text}</ListItem>
+          ))}
+        </List>
+      ) : (
+        <p>{_("Only the record changes; nothing that runs is touched.")}</p>
+      )}
+    </div>
+  );
+}

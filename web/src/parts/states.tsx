@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// states.tsx - nothing there, still coming, went wrong; and states of objects as coloured words.
+import { Bullseye, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Spinner } from "@patternfly/react-core";
+import { CubesIcon, ExclamationCircleIcon } from "@patternfly/react-icons";
+import type { ComponentType, ReactNode } from "react";
+import { Problem } from "~/api/client";
+import { _ } from "~/lib/i18n";
+
+export function Loading() {
+  return (
+    <Bullseye className="hf-loading">
+      <Spinner aria-label={_("Loading")} />
+    </Bullseye>
+  );
+}
+
+/** The sentence for a person: what the server said, or what we know. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 0) return _("The server does not answer. It may be restarting, or the network is down.");
+  if (error.status === 403 && !error.detail) return _("Your role does not allow that.");
+  return error.detail || error.title;
+}
+
+export function Failed({ error, retry }: { error: unknown; retry?: () => void }) {
+  const gone = error instanceof Problem && error.status === 404;
+  return (
+    <EmptyState titleText={gone ? _("There is no such object") : _("This could not be loaded")} headingLevel="h2" icon={ExclamationCircleIcon} status="danger">
+      <EmptyStateBody>{explain(error)}</EmptyStateBody>
+      {retry && !gone && (
+        <EmptyStateFooter>
+          <EmptyStateActions>
+            <Button variant="primary" onClick={retry}>
+              {_("Try again")}
+            </Button>
+          </EmptyStateActions>
+        </EmptyStateFooter>
+      )}
+    </EmptyState>
+  );
+}
+
+/** Nothing there yet: why, and what to do next. */
+export function Nothing({ title, text, action, icon }: { title: string; text: ReactNode; action?: ReactNode; icon?: ComponentType }) {
+  return (
+    <EmptyState titleText={title} headingLevel="h2" icon={icon ?? CubesIcon} variant="sm">
+      <EmptyStateBody>{text}</EmptyStateBody>
+      {action && (
+        <EmptyStateFooter>
+          <EmptyStateActions>{action}</EmptyStateActions>
+        </EmptyStateFooter>
+      )}
+    </EmptyState>
+  );
+}
+
+type Status = "success" | "warning" | "danger" | "info" | undefined;
+
+function words(): Record<string, [string, Status]> {
+  return {
+    online: [_("online"), "success"],
+    offline: [_("offline"), "danger"],
+    listening: [_("listening"), "success"],
+    disabled: [_("disabled"), undefined],
+    enabled: [_("enabled"), "success"],
+    failed: [_("failed"), "danger"],
+    running: [_("running"), "info"],
+    done: [_("done"), "success"],
+    cancelled: [_("cancelled"), undefined],
+    info: [_("info"), "info"],
+    warning: [_("warning"), "warning"],
+    error: [_("error"), "danger"],
+    valid: [_("valid"), "success"],
+    active: [_("active"), "success"],
+    expired: [_("expired"), "danger"],
+    pending: [_("pending"), "info"],
+    ordering: [_("ordering"), "info"],
+    revoked: [_("revoked"), "danger"],
+    renewing: [_("renewing"), "info"],
+  };
+}
+
+export const stateWord = (state: string | null | undefined): string => (state ? (words()[state]?.[0] ?? state) : "–");
+
+export function State({ state }: { state: string | null | undefined }) {
+  if (!state) return <>–</>;
+  const [word, status] = words()[state] ?? [state, undefined];
+  return (
+    <Label isCompact {...(status ? { status } : {})} variant="outline">
+      {word}
+    </Label>
+  );
+}
