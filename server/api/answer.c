@@ -123,7 +123,7 @@ void answer_empty(struct api_response *rs, int status)
 
 static void answer_typed(struct api_response *rs, int status, const char *type, json_t *j)
 {
-	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	char *text = j ? json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 
 	json_decref(j);
 	if (text) {

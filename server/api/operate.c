@@ -2,6 +2,7 @@
 /* operate.c - what people who run the server ask: alerts, refused hosts, serve, connect, addresses, about. */
 #include "api/api_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/operate.h"
@@ -100,6 +101,55 @@ void api_do_connect(struct api_call *c)
 	json_t *result = NULL;
 	int code = control_connect(c->id, call_param(c, "host"), &result, &e);
 
+	answer_result(c, code, 200, result, &e);
+}
+
+/* ---- how busy ---- */
+/* A whole number of a parameter; 0 without one. */
+static bool parse_number(struct api_call *c, const char *name, int64_t max, int64_t *ret)
+{
+	const char *v = call_param(c, name);
+	char *end;
+
+	*ret = 0;
+	if (!v)
+		return true;
+	errno = 0;
+	*ret = v[0] >= '0' && v[0] <= '9' ? strtoll(v, &end, 10) : -1;
+	if (*ret < 0 || errno || *end || *ret > max) {
+		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter %s is a whole number up to %lld.", name, (long long)max);
+		return false;
+	}
+	return true;
+}
+
+void api_do_history(struct api_call *c)
+{
+	struct control_history_query q = { .object = call_param(c, "object") ? call_param(c, "object") : "server" };
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	int64_t points;
+	int code;
+
+	if (!parse_number(c, "from", INT64_C(1) << 40, &q.from_unix_s) || !parse_number(c, "to", INT64_C(1) << 40, &q.to_unix_s) ||
+	    !parse_number(c, "points", 2000, &points))
+		return;
+	q.points = (unsigned)points;
+	code = control_history(&q, &result, &e);
+	answer_result(c, code, 200, result, &e);
+}
+
+void api_do_top(struct api_call *c)
+{
+	const char *kind = call_param(c, "kind"), *by = call_param(c, "by");
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	int64_t n;
+	int code;
+
+	if (!parse_number(c, "n", 1000, &n))
+		return;
+	code = control_top(kind ? kind : "volume", by ? by : "bytes", n ? (unsigned)n : 10, &result, &e);
 	answer_result(c, code, 200, result, &e);
 }
 

@@ -204,6 +204,11 @@ struct volume_stats {
 };
 /* Sum over all reactors since open. Any thread. */
 void volume_stats(const struct volume *v, struct volume_stats *ret_stats);
+/* The counters without the histograms: cheap enough for every volume every few seconds. */
+struct volume_counts {
+	uint64_t ops[STATS_KINDS], bytes[STATS_KINDS], errors[STATS_KINDS];
+};
+void volume_counts(const struct volume *v, struct volume_counts *ret_counts);
 /* Counters of one nexus or queue; embedded by its owner, one writer. */
 struct nexus_stats {
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, other_ops, errors;

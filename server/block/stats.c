@@ -56,3 +56,16 @@ void volume_stats(const struct volume *v, struct volume_stats *ret_stats)
 		}
 	}
 }
+
+void volume_counts(const struct volume *v, struct volume_counts *ret_counts)
+{
+	memset(ret_counts, 0, sizeof(*ret_counts));
+	for (unsigned i = 0; i < v->queue_count; i++) {
+		struct queue_stats *s = atomic_load_explicit(&((struct volume_queue *)(uintptr_t)&v->queue[i])->stats, memory_order_acquire);
+		for (unsigned k = 0; s && k < STATS_KINDS; k++) {
+			ret_counts->ops[k] += atomic_load_explicit(&s->kind[k].ops, memory_order_relaxed);
+			ret_counts->bytes[k] += atomic_load_explicit(&s->kind[k].bytes, memory_order_relaxed);
+			ret_counts->errors[k] += atomic_load_explicit(&s->kind[k].errors, memory_order_relaxed);
+		}
+	}
+}

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 static const char *text(const json_t *o, const char *name)
 {
@@ -217,6 +218,99 @@ int run_about(struct cli *c)
 		json_array_foreach(json_object_get(r.json, "libraries"), i, library)
 			say("  %-18s %-10s %s", text(library, "name"), text(library, "version"), text(library, "licence"));
 	}
+	reply_done(&r);
+	return code;
+}
+
+/* ---- how busy --------------------------------------------------------------------------------------------- */
+static void rate_text(double bytes_s, char out[40])
+{
+	char size[32];
+
+	size_print((uint64_t)(bytes_s + 0.5), size, sizeof(size));
+	snprintf(out, 40, "%s/s", size);
+}
+
+static double number(const json_t *o, const char *name)
+{
+	return json_number_value(json_object_get(o, name));
+}
+
+static void latency_text(const json_t *value, char out[32])
+{
+	if (json_is_number(value))
+		snprintf(out, 32, "%.1f us", json_number_value(value));
+	else
+		snprintf(out, 32, "-");
+}
+
+int run_top(struct cli *c)
+{
+	_cleanup_(freep) char *query = args_query(c), *path = text_format("/api/v1/top%s", query);
+	const json_t *o;
+	struct reply r = { 0 };
+	size_t i;
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE && c->output != OUT_TABLE) {
+		print_json(r.json);
+	} else if (code == CLI_DONE && json_array_size(json_object_get(r.json, "items")) == 0) {
+		puts("Nobody is busy.");
+	} else if (code == CLI_DONE) {
+		say("%14s %14s %10s %10s %12s %12s  %s", "READ", "WRITE", "READ/s", "WRITE/s", "P50", "P99", "NAME");
+		json_array_foreach(json_object_get(r.json, "items"), i, o) {
+			char read[40], write[40], p50[32], p99[32];
+
+			rate_text(number(o, "read_bytes_s"), read);
+			rate_text(number(o, "write_bytes_s"), write);
+			latency_text(json_object_get(o, "latency_p50_us"), p50);
+			latency_text(json_object_get(o, "latency_p99_us"), p99);
+			say("%14s %14s %10.0f %10.0f %12s %12s  %s", read, write, number(o, "read_ops_s"), number(o, "write_ops_s"), p50, p99, text(o, "name"));
+		}
+	}
+	reply_done(&r);
+	return code;
+}
+
+static void print_history(const json_t *h)
+{
+	static const char *const names[] = { "read_bytes_s", "write_bytes_s", "read_ops_s", "write_ops_s", "latency_p50_us", "latency_p99_us" };
+	const json_t *series = json_object_get(h, "series"), *list[ARRAY_COUNT(names)];
+	time_t from = (time_t)json_integer_value(json_object_get(h, "from"));
+	json_int_t step = json_integer_value(json_object_get(h, "step_s"));
+
+	for (size_t n = 0; n < ARRAY_COUNT(names); n++)
+		list[n] = json_object_get(series, names[n]);
+	say("%-19s %14s %14s %10s %10s %12s %12s", "TIME (UTC)", "READ", "WRITE", "READ/s", "WRITE/s", "P50", "P99");
+	for (size_t i = 0; i < json_array_size(list[0]); i++) {
+		time_t at = from + (time_t)(step * (json_int_t)i);
+		char when[32], read[40], write[40], p50[32], p99[32];
+		struct tm tm;
+
+		if (json_is_null(json_array_get(list[0], i)))
+			continue;                /* nothing is known of that time */
+		gmtime_r(&at, &tm);
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+		rate_text(json_number_value(json_array_get(list[0], i)), read);
+		rate_text(json_number_value(json_array_get(list[1], i)), write);
+		latency_text(json_array_get(list[4], i), p50);
+		latency_text(json_array_get(list[5], i), p99);
+		say("%-19s %14s %14s %10.0f %10.0f %12s %12s", when, read, write, json_number_value(json_array_get(list[2], i)),
+		    json_number_value(json_array_get(list[3], i)), p50, p99);
+	}
+}
+
+int run_history(struct cli *c)
+{
+	_cleanup_(freep) char *query = args_query(c), *object = text_escape(c->arg_count ? c->arg[0] : "server");
+	_cleanup_(freep) char *path = text_format("/api/v1/history%s%cobject=%s", query, *query ? '&' : '?', object);
+	struct reply r = { 0 };
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE && c->output != OUT_TABLE)
+		print_json(r.json);
+	else if (code == CLI_DONE)
+		print_history(r.json);
 	reply_done(&r);
 	return code;
 }

@@ -206,7 +206,7 @@ static void print_names(const json_t *items)
 
 void print_json(const json_t *j)
 {
-	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_dumpf(j, stdout, JSON_REAL_PRECISION(12) | JSON_INDENT(2) | JSON_ENCODE_ANY);
 	putchar('\n');
 }
 

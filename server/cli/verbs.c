@@ -378,6 +378,23 @@ static const struct verb address_verbs[] = {
 static const struct column address_columns[] = {
 	{ "ADDRESS", "address", COL_TEXT }, { "INTERFACE", "interface", COL_TEXT }, { "UP", "up", COL_YES }, { "MBIT/S", "speed_mbit", COL_COUNT }, { .title = NULL }
 };
+static const struct flag top_flags[] = {
+	FILTER_ENUM("kind", "kind", "volume|host|target|pool|session", "Whom to look at (default volume)."),
+	FILTER_ENUM("by", "by", "ops|bytes|latency", "What counts (default bytes)."),
+	FILTER("limit", "N", "n", "How many at most (default 10)."), END_FLAGS
+};
+static const struct verb top_verbs[] = {
+	{ "", "", top_flags, "GET", "/api/v1/top", "Show who is busiest now: the last ten seconds.", NULL, run_top },
+	{ .name = NULL }
+};
+static const struct flag history_flags[] = {
+	FILTER("from", "SECONDS", "from", "Since when, in seconds since 1970 (default an hour ago)."),
+	FILTER("to", "SECONDS", "to", "Until when (default now)."), FILTER("points", "N", "points", "How many lines at most."), END_FLAGS
+};
+static const struct verb history_verbs[] = {
+	{ "", "[OBJECT]", history_flags, "GET", "/api/v1/history", "Show what the server, or volume/NAME, pool/NAME, host/NAME or target/NAME did over time.", NULL, run_history },
+	{ .name = NULL }
+};
 static const struct verb about_verbs[] = {
 	{ "", "", NULL, "GET", "/api/v1/about", "Show versions and licences.", NULL, run_about },
 	{ .name = NULL }
@@ -403,6 +420,8 @@ const struct noun cli_nouns[] = {
 	{ "task", "tasks", "Long work.", task_verbs, task_columns, LIST_NEWEST },
 	{ "plugin", "plugins", "Backends of volumes.", plugin_verbs, plugin_columns, LIST_WHOLE },
 	{ "status", NULL, "The state of the server.", status_verbs, NULL, LIST_WHOLE },
+	{ "top", NULL, "Who is busiest.", top_verbs, NULL, LIST_WHOLE },
+	{ "history", NULL, "What was.", history_verbs, NULL, LIST_WHOLE },
 	{ "about", NULL, "Versions and licences.", about_verbs, NULL, LIST_WHOLE },
 	{ .name = NULL }
 };

@@ -119,6 +119,7 @@ static int start_all(void *arg)
 	if (r)
 		return r;
 	pending_finish();
+	watching_start();
 	ctl.started = true;
 	events_settle();
 	return 0;
@@ -200,6 +201,7 @@ static int stop_rest(void *arg)
 static int stop_volumes(void *arg)
 {
 	(void)arg;
+	watching_stop();
 	reservations_stop();
 	struct node *n;
 	list_for_each(n, &ctl.volumes.all, all)

@@ -263,6 +263,9 @@ void refused_note(const char *protocol, const char *name, const char *target, co
 json_t *refused_list(void);              /* returns owned */
 void refused_load(void);                 /* those of the run before */
 void refused_save(void);                 /* when something has changed */
+/* ---- watch.c: counters over time ------------------------------------------------------------------------------------------ */
+void watching_start(void);
+void watching_stop(void);
 /* ---- alert.c ---------------------------------------------------------------------------------------------------- */
 const char *alert_fix(const char *type); /* what to do; NULL: nothing is written */
 
@@ -312,6 +315,7 @@ struct live_context {
 	unsigned *target_sessions;       /* counted once per list */
 	json_t *sessions_by_target;      /* IQN -> count */
 };
+void volume_refresh_used(struct rt_volume *v, uint64_t deadline_ns); /* unless it is fresh, or the deadline is over */
 void live_fill(enum model_kind k, json_t *objects); /* an object or an array of them */
 json_t *sessions_list(void);
 

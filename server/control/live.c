@@ -115,7 +115,7 @@ static json_t *volume_stats_json(const struct volume *vol)
 }
 
 /* Asking a backend for its space may be slow: at most every ten seconds each, and a list spends 50 ms on it. */
-static void refresh_used(struct rt_volume *v, uint64_t deadline_ns)
+void volume_refresh_used(struct rt_volume *v, uint64_t deadline_ns)
 {
 	uint64_t now = reactor_clock_ns();
 	if (!v->volume || v->building || now > deadline_ns || (v->used_at_ns && now - v->used_at_ns < USED_FRESH_NS))
@@ -129,7 +129,7 @@ static void fill_volume(json_t *o, uint64_t deadline_ns)
 	struct rt_volume *v = rt_volume_find(text_of(o, "id"));
 	char reason[256] = "not opened yet", naa[40] = "";
 	if (v) {
-		refresh_used(v, deadline_ns);
+		volume_refresh_used(v, deadline_ns);
 		rt_volume_reason(v, reason, sizeof(reason));
 		if (v->unit)
 			scsi_unit_naa_text(v->unit, naa);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "control/operate.h"
+#include "control/watch_priv.h"
 
 #define KNOCKERS_MAX 64
 #define EVENT_EVERY_S 60
@@ -23,6 +24,7 @@ struct knocker {
 };
 static struct knocker knockers[KNOCKERS_MAX];
 static size_t knocker_count;
+static bool changed;                     /* since they were kept */
 
 /* Stable words for programs; the text is for people. */
 static const char *reason_word(const char *text)
@@ -90,6 +92,7 @@ static struct knocker *knocker_place(const struct knocker *like)
 static void knocker_forget(struct knocker *k)
 {
 	*k = knockers[--knocker_count];
+	changed = true;
 }
 
 void refused_note(const char *protocol, const char *name, const char *target, const char *peer, const char *reason)
@@ -104,11 +107,55 @@ void refused_note(const char *protocol, const char *name, const char *target, co
 	struct knocker *k = knocker_place(&like);
 	k->count++;
 	k->last_s = time(NULL);
+	changed = true;
 	if (k->told_s && k->last_s >= k->told_s && k->last_s - k->told_s < EVENT_EVERY_S)
 		return;
 	k->told_s = k->last_s;
 	event_note(LOG_LEVEL_WARN, "login.refused", target, "%s from %s was refused at %s: %s (%llu times)", *name ? name : "an initiator", peer, *target ? target : "discovery", reason,
 		   (unsigned long long)k->count);
+}
+
+/* ---- kept beside the history: worth having after a restart, not worth a transaction ---------------------------------- */
+void refused_save(void)
+{
+	json_t *list = json_array();
+	if (changed && watch.history)
+		for (size_t i = 0; i < knocker_count; i++) {
+			const struct knocker *k = &knockers[i];
+			json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "protocol", k->protocol, "name", k->name, "target", k->target, "address", k->address, "reason",
+					      k->reason, "count", (json_int_t)k->count, "first_s", (json_int_t)k->first_s, "last_s", (json_int_t)k->last_s);
+			if (o)
+				json_array_append_new(list, o);
+		}
+	char *text = changed && watch.history ? json_dumps(list, JSON_COMPACT) : NULL;
+	if (text && history_note_put(watch.history, "refused", text) == 0)
+		changed = false;
+	free(text);
+	json_decref(list);
+}
+
+void refused_load(void)
+{
+	char *text;
+	json_t *o;
+	size_t i;
+	knocker_count = 0;
+	if (history_note_get(watch.history, "refused", &text))
+		return;
+	json_t *list = json_loads(text, 0, NULL);
+	free(text);
+	json_array_foreach(list, i, o) {
+		struct knocker k = { .count = (uint64_t)int_of(o, "count"), .first_s = int_of(o, "first_s"), .last_s = int_of(o, "last_s") };
+		snprintf(k.protocol, sizeof(k.protocol), "%s", text_of(o, "protocol"));
+		snprintf(k.name, sizeof(k.name), "%s", text_of(o, "name"));
+		snprintf(k.target, sizeof(k.target), "%s", text_of(o, "target"));
+		snprintf(k.address, sizeof(k.address), "%s", text_of(o, "address"));
+		snprintf(k.reason, sizeof(k.reason), "%s", text_of(o, "reason"));
+		id_of(&k, k.id);
+		knocker_place(&k);
+	}
+	json_decref(list);
+	changed = false;
 }
 
 /* ---- the list ------------------------------------------------------------------------------------------------------ */

@@ -194,6 +194,7 @@ const struct setting_row setting_rows[] = {
 	  .help = "Other NVMe discovery services that ours points hosts to, such as 192.0.2.1:8009,[2001:db8::1]:8009." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
+	{ .key = "history_max_mb", .type = SETTING_INT, .min = 16, .max = 65536, .default_value = "512", .help = "Size in MiB that history.db may have; the oldest goes first." },
 	{ .key = "task_retention", .type = SETTING_INT, .min = 10, .max = 100000, .default_value = "1000", .help = "Finished tasks that are kept." },
 };
 const size_t setting_count = ARRAY_COUNT(setting_rows);

@@ -5,6 +5,9 @@
  * it is sending.  Who falls behind the ring gets a "reset" frame, loads afresh and goes on from now;
  * so does a client that comes back after a restart or after too long.
  *
+ * Events of type "stats" are about now: they have no id and no place in the ring, only the newest is kept, and control
+ * makes them only while there are streams.
+ *
  * A stream with nothing to send is suspended, under the same lock that the waker takes, so no wake-up
  * is lost.  A suspended connection does not notice that its client is gone: the heartbeat writes. */
 #include "http/http_priv.h"
@@ -16,6 +19,7 @@
 #include <time.h>
 
 #include "control/control.h"
+#include "control/operate.h"
 
 #define RING_FRAMES 1024
 #define BLOCK_BYTES 4096
@@ -34,6 +38,7 @@ struct http_stream {
 	struct MHD_Connection *conn;
 	bool is_suspended, wants_heartbeat;
 	uint64_t seen_seq;               /* last frame sent or skipped */
+	uint64_t seen_stats;             /* the same of all.stats_seq */
 	struct frame *frame;             /* being sent */
 	size_t sent;
 	uint64_t last_ms;                /* when something was sent last */
@@ -45,6 +50,8 @@ static struct {
 	unsigned count;
 	struct frame *ring[RING_FRAMES]; /* frame seq s is in s % RING_FRAMES */
 	uint64_t last_seq, boot;
+	struct frame *stats;             /* the newest */
+	uint64_t stats_seq;
 	bool is_stopping, is_subscribed;
 	struct control_subscriber subscriber;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER, .streams = LIST_INIT(all.streams), .is_stopping = true };
@@ -82,7 +89,7 @@ static void wake_all(void)
 /* On the control thread: one copy into the ring, whoever listens. */
 static void on_event(struct control_subscriber *sub, uint64_t seq, const char *type, const json_t *data)
 {
-	char *json = json_dumps(data, JSON_COMPACT);
+	char *json = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	char *text = NULL;
 	struct frame *f = NULL;
 
@@ -90,6 +97,18 @@ static void on_event(struct control_subscriber *sub, uint64_t seq, const char *t
 	if (!json)
 		return;
 	pthread_mutex_lock(&all.lock);
+	if (strcmp(type, "stats") == 0) {
+		if (asprintf(&text, "event: stats\ndata: %s\n\n", json) >= 0 && (f = frame_new(text))) {
+			frame_unref(all.stats);
+			all.stats = f;
+			all.stats_seq++;
+			wake_all();
+		}
+		pthread_mutex_unlock(&all.lock);
+		free(text);
+		free(json);
+		return;
+	}
 	if (asprintf(&text, "id: %" PRIx64 "-%" PRIu64 "\nevent: %s\ndata: %s\n\n", all.boot, all.last_seq + 1, type,
 		     json) >= 0)
 		f = frame_new(text);
@@ -121,6 +140,11 @@ static struct frame *next_frame(struct http_stream *s)
 		}
 		s->seen_seq = all.last_seq;      /* overwritten: it was too slow */
 		return frame_new("event: reset\ndata: {\"reason\":\"missed\"}\n\n");
+	}
+	if (s->seen_stats < all.stats_seq && all.stats) {
+		s->seen_stats = all.stats_seq;
+		all.stats->refs++;
+		return all.stats;
 	}
 	if (s->wants_heartbeat) {
 		s->wants_heartbeat = false;
@@ -165,7 +189,8 @@ static void stream_free(void *cls)
 
 	pthread_mutex_lock(&all.lock);
 	list_del(&s->link);
-	all.count--;
+	if (--all.count == 0)
+		control_stats_wanted(false);
 	frame_unref(s->frame);
 	pthread_mutex_unlock(&all.lock);
 	free(s);
@@ -198,10 +223,12 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 		free(s);
 		return NULL;
 	}
-	all.count++;
+	if (all.count++ == 0)
+		control_stats_wanted(true);
 	after = resume_after(last_id);
 	s->conn = conn;
 	s->last_ms = http_now_ms();
+	s->seen_stats = all.stats_seq;
 	s->seen_seq = after == UINT64_MAX ? all.last_seq : after;
 	s->frame = frame_new(after == UINT64_MAX ? "retry: 2000\nevent: reset\ndata: {\"reason\":\"unknown id\"}\n\n" :
 						   "retry: 2000\n\n");
@@ -252,6 +279,7 @@ void http_streams_stop(void)
 	pthread_mutex_lock(&all.lock);
 	all.is_stopping = true;
 	wake_all();
+	frame_unref(TAKE(all.stats));
 	for (size_t i = 0; i < RING_FRAMES; i++) {
 		frame_unref(all.ring[i]);
 		all.ring[i] = NULL;

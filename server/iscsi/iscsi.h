@@ -120,6 +120,7 @@ struct iscsi_session_info {
 	uint64_t since_unix_s;
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors;
 	uint64_t latency_p50_ns, latency_p99_ns;
+	struct hist latency;             /* of all its commands since the login */
 	unsigned reactor;
 };
 /* Calls fn for a copy of each session; on the calling thread. */

@@ -478,6 +478,7 @@ static void session_info(const struct iscsi_session *s, struct iscsi_session_inf
 	i->write_ops = counter_get(&n->write_ops);
 	i->write_bytes = counter_get(&n->write_bytes);
 	i->errors = counter_get(&n->errors);
+	hist_merge(&i->latency, &n->latency);
 	i->latency_p50_ns = hist_quantile_ns(&n->latency, 0.5);
 	i->latency_p99_ns = hist_quantile_ns(&n->latency, 0.99);
 }

@@ -396,6 +396,7 @@ static void session_info(const struct nvmf_assoc *a, struct nvmf_session_info *i
 	i->write_ops = sums[2];
 	i->write_bytes = sums[3];
 	i->errors = sums[4];
+	i->latency = latency;
 	i->latency_p50_ns = hist_quantile_ns(&latency, 0.5);
 	i->latency_p99_ns = hist_quantile_ns(&latency, 0.99);
 }

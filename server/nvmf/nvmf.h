@@ -100,6 +100,7 @@ struct nvmf_session_info {
 	uint32_t kato_ms;
 	uint64_t since_unix_s;
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors, latency_p50_ns, latency_p99_ns;
+	struct hist latency;             /* of the commands of its queues since they connected */
 	unsigned reactor;
 };
 void nvmf_session_each(void (*fn)(void *arg, const struct nvmf_session_info *s), void *arg);

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Daily work from outside: a volume served in one command and reached by what was printed, the inbox of
 refused hosts, alerts that are known."""
+import contextlib
+import json
 import re
+import socket
 import subprocess
+import time
 
 import pytest
 
 from harness import Refused, free_port, need, wait_for
+from nvme_client import Controller
 from openapi import check_answer
 
 IQN = "iqn.2026-11.test:client"
@@ -96,3 +101,57 @@ def test_machine_and_versions(daemon):
     status, about = rest(daemon, "GET", "/api/v1/about")
     assert {"SQLite", "OpenSSL"} <= {lib["name"] for lib in about["libraries"]}
     assert "SQLite" in daemon.cli("about")
+
+
+def stream_of_stats(daemon, seconds):
+    """Events of type stats that come within so many seconds."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(str(daemon.state / "holdfast.sock"))
+    sock.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+    sock.settimeout(0.2)
+    text, end = b"", time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(TimeoutError):
+            text += sock.recv(65536)
+    sock.close()
+    return [json.loads(d) for d in re.findall(rb"event: stats\r?\ndata: (\{.*\})", text)]
+
+
+def test_what_was_done_is_remembered(daemon):
+    since = int(time.time()) - 60
+    daemon.cli("serve", "v", "--size", "16M", "--plugin", "ram", "--protocol", "nvme", "--any", "--portal", f"127.0.0.1:{free_port()}")
+    port, nqn = daemon.json("portal", "list", "--protocol", "nvme-tcp")[0]["port"], daemon.json("target", "show", "v")["qualified_name"]
+    c = Controller(port, nqn)
+    q = c.queue()
+    for i in range(64):
+        q.write(i * 8, bytes(4096))
+    stats = stream_of_stats(daemon, 5)
+    assert len(stats) >= 2
+    assert sum(v["write_ops_s"] * s["seconds"] for s in stats for v in s["volumes"]) == pytest.approx(64, abs=1)
+    assert {v["name"] for s in stats for v in s["volumes"]} == {"v"} and {t["name"] for s in stats for t in s["targets"]} == {"v"}
+    status, top = rest(daemon, "GET", "/api/v1/top?kind=volume&by=ops&n=5")
+    assert [i["name"] for i in top["items"]] == ["v"] and top["items"][0]["write_latency_p99_us"] > 0
+    c.close()
+
+    def written():
+        status, h = rest(daemon, "GET", f"/api/v1/history?object=volume/v&from={since}&points=500")
+        return round(sum((v or 0) * s for v, s in zip(h["series"]["write_ops_s"], [h["step_s"]] * 999)), 1)
+    assert written() > 0
+    status, before = rest(daemon, "GET", f"/api/v1/history?object=volume/v&from={since - 7200}&points=2000")
+    assert before["series"]["write_ops_s"][0] is None       # nobody knows
+    daemon.restart()
+    status, after = rest(daemon, "GET", f"/api/v1/history?object=volume/v&from={since - 7200}&points=2000")
+    assert after["step_s"] == 60
+    assert max(v or 0 for v in after["series"]["write_ops_s"]) > 0
+    assert max(v or 0 for v in after["series"]["write_latency_p50_us"]) > 0
+    assert rest(daemon, "GET", "/api/v1/history?object=volume/nosuch")[0] == 404
+    assert rest(daemon, "GET", "/api/v1/history?object=moon/x")[0] == 422
+    assert "READ" in daemon.cli("history", "volume/v")
+
+
+def test_a_damaged_history_is_put_aside(daemon):
+    daemon.stop()
+    (daemon.state / "history.db").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    daemon.start()
+    assert (daemon.state / "history.db.damaged").exists()
+    assert rest(daemon, "GET", "/api/v1/history")[0] == 200

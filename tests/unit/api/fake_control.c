@@ -407,6 +407,29 @@ int control_connect(const char *target, const char *host, json_t **ret_result, s
 	return 0;
 }
 
+int control_history(const struct control_history_query *q, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(q->object, "server") != 0)
+		return fail(e, -EINVAL, "object", "The object is server.");
+	*ret_result = json_pack("{s:s, s:I, s:I, s:i, s:{s:[f, n]}}", "object", q->object, "from", (json_int_t)q->from_unix_s, "to", (json_int_t)q->to_unix_s, "step_s", (int)q->points, "series",
+				"read_ops_s", 1.5);
+	return 0;
+}
+
+int control_top(const char *kind, const char *by, unsigned n, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(by, "age") == 0)
+		return fail(e, -EINVAL, "by", "By ops, bytes or latency.");
+	*ret_result = json_pack("{s:f, s:[{s:s, s:i}]}", "seconds", 10.0, "items", "name", kind, "n", (int)n);
+	return 0;
+}
+
+bool fake_control_stats_wanted;
+void control_stats_wanted(bool on)
+{
+	fake_control_stats_wanted = on;
+}
+
 json_t *control_addresses(void)
 {
 	return json_pack("[{s:s}]", "address", "192.0.2.1");

@@ -12,6 +12,7 @@ void fake_control_fail(int code, const char *field, const char *why);
 void fake_control_emit(const char *type, json_t *data);
 extern unsigned fake_control_changes;    /* made, dry runs not counted */
 extern struct control_change fake_control_last; /* pointers are not valid any more, numbers are */
+extern bool fake_control_stats_wanted;
 extern unsigned fake_control_delay_ms;   /* of each change */
 extern void (*fake_control_on_status)(void); /* runs inside control_status */
 
