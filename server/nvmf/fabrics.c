@@ -6,7 +6,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define CONNECT_RETRY_MS 10
-#define CONNECT_TRIES 100                /* a second for the older connection of a queue to go */
+#define CONNECT_TRIES 300                /* the older connection of a queue goes within the 2 s that a stream lingers */
 
 uint32_t nvmf_fabrics_data_bytes(const struct nvme_sqe *sqe)
 {
