@@ -226,12 +226,11 @@ export interface Account extends Entity {
 }
 export interface Login extends Entity {
   account: string;
-  address?: string;
-  agent?: string;
-  current?: boolean;
-  expires_at?: string;
-  last_used_at?: string;
-  [name: string]: unknown;
+  source: string;
+  agent: string;
+  current: boolean;
+  expires_at: string;
+  last_seen_at: string;
 }
 export interface Token extends Entity {
   name: string;
@@ -246,13 +245,17 @@ export interface Token extends Entity {
 // ---- operations ----
 export interface History {
   step_s: number;
-  from: number | string;
+  from: number;
   series: Record<string, (number | null)[]>;
 }
-export interface TopRow {
-  name?: string;
-  object?: string;
-  [name: string]: unknown;
+/** Of the last ten seconds. */
+export interface Rates {
+  name: string;
+  read_bytes_s: number;
+  write_bytes_s: number;
+  read_ops_s: number;
+  write_ops_s: number;
+  latency_p99_us: number | null;
 }
 export interface Refused {
   id: string | number;

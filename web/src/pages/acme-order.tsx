@@ -3,7 +3,8 @@
 import { useAll } from "~/api/data";
 import type { FieldSpec } from "~/lib/form";
 import { _ } from "~/lib/i18n";
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useState } from "react";
 import { Link } from "wouter";
 import { post, Problem } from "~/api/client";
@@ -116,7 +117,7 @@ function OrderForm({ accounts, onClose }: { accounts: string[]; onClose: () => v
     <>
       <ModalBody tabIndex={0} aria-label={_("Get a certificate by ACME")}>
         {trouble.map((t) => (
-          <Alert key={t} variant="danger" isInline title={t} isLiveRegion />
+          <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
         ))}
         <Form
           id="order-form"

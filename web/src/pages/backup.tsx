@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // backup.tsx - the configuration as a file, and back: what would change is shown before anything does.
-import { Alert, Button, Card, CardBody, CardTitle, Checkbox, FileUpload, Form, Grid, GridItem, Label } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Checkbox, FileUpload, Form, Grid, GridItem, Label } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, post, Problem } from "~/api/client";
@@ -135,7 +136,7 @@ function Import() {
           }}
         >
           {trouble.map((t) => (
-            <Alert key={t} variant="danger" isInline title={t} isLiveRegion />
+            <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
           ))}
           <Field id="restore-file" label={_("File")} isRequired>
             <FileUpload
@@ -194,7 +195,7 @@ function Import() {
                   ))}
                 </ul>
               ) : (
-                <Alert variant="info" isInline title={_("The file says what is there already.")} />
+                <Notice variant="info" isInline title={_("The file says what is there already.")} />
               )}
               <PlanView plan={plan} />
             </>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // channels.tsx - who is told of alerts, by e-mail or webhook; with a button that tries it.
-import { Alert, Modal, ModalBody, ModalHeader, Spinner } from "@patternfly/react-core";
+import { Modal, ModalBody, ModalHeader, Spinner } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { BellIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post } from "~/api/client";
@@ -55,8 +56,8 @@ function Try({ channel, onClose }: { channel: Channel; onClose: () => void }) {
       <ModalHeader title={_("Test of {name}", { name: channel.name })} labelId="try-title" />
       <ModalBody tabIndex={0} aria-label={_("Test of {name}", { name: channel.name })}>
         {!result && !error && <Spinner aria-label={_("It is being sent")} size="lg" />}
-        {error && <Alert variant="danger" isInline title={error} isLiveRegion />}
-        {result && <Alert variant={result.ok ? "success" : "danger"} isInline isLiveRegion title={result.ok ? _("It was sent") : (result.error ?? _("It was not sent"))} />}
+        {error && <Notice variant="danger" isInline title={error} isLiveRegion />}
+        {result && <Notice variant={result.ok ? "success" : "danger"} isInline isLiveRegion title={result.ok ? _("It was sent") : (result.error ?? _("It was not sent"))} />}
         {lines && (
           <div className="hf-below">
             <Lines id="transcript" text={lines} />

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dashboard.tsx - is all well, how full, how busy, and what happened last.
-import { Alert as Notice, Button, Card, CardBody, CardTitle, Gallery, Grid, GridItem } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Gallery, Grid, GridItem } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon } from "@patternfly/react-icons";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useAll, useItems, useMay, useRead } from "~/api/data";
-import type { Alert, Event, Pool, Status, TopRow } from "~/api/types";
+import type { Alert, Event, Pool, Status, Rates } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatSeconds } from "~/lib/units";
 import { HistoryCharts } from "~/parts/history";
@@ -93,14 +94,9 @@ function Capacity() {
   );
 }
 
-function number(r: TopRow, ...names: string[]): number | null {
-  for (const n of names) if (typeof r[n] === "number") return r[n] as number;
-  return null;
-}
-
 function Top({ kind, title }: { kind: "volume" | "host"; title: string }) {
-  const q = useRead<{ items?: TopRow[] } | TopRow[]>("/top", { kind, by: "bytes", n: 5 }, { refreshMs: 5000 });
-  const rows = (Array.isArray(q.data) ? q.data : (q.data?.items ?? [])).filter((r) => r.name ?? r.object);
+  const q = useRead<{ items: Rates[] }>("/top", { kind, by: "bytes", n: 5 }, { refreshMs: 5000 });
+  const rows = q.data?.items ?? [];
   return (
     <Card isFullHeight>
       <CardTitle component="h2">{title}</CardTitle>
@@ -118,20 +114,16 @@ function Top({ kind, title }: { kind: "volume" | "host"; title: string }) {
               </Tr>
             </Thead>
             <Tbody>
-              {rows.slice(0, 5).map((r) => {
-                const name = String(r.name ?? r.object).replace(/^\w+\//, "");
-                const plus = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
-                return (
-                  <Tr key={name}>
-                    <Td>
-                      <NameLink plural={`${kind}s`} name={name} />
-                    </Td>
-                    <Td>{formatRate(number(r, "bytes_s") ?? plus(number(r, "read_bytes_s"), number(r, "write_bytes_s")))}</Td>
-                    <Td>{formatCount(number(r, "ops_s") ?? plus(number(r, "read_ops_s"), number(r, "write_ops_s")))}</Td>
-                    <Td>{formatMicros(number(r, "latency_p99_us", "write_latency_p99_us", "read_latency_p99_us"))}</Td>
-                  </Tr>
-                );
-              })}
+              {rows.map((r) => (
+                <Tr key={r.name}>
+                  <Td>
+                    <NameLink plural={`${kind}s`} name={r.name} />
+                  </Td>
+                  <Td>{formatRate(r.read_bytes_s + r.write_bytes_s)}</Td>
+                  <Td>{formatCount(r.read_ops_s + r.write_ops_s)}</Td>
+                  <Td>{formatMicros(r.latency_p99_us)}</Td>
+                </Tr>
+              ))}
             </Tbody>
           </Table>
         ) : (

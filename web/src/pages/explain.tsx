@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // explain.tsx - why can this host not see that volume?  Every step of the way, in words.
-import { Alert, Button, Card, CardBody, Form, Grid, GridItem, ProgressStep, ProgressStepper } from "@patternfly/react-core";
+import { Button, Card, CardBody, Form, Grid, GridItem, ProgressStep, ProgressStepper } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useEffect, useState } from "react";
 import { useSearchParams } from "wouter";
 import { useRead } from "~/api/data";
@@ -17,13 +18,13 @@ function Answer({ host, volume }: { host: string; volume: string }) {
   const wrong = q.data.steps.find((s) => s.ok === false);
   return (
     <>
-      <Alert
+      <Notice
         isInline
         variant={q.data.visible ? "success" : "danger"}
         title={q.data.visible ? _("{host} can see {volume}", { host, volume }) : _("{host} cannot see {volume}", { host, volume })}
       >
         {wrong?.fix ?? (q.data.visible ? null : wrong?.text)}
-      </Alert>
+      </Notice>
       <ProgressStepper isVertical aria-label={_("Steps of the way")} className="hf-below">
         {q.data.steps.map((s, i) => {
           const word = s.ok === true ? _("fine") : s.ok === false ? _("wrong") : _("not known");

@@ -20,6 +20,7 @@ function Uses({ host }: { host: Host }) {
   return (
     <ObjectList<Access>
       id="access"
+      isEmbedded
       kind={{ ...accessKind(), fields: accessKind().fields.filter((f) => f.name !== "host" && f.name !== "group") }}
       create={{ host: host.name }}
       label={_("What it may use")}

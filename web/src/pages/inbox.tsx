@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // inbox.tsx - hosts that were refused: approve one, and it gets what it asked for; or forget it.
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { InboxIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post, Problem, request } from "~/api/client";
@@ -55,7 +56,7 @@ export function ApproveDialog({ row, onClose }: { row: Refused; onClose: () => v
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="approve-title">
       <ModalHeader title={_("Let this host in")} labelId="approve-title" description={row.name} />
       <ModalBody tabIndex={0} aria-label={_("Let this host in")}>
-        {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+        {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         {plan === undefined ? (
           <Form
             id="approve-form"

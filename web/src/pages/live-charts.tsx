@@ -7,22 +7,16 @@ import { _ } from "~/lib/i18n";
 import { formatCount, formatMicros, formatRate } from "~/lib/units";
 import { Chart } from "~/parts/chart";
 
-/** A "stats" frame: rates of the whole server. */
+/** A "stats" frame: what was done in its last seconds. */
 export interface Stats {
-  at?: string | number;
-  server?: Record<string, number | null>;
-  [name: string]: unknown;
+  at_unix_s: number;
+  server: Record<string, number | null>;
 }
 interface Point {
   at: number;
   values: Record<string, number | null>;
 }
 const KEPT = 150;
-
-export function pointOf(s: Stats, now: number): Point {
-  const at = typeof s.at === "string" ? Date.parse(s.at) / 1000 : typeof s.at === "number" ? s.at : now / 1000;
-  return { at, values: s.server ?? (s as Record<string, number | null>) };
-}
 
 /** Points in order of time: one that is not later than the last one is left out. */
 export function addPoint(points: Point[], p: Point): Point[] {
@@ -35,7 +29,7 @@ export function LiveCharts() {
   const stats = useQuery<Stats | null>({ queryKey: ["stats"], queryFn: () => null, enabled: false, staleTime: Infinity, initialData: null }).data;
   const [points, setPoints] = useState<Point[]>([]);
   useEffect(() => {
-    if (stats) setPoints((old) => addPoint(old, pointOf(stats, Date.now())));
+    if (stats) setPoints((old) => addPoint(old, { at: stats.at_unix_s, values: stats.server }));
   }, [stats]);
   const times = useMemo(() => points.map((p) => p.at), [points]);
   const lines = useMemo(() => {
@@ -47,10 +41,10 @@ export function LiveCharts() {
     };
   }, [points]);
   return (
-    <Gallery hasGutter minWidths={{ default: "min(100%, 340px)" }}>
-      <Chart title={_("Throughput")} times={times} lines={lines.bytes} format={formatRate} height={170} />
-      <Chart title={_("Operations per second")} times={times} lines={lines.ops} format={formatCount} height={170} />
-      <Chart title={_("Latency, 99 of 100 are faster")} times={times} lines={lines.latency} format={formatMicros} height={170} />
+    <Gallery hasGutter minWidths={{ default: "min(100%, 270px)" }}>
+      <Chart title={_("Throughput")} times={times} lines={lines.bytes} format={formatRate} least={1024} height={170} />
+      <Chart title={_("Operations per second")} times={times} lines={lines.ops} format={formatCount} least={10} height={170} />
+      <Chart title={_("Latency, 99 of 100 are faster")} times={times} lines={lines.latency} format={formatMicros} least={100} height={170} />
     </Gallery>
   );
 }

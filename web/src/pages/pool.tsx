@@ -24,6 +24,7 @@ function Inside({ pool }: { pool: Pool }) {
       )}
       <DataTable<Volume>
         label={_("Volumes of this pool")}
+        isEmbedded
         data={volumes}
         rowKey={(v) => v.id}
         sort="name"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // portals.tsx - addresses and ports that serve a protocol.
-import { Alert, Label } from "@patternfly/react-core";
+import { Label } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useItems } from "~/api/data";
 import type { Portal, ServerAddress } from "~/api/types";
 import { _ } from "~/lib/i18n";
@@ -34,14 +35,14 @@ export default function PortalsPage() {
       {(create, list) => (
         <Screen title={_("Portals")} actions={[create]}>
           {addresses.rows.length > 0 && (
-            <Alert variant="info" isInline isPlain title={_("Addresses of this machine")} className="hf-found">
+            <Notice variant="info" isInline isPlain title={_("Addresses of this machine")} className="hf-found">
               {addresses.rows.map((a) => (
                 <Label key={`${a.interface} ${a.address}`} isCompact variant="outline" className="hf-address">
                   {a.address} ({a.interface}
                   {a.speed_mbit ? `, ${a.speed_mbit >= 1000 ? `${a.speed_mbit / 1000} Gbit/s` : `${a.speed_mbit} Mbit/s`}` : ""})
                 </Label>
               ))}
-            </Alert>
+            </Notice>
           )}
           {list}
         </Screen>

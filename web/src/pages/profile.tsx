@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // profile.tsx - one's own account: password, second factor, tokens, logins, language and theme.
-import { Alert, Button, Card, CardBody, CardTitle, Form, Grid, GridItem, Label, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Form, Grid, GridItem, Label, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { post, Problem, request } from "~/api/client";
@@ -56,7 +57,7 @@ function Password() {
             void send();
           }}
         >
-          {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+          {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
           <input type="text" name="username" autoComplete="username" value={me?.name ?? ""} readOnly hidden />
           <Field id="password-now" label={_("Password now")} isRequired error={errors.current}>
             <SecretInput id="password-now" value={current} onChange={(v) => setCurrent(v ?? "")} autoComplete="current-password" error={errors.current} />
@@ -90,9 +91,9 @@ function Codes({ codes, onClose }: { codes: string[]; onClose: () => void }) {
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="codes-title">
       <ModalHeader title={_("Recovery codes")} labelId="codes-title" />
       <ModalBody tabIndex={0} aria-label={_("Recovery codes")}>
-        <Alert variant="warning" isInline title={_("Keep them where you find them without this phone.")}>
+        <Notice variant="warning" isInline title={_("Keep them where you find them without this phone.")}>
           {_("Each lets you in once when the authenticator is lost. They are shown this once; older ones no longer work.")}
-        </Alert>
+        </Notice>
         <div className="hf-below">
           <Lines id="recovery-codes" text={text} />
         </div>
@@ -130,7 +131,7 @@ function SecondFactor() {
         {_("Second factor")} <Label isCompact status={me.totp_enabled ? "success" : "warning"}>{me.totp_enabled ? _("on") : _("off")}</Label>
       </CardTitle>
       <CardBody className="hf-stack">
-        {error && <Alert variant="danger" isInline title={error} isLiveRegion />}
+        {error && <Notice variant="danger" isInline title={error} isLiveRegion />}
         {me.totp_enabled ? (
           <>
             <p>{_n("{n} recovery code is left.", "{n} recovery codes are left.", me.recovery_codes_left ?? 0)}</p>
@@ -223,7 +224,7 @@ export default function ProfilePage() {
         label={_("My profile")}
         tabs={[
           { key: "own", title: _("Account"), content: () => <Own /> },
-          { key: "tokens", title: _("API tokens"), content: () => <Tokens /> },
+          ...(me?.role === "admin" ? [{ key: "tokens", title: _("API tokens"), content: () => <Tokens /> }] : []),
           { key: "logins", title: _("Logins"), content: () => <Logins /> },
         ]}
       />

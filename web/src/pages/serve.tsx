@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // serve.tsx - one form serves a volume to a host: all that is missing is made, and what to type is shown.
-import { Alert, Button, Card, CardBody, CardTitle, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardTitle, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import { post, Problem } from "~/api/client";
@@ -114,9 +115,9 @@ function Result({ served, onAgain }: { served: Served; onAgain: () => void }) {
   return (
     <Grid hasGutter>
       <GridItem>
-        <Alert variant="success" isInline title={_("It is served")}>
+        <Notice variant="success" isInline title={_("It is served")}>
           {_("Type the lines below on the host; the names and addresses are the real ones.")}
-        </Alert>
+        </Notice>
       </GridItem>
       <GridItem lg={8}>
         <Card isFullHeight>
@@ -270,7 +271,7 @@ export default function ServePage() {
           void send(true);
         }}
       >
-        {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+        {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         <Grid hasGutter>
           <GridItem lg={6}>
             <Card isFullHeight>
@@ -280,7 +281,7 @@ export default function ServePage() {
                   <NameInput id="serve-volume" plural="volumes" value={w.volume} onChange={(v) => set({ volume: v })} error={errors.volume} isRequired />
                 </Field>
                 {!existing && text("size", _("Size"), { required: true, placeholder: "100 GiB", help: bytes ? `${formatBytes(bytes)} = ${bytes.toLocaleString()} ${_("bytes")}` : _("Such as 500 MiB, 1.5 TiB or 2T. Space is taken when it is written.") })}
-                {noPool && (isAdmin ? text("poolPath", _("Folder for the first pool"), { required: true, placeholder: "/srv/holdfast", help: _("There is no pool yet: volumes will be kept in this folder.") }) : <Alert variant="warning" isInline title={_("There is no pool yet; an administrator has to make one.")} />)}
+                {noPool && (isAdmin ? text("poolPath", _("Folder for the first pool"), { required: true, placeholder: "/srv/holdfast", help: _("There is no pool yet: volumes will be kept in this folder.") }) : <Notice variant="warning" isInline title={_("There is no pool yet; an administrator has to make one.")} />)}
               </CardBody>
             </Card>
           </GridItem>

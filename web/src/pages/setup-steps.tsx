@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // setup-steps.tsx - the steps of the first visit after the account; each may be skipped and done later on its page.
-import { Alert, Button, Checkbox, Form, List, ListItem, TextInput } from "@patternfly/react-core";
+import { Button, Checkbox, Form, List, ListItem, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useQuery } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
 import { useLocation } from "wouter";
@@ -43,7 +44,7 @@ function Step({ work, onDone, button, children }: StepProps & { work: () => Prom
   return (
     <Form onSubmit={(e) => void send(e)} noValidate>
       {trouble.map((t) => (
-        <Alert key={t} variant="danger" isInline title={t} isLiveRegion />
+        <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
       ))}
       {children(errors)}
       <div className="hf-buttons">
@@ -94,11 +95,11 @@ export function NameStep({ onDone }: StepProps) {
           </Field>
           {clock.data &&
             (Math.abs(clock.data.ahead) <= 5 ? (
-              <Alert variant="success" isInline title={_("The clock is right: {time}", { time: formatTime(clock.data.server) })} />
+              <Notice variant="success" isInline title={_("The clock is right: {time}", { time: formatTime(clock.data.server) })} />
             ) : (
-              <Alert variant="warning" isInline title={clock.data.ahead > 0 ? _("The clock of the server is {time} ahead of this browser", { time: formatSeconds(clock.data.ahead) }) : _("The clock of the server is {time} behind this browser", { time: formatSeconds(-clock.data.ahead) })}>
+              <Notice variant="warning" isInline title={clock.data.ahead > 0 ? _("The clock of the server is {time} ahead of this browser", { time: formatSeconds(clock.data.ahead) }) : _("The clock of the server is {time} behind this browser", { time: formatSeconds(-clock.data.ahead) })}>
                 {_("Certificates, codes and logs need the right time. Turn on a time service on the server, such as systemd-timesyncd or chrony.")}
-              </Alert>
+              </Notice>
             ))}
         </>
       )}
@@ -188,7 +189,7 @@ export function PoolStep({ onDone }: StepProps) {
   if (pools.rows.length)
     return (
       <Step onDone={onDone} button={_("Continue")} work={async () => undefined}>
-        {() => <Alert variant="success" isInline title={_("There is a pool: {name}, {free} free", { name: pools.rows[0]!.name, free: formatBytes(pools.rows[0]!.free_bytes) })} />}
+        {() => <Notice variant="success" isInline title={_("There is a pool: {name}, {free} free", { name: pools.rows[0]!.name, free: formatBytes(pools.rows[0]!.free_bytes) })} />}
       </Step>
     );
   return (
@@ -244,9 +245,9 @@ export function DoneStep({ onDone }: StepProps) {
   const [, go] = useLocation();
   return (
     <div className="hf-stack">
-      <Alert variant="success" isInline title={_("This server is ready")}>
+      <Notice variant="success" isInline title={_("This server is ready")}>
         {_("Serve a volume to the first host, or look around.")}
-      </Alert>
+      </Notice>
       <div className="hf-buttons">
         <Button
           onClick={() => {

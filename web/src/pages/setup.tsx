@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // setup.tsx - the first visit: the one-time code, the first administrator, and what makes a server useful:
 // its name and time, where it listens, where data is kept, who is told of trouble.
-import { Alert, Button, Form, ProgressStep, ProgressStepper, TextInput } from "@patternfly/react-core";
+import { Button, Form, ProgressStep, ProgressStepper, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { Problem, request } from "~/api/client";
@@ -50,7 +51,7 @@ function AccountStep({ state, onDone }: { state: SetupState; onDone: () => void 
   };
   return (
     <Form onSubmit={(e) => void send(e)} noValidate>
-      {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+      {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
       <p>
         {_("The code is in the journal of the server (journalctl -u holdfastd) and on its console. This makes a new one there:")} <code>holdfast setup-code</code>
       </p>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // target.tsx - one target: its map of volumes, who may use it, who is there, and what to type on a host.
-import { Alert, Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useState } from "react";
 import { useAll, useItems, useRead } from "~/api/data";
 import type { Access, Connect, Lun, Session, Target } from "~/api/types";
@@ -37,6 +38,7 @@ function Map({ target }: { target: Target }) {
   return (
     <ObjectList<Lun>
       id="luns"
+      isEmbedded
       kind={{ ...lunKind(), fields: lunKind().fields.filter((f) => f.name !== "target") }}
       label={what}
       data={data}
@@ -64,6 +66,7 @@ function Allowed({ target }: { target: Target }) {
   return (
     <ObjectList<Access>
       id="access"
+      isEmbedded
       kind={{ ...accessKind(), fields: accessKind().fields.filter((f) => f.name !== "target") }}
       label={_("Access")}
       data={data}
@@ -83,7 +86,7 @@ function Allowed({ target }: { target: Target }) {
     >
       {(create, list) => (
         <Section title={_("Who may use it")} action={create}>
-          {target.allow_any && <Alert variant="warning" isInline title={_("Any host may use it, without authentication")} />}
+          {target.allow_any && <Notice variant="warning" isInline title={_("Any host may use it, without authentication")} />}
           {list}
         </Section>
       )}
@@ -100,7 +103,7 @@ function HowTo({ target }: { target: Target }) {
       <Field id="connect-host" label={_("For host")} help={_("Fills in its names and authentication.")}>
         <NameInput id="connect-host" plural="hosts" value={host} onChange={setHost} />
       </Field>
-      <div className="hf-below">{q.data ? <ConnectTabs connect={q.data.connect} /> : q.error ? <Alert isInline isPlain variant="info" title={explain(q.error)} /> : <Loading />}</div>
+      <div className="hf-below">{q.data ? <ConnectTabs connect={q.data.connect} /> : q.error ? <Notice isInline isPlain variant="info" title={explain(q.error)} /> : <Loading />}</div>
     </Section>
   );
 }

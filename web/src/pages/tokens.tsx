@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // tokens.tsx - keys for programs, and browsers that are logged in.
-import { Alert, Button, Form, FormSelect, FormSelectOption, Label, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Button, Form, FormSelect, FormSelectOption, Label, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { KeyIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post, Problem, request } from "~/api/client";
@@ -53,10 +54,10 @@ function NewToken({ onClose }: { onClose: () => void }) {
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="token-title">
       <ModalHeader title={_("New token")} labelId="token-title" />
       <ModalBody tabIndex={0} aria-label={_("New token")}>
-        {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+        {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         {made !== null ? (
           <>
-            <Alert variant="warning" isInline title={_("Copy it now: it is shown this once.")} isLiveRegion />
+            <Notice variant="warning" isInline title={_("Copy it now: it is shown this once.")} isLiveRegion />
             <div className="hf-below">
               <Lines id="token-text" text={made} />
               <p className="hf-quiet">{_("Programs send it as:")} <code>Authorization: Bearer …</code></p>
@@ -80,7 +81,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
                 ))}
               </FormSelect>
             </Field>
-            <Field id="token-scopes" label={_("Kinds of objects")} error={errors.scopes} help={_("Such as volume target host; * for all.")}>
+            <Field id="token-scopes" label={_("For")} error={errors.scopes} help={_("First words of addresses after /api/v1/, such as volumes targets; * for all but accounts.")}>
               <TextInput id="token-scopes" value={scopes} onChange={(_e, v) => setScopes(v)} validated={errors.scopes ? "error" : "default"} />
             </Field>
             <Field id="token-days" label={_("Ends")} error={errors.expires_at}>
@@ -128,7 +129,7 @@ export function Tokens({ isAll }: { isAll?: boolean }) {
           { key: "name", title: _("Name"), value: (t) => t.name },
           ...(isAll ? [{ key: "account", title: _("Account"), value: (t: Token) => t.account }] : []),
           { key: "role", title: _("Role"), value: (t) => roleNames()[t.role] ?? t.role },
-          { key: "scopes", title: _("Kinds of objects"), value: (t) => (Array.isArray(t.scopes) ? t.scopes.join(", ") : t.scopes) },
+          { key: "scopes", title: _("For"), value: (t) => (Array.isArray(t.scopes) ? t.scopes.join(", ") : t.scopes) },
           { key: "ends", title: _("Ends"), value: (t) => t.expires_at, cell: (t) => (t.expires_at ? formatTime(t.expires_at) : _("never")) },
           { key: "used", title: _("Last used"), value: (t) => t.last_used_at, cell: (t) => (t.last_used_at ? formatAgo(t.last_used_at) : _("never")) },
         ]}
@@ -140,6 +141,14 @@ export function Tokens({ isAll }: { isAll?: boolean }) {
       {deleting && <DeleteDialog kind={tokenKind()} objects={deleting} onClose={() => setDeleting(null)} />}
     </>
   );
+}
+
+/** "Firefox 128 – Linux" from what a browser says of itself. */
+export function browserName(agent: string): string {
+  const name = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(agent.replace(/Chrome\/(\d+).*(Edg|OPR)\//, "$2/"));
+  const system = /(Windows|Mac OS X|Android|iPhone|iPad|Linux)/.exec(agent)?.[1];
+  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", Version: "Safari" };
+  return name ? `${names[name[1]!] ?? name[1]} ${name[2]}${system ? ` – ${system}` : ""}` : agent.slice(0, 60);
 }
 
 export function Logins({ isAll }: { isAll?: boolean }) {
@@ -163,15 +172,15 @@ export function Logins({ isAll }: { isAll?: boolean }) {
       label={_("Logins")}
       data={{ ...data, rows }}
       rowKey={(l) => l.id}
-      rowName={(l) => `${l.account} ${l.address ?? ""}`}
+      rowName={(l) => `${l.account} ${l.source}`}
       sort="since"
       descending
       columns={[
-        { key: "account", title: _("Account"), value: (l) => l.account, cell: (l) => <>{l.account} {(l.current || l.id === me?.session?.id) && <Label isCompact>{_("this browser")}</Label>}</> },
-        { key: "address", title: _("Address"), value: (l) => l.address },
-        { key: "agent", title: _("Browser"), value: (l) => l.agent ?? (l.user_agent as string | undefined) },
+        { key: "account", title: _("Account"), value: (l) => l.account, cell: (l) => <>{l.account} {l.current && <Label isCompact>{_("this browser")}</Label>}</> },
+        { key: "source", title: _("From"), value: (l) => l.source },
+        { key: "agent", title: _("Browser"), value: (l) => browserName(l.agent) },
         { key: "since", title: _("Since"), value: (l) => l.created_at, cell: (l) => formatAgo(l.created_at) },
-        { key: "used", title: _("Last used"), value: (l) => l.last_used_at, cell: (l) => formatAgo(l.last_used_at) },
+        { key: "used", title: _("Last used"), value: (l) => l.last_seen_at, cell: (l) => formatAgo(l.last_seen_at) },
       ]}
       actions={(l) => [{ title: _("Log it out"), isDanger: true, onClick: () => void end(l) }]}
       empty={<Nothing title={_("No logins")} text={_("Browsers that are logged in stand here.")} />}

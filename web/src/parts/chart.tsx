@@ -18,14 +18,15 @@ interface Props {
   lines: Line[];
   format: (value: number | null | undefined) => string;
   height?: number;
-  max?: number;
+  /** The axis reaches at least to here, so that silence looks like silence. */
+  least: number;
   onZoom?: (from: number, to: number) => void;
 }
 
 const LIGHT = ["#0066cc", "#c9190b", "#3d7317", "#6753ac"];
 const DARK = ["#73bcf7", "#f0a8a0", "#afdc8f", "#b2a3ff"];
 
-export function Chart({ title, times, lines, format, height = 190, max, onZoom }: Props) {
+export function Chart({ title, times, lines, format, height = 190, least, onZoom }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const dark = useSyncExternalStore(onTheme, isDark);
@@ -46,7 +47,7 @@ export function Chart({ title, times, lines, format, height = 190, max, onZoom }
       height,
       legend: { live: true },
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
-      scales: { y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max(max ?? 0, (high ?? 0) * 1.08, 0.001)] } },
+      scales: { y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max(least, (high ?? 0) * 1.08)] } },
       axes: [
         { stroke: ink, grid, ticks: grid, values: (_u, at) => timeTicks(at) },
         { stroke: ink, grid, ticks: grid, size: 76, values: (_u, at) => at.map((v) => format(v)) },
@@ -72,7 +73,7 @@ export function Chart({ title, times, lines, format, height = 190, max, onZoom }
       u.destroy();
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- data comes by the effect below, format is a pure function
-  }, [shape, dark, height, max]);
+  }, [shape, dark, height, least]);
 
   useEffect(() => {
     plot.current?.setData(latest.current);

@@ -60,9 +60,12 @@ interface Props<T> {
   /** Below the rows, such as a button for older ones. */
   footer?: ReactNode;
   isPlain?: boolean;
+  /** Part of a page: the tools show when there are enough rows to need them. */
+  isEmbedded?: boolean;
 }
 
 const MANY_ROWS = 150;
+const FEW_ROWS = 8;
 
 export function DataTable<T>(p: Props<T>) {
   const [params, setParams] = useSearchParams();
@@ -130,7 +133,7 @@ export function DataTable<T>(p: Props<T>) {
 
   return (
     <div className="hf-list">
-      {!p.isPlain && (
+      {!p.isPlain && (!p.isEmbedded || p.data.rows.length > FEW_ROWS || query || chosenRows.length > 0) && (
         <Toolbar className="hf-toolbar" clearAllFilters={clear}>
           <ToolbarContent>
             <ToolbarItem>
@@ -200,6 +203,7 @@ export function DataTable<T>(p: Props<T>) {
                 {p.columns.map((c, i) => (
                   <Th
                     key={c.key}
+                    modifier="wrap"
                     width={c.width}
                     className={c.isNumber ? "hf-number" : ""}
                     {...(c.value && !p.isPlain

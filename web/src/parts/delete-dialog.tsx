@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // delete-dialog.tsx - delete one or several objects: what goes with them is said first, and where data or access
 // is lost the name is typed.
-import { Alert, Button, Checkbox, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Button, Checkbox, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useEffect, useState } from "react";
 import { at, post, Problem, remove } from "~/api/client";
 import { useRefresh } from "~/api/data";
@@ -100,10 +101,10 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
       <ModalBody tabIndex={0} aria-label={title}>
         {kind.loss && <p>{kind.kind === "volume" && keepData ? _("Its files stay in the pool.") : kind.loss}</p>}
         {!one && <p className="hf-quiet">{objects.slice(0, 12).map((o) => nameOf(kind, o)).join(", ")}{objects.length > 12 ? " …" : ""}</p>}
-        {trouble && <Alert variant="danger" isInline title={trouble} isLiveRegion />}
+        {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         {(inUse || force) && (
           <>
-            {inUse && <Alert variant="warning" isInline title={inUse} isLiveRegion />}
+            {inUse && <Notice variant="warning" isInline title={inUse} isLiveRegion />}
             <Checkbox id="delete-force" className="hf-below" label={_("Also take away what depends on it")} isChecked={force} onChange={(_e, on) => setForce(on)} />
           </>
         )}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // history.tsx - throughput, operations and latency of an object over time, from /history.
-import { Alert, Button, Flex, FlexItem, FormSelect, FormSelectOption, Gallery } from "@patternfly/react-core";
+import { Button, Flex, FlexItem, FormSelect, FormSelectOption, Gallery } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { get } from "~/api/client";
@@ -22,20 +23,22 @@ const SPANS = (): [seconds: number, label: string][] => [
 interface Sheet {
   title: string;
   format: (v: number | null | undefined) => string;
+  least: number;
   lines: [series: string, label: string][];
+  /** For objects that know only both together. */
+  instead?: [series: string, label: string];
 }
 const sheets = (): Sheet[] => [
-  { title: _("Throughput"), format: formatRate, lines: [["read_bytes_s", _("read")], ["write_bytes_s", _("written")]] },
-  { title: _("Operations per second"), format: formatCount, lines: [["read_ops_s", _("read")], ["write_ops_s", _("written")]] },
-  { title: _("Latency, 99 of 100 are faster"), format: formatMicros, lines: [["read_latency_p99_us", _("read")], ["write_latency_p99_us", _("written")]] },
-  { title: _("Latency, median"), format: formatMicros, lines: [["read_latency_p50_us", _("read")], ["write_latency_p50_us", _("written")]] },
-  { title: _("Space used"), format: formatBytes, lines: [["used_bytes", _("used")]] },
-  { title: _("CPU"), format: (v) => (v == null ? "–" : `${formatCount(v)} %`), lines: [["cpu_percent", _("used")]] },
+  { title: _("Throughput"), format: formatRate, least: 1024, lines: [["read_bytes_s", _("read")], ["write_bytes_s", _("written")]] },
+  { title: _("Operations per second"), format: formatCount, least: 10, lines: [["read_ops_s", _("read")], ["write_ops_s", _("written")]] },
+  { title: _("Latency, 99 of 100 are faster"), format: formatMicros, least: 100, lines: [["read_latency_p99_us", _("read")], ["write_latency_p99_us", _("written")]], instead: ["latency_p99_us", _("both")] },
+  { title: _("Latency, median"), format: formatMicros, least: 100, lines: [["read_latency_p50_us", _("read")], ["write_latency_p50_us", _("written")]], instead: ["latency_p50_us", _("both")] },
+  { title: _("Space used"), format: formatBytes, least: 1024, lines: [["used_bytes", _("used")]] },
+  { title: _("CPU"), format: (v) => (v == null ? "–" : `${formatCount(v)} %`), least: 10, lines: [["cpu_percent", _("used")]] },
 ];
 
 export function timesOf(h: History, points: number): number[] {
-  const from = typeof h.from === "number" ? h.from : new Date(h.from).getTime() / 1000;
-  return Array.from({ length: points }, (_v, i) => from + i * h.step_s);
+  return Array.from({ length: points }, (_v, i) => h.from + i * h.step_s);
 }
 
 /** object: "volume/NAME", "server", ..; series whose numbers are not kept for it are left out. */
@@ -54,8 +57,9 @@ export function HistoryCharts({ object, series }: { object: string; series?: str
   const drawn = useMemo(() => {
     const h = q.data;
     if (!h) return [];
+    const has = ([k]: [string, string]) => !!h.series[k]?.some((v) => v !== null) && (!series || series.includes(k));
     return sheets()
-      .map((s) => ({ ...s, lines: s.lines.filter(([k]) => h.series[k]?.some((v) => v !== null) && (!series || series.includes(k))) }))
+      .map((s) => ({ ...s, lines: [s.lines.filter(has), s.instead ? [s.instead].filter(has) : []].find((l) => l.length) ?? [] }))
       .filter((s) => s.lines.length)
       .map((s) => ({ ...s, drawn: s.lines.map(([k, label]): Line => ({ label, values: h.series[k]! })) }));
   }, [q.data, series]);
@@ -85,11 +89,11 @@ export function HistoryCharts({ object, series }: { object: string; series?: str
           </FlexItem>
         )}
       </Flex>
-      {q.error && !q.data && <Alert variant="warning" isInline isPlain title={explain(q.error)} />}
+      {q.error && !q.data && <Notice variant="warning" isInline isPlain title={explain(q.error)} />}
       {q.data && !drawn.length && <p className="hf-quiet">{_("There are no numbers of this time yet.")}</p>}
       <Gallery hasGutter minWidths={{ default: "min(100%, 420px)" }}>
         {drawn.map((s) => (
-          <Chart key={s.title} title={s.title} times={times} lines={s.drawn} format={s.format} onZoom={(from, to) => setZoom({ from, to })} />
+          <Chart key={s.title} title={s.title} times={times} lines={s.drawn} format={s.format} least={s.least} onZoom={(from, to) => setZoom({ from, to })} />
         ))}
       </Gallery>
     </div>

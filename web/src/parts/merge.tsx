@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // merge.tsx - somebody else changed the object meanwhile: what each of us wants, and which one stays.
-import { Alert, Radio } from "@patternfly/react-core";
+import { Radio } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useId } from "react";
 import type { Conflict, FieldSpec } from "~/lib/form";
@@ -21,9 +22,9 @@ export function MergeView({ fields, conflicts, others, choice, onChoose }: { fie
   const spec = (name: string) => fields.find((f) => f.name === name);
   return (
     <>
-      <Alert variant="warning" isInline title={_("Somebody else changed it meanwhile")}>
+      <Notice variant="warning" isInline title={_("Somebody else changed it meanwhile")}>
         {conflicts.length ? _("Choose what stays. Nothing is saved until you continue.") : _("You changed different fields, so both changes fit together.")}
-      </Alert>
+      </Notice>
       <Table aria-label={_("Changes of both")} variant="compact" gridBreakPoint="grid-md">
         <Thead>
           <Tr>

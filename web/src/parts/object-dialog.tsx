@@ -4,7 +4,8 @@
 //   fields ──continue──> plan (dry run) ──apply──> done, with undo where it is possible
 //     ^ errors at the fields   │ 412: changed meanwhile
 //     └──────── merge <────────┘
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useMemo, useState, type FormEvent } from "react";
 import { at, get, patch, post, Problem, remove } from "~/api/client";
 import { useRefresh } from "~/api/data";
@@ -146,7 +147,7 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
       <ModalHeader title={heading} labelId="object-dialog-title" />
       <ModalBody tabIndex={0} aria-label={heading}>
         {trouble.map((t) => (
-          <Alert key={t} variant="danger" isInline title={t} className="hf-trouble" isLiveRegion />
+          <Notice key={t} variant="danger" isInline title={t} className="hf-trouble" isLiveRegion />
         ))}
         {step.at === "fields" && (
           <Form id="object-form" onSubmit={preview} noValidate>

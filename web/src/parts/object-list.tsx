@@ -35,6 +35,7 @@ interface Props<T extends Entity> {
   bulk?: Bulk<T>[];
   sort?: string;
   id?: string;
+  isEmbedded?: boolean;
   /** Draws the page around the list; gets the button that creates. */
   children: (create: ReactNode, list: ReactNode) => ReactNode;
   editQuery?: Record<string, boolean>;
@@ -74,6 +75,7 @@ export function ObjectList<T extends Entity>(p: Props<T>) {
       {...(may || p.moreActions ? { actions } : {})}
       bulk={may ? [...(p.bulk ?? []), { title: _("Delete"), isDanger: true, run: (rows) => setOpen({ what: "delete", rows }) }] : []}
       sort={p.sort ?? "name"}
+      isEmbedded={!!p.isEmbedded}
       empty={<Nothing title={p.empty.title} text={p.empty.text} action={create()} />}
     />
   );

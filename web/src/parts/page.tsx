@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // page.tsx - what every page has: a title, its actions, where it belongs; and facts as pairs.
 import {
-  ActionList,
-  ActionListItem,
   Breadcrumb,
   BreadcrumbItem,
   Content,
@@ -55,11 +53,7 @@ export function Screen({ title, parent, text, label, actions, children }: Props)
           </FlexItem>
           {shown.length > 0 && (
             <FlexItem>
-              <ActionList>
-                {shown.map((a, i) => (
-                  <ActionListItem key={i}>{a}</ActionListItem>
-                ))}
-              </ActionList>
+              <div className="hf-buttons">{shown}</div>
             </FlexItem>
           )}
         </Flex>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // plan.tsx - what a change will do, as the server's dry run says.
-import { Alert, List, ListItem } from "@patternfly/react-core";
+import { List, ListItem } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import type { Plan } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 
@@ -11,11 +12,11 @@ export function PlanView({ plan, note }: { plan: Plan | null | undefined; note?:
   return (
     <div className="hf-plan">
       {closed > 0 ? (
-        <Alert variant="warning" isInline title={_n("{n} session will be closed", "{n} sessions will be closed", closed)}>
+        <Notice variant="warning" isInline title={_n("{n} session will be closed", "{n} sessions will be closed", closed)}>
           {_("Hosts that use it lose it at once.")}
-        </Alert>
+        </Notice>
       ) : (
-        <Alert variant="info" isInline isPlain title={touched > 0 ? _n("{n} session notices it and goes on", "{n} sessions notice it and go on", touched) : _("No session is touched")} />
+        <Notice variant="info" isInline isPlain title={touched > 0 ? _n("{n} session notices it and goes on", "{n} sessions notice it and go on", touched) : _("No session is touched")} />
       )}
       {note && <p>{note}</p>}
       {steps.length ? (

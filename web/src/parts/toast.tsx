@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // toast.tsx - short messages about what was just done, with a way back where there is one.
-import { Alert, AlertActionCloseButton, AlertActionLink, AlertGroup } from "@patternfly/react-core";
+import { AlertActionCloseButton, AlertActionLink, AlertGroup } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { createContext, useCallback, useContext, useMemo, useRef, useState, type ReactNode } from "react";
 import { explain } from "~/parts/states";
 import { _ } from "~/lib/i18n";
@@ -42,7 +43,7 @@ export function Toasts({ children }: { children: ReactNode }) {
       {children}
       <AlertGroup isToast isLiveRegion aria-label={_("Messages")}>
         {shown.map((t) => (
-          <Alert
+          <Notice
             key={t.key}
             title={t.title}
             variant={t.variant ?? "success"}
@@ -52,7 +53,7 @@ export function Toasts({ children }: { children: ReactNode }) {
             actionLinks={t.undo && <AlertActionLink onClick={() => void undo(t)}>{_("Undo")}</AlertActionLink>}
           >
             {t.text}
-          </Alert>
+          </Notice>
         ))}
       </AlertGroup>
     </Context.Provider>

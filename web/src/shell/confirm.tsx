@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // confirm.tsx - asks for the password again before the server does something that cannot be taken back.
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useEffect, useState, type FormEvent } from "react";
 import { request, setHooks } from "~/api/client";
 import { useMe } from "~/api/data";
@@ -42,7 +43,7 @@ function ConfirmDialog({ onEnd }: { onEnd: (ok: boolean) => void }) {
     <Modal isOpen variant="small" onClose={() => onEnd(false)} aria-labelledby="confirm-title">
       <ModalHeader title={_("Is it you?")} labelId="confirm-title" description={_("This needs your password once more.")} />
       <ModalBody>
-        {error && <Alert variant="danger" isInline title={error} isLiveRegion />}
+        {error && <Notice variant="danger" isInline title={error} isLiveRegion />}
         <Form id="confirm-form" onSubmit={(e) => void send(e)}>
           <input type="text" name="username" autoComplete="username" value={me?.name ?? ""} readOnly hidden />
           <Field id="confirm-password" label={_("Password of {name}", { name: me?.name ?? "" })} isRequired>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // login.tsx - name and password, then the second factor when the account has one.
-import { Alert, Button, Form, TextInput } from "@patternfly/react-core";
+import { Button, Form, TextInput } from "@patternfly/react-core";
+import { Notice } from "~/parts/notice";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { Problem, request } from "~/api/client";
@@ -54,7 +55,7 @@ export function LoginPage({ serverName }: { serverName: string }) {
   return (
     <Front title={_("Log in")} text={serverName}>
       <Form onSubmit={(e) => void send(e)} noValidate>
-        {error && <Alert variant="danger" isInline title={error} isLiveRegion />}
+        {error && <Notice variant="danger" isInline title={error} isLiveRegion />}
         {step === "password" ? (
           <>
             <Field id="login-name" label={_("Name")} isRequired>
