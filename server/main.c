@@ -24,6 +24,7 @@
 #include "listenfds.h"
 #include "nvme/nvme.h"
 #include "scsi/scsi.h"
+#include "watchdog.h"
 
 LOG_TOPIC(main);
 
@@ -317,13 +318,18 @@ static int describe(const struct options *o)
 }
 
 /* ---- the daemon ------------------------------------------------------------------------------------ */
-/* Waits for the end; other signals are served meanwhile. */
+/* Waits for the end; other signals and the watchdog are served meanwhile. */
 static void wait_for_end(const sigset_t *signals)
 {
+	const unsigned beat_ms = watchdog_interval_ms();
+	const struct timespec beat = { beat_ms / 1000, (long)(beat_ms % 1000) * 1000000 };
 	for (;;) {
 		siginfo_t si;
-		if (sigwaitinfo(signals, &si) < 0)
+		if ((beat_ms ? sigtimedwait(signals, &si, &beat) : sigwaitinfo(signals, &si)) < 0) {
+			if (errno == EAGAIN)
+				watchdog_beat();
 			continue;
+		}
 		switch (si.si_signo) {
 		case SIGUSR1:
 			trace_dump(stderr);
@@ -422,6 +428,9 @@ static int serve(const struct options *o)
 	log_info(&log_main, "ready", "version=%s state=%s engine=%s reactors=%u socket=%s", PACKAGE_VERSION, o->state_dir,
 		 reactor_engine(reactors[0]) == REACTOR_URING ? "uring" : "epoll", reactor_count, socket_path);
 	listenfds_notify("READY=1");
+	for (unsigned i = 0; i < reactor_count; i++)
+		watchdog_add(reactors[i]);
+	watchdog_add(control_reactor());
 
 	wait_for_end(&signals);
 	listenfds_notify("STOPPING=1");

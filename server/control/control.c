@@ -211,6 +211,11 @@ static int stop_volumes(void *arg)
 	return 0;
 }
 
+struct reactor *control_reactor(void)
+{
+	return ctl.reactor;
+}
+
 void control_stop(void)
 {
 	if (ctl.reactor) {

@@ -30,6 +30,8 @@ struct control_opts {
  * that can be.  e tells why the store cannot be used. */
 int control_start(const struct control_opts *opts, struct config_error *e) _must_check_;
 void control_stop(void);                 /* also iscsi/; block/ and scsi/ stay */
+/* The thread that all changes run on, to see whether it answers; NULL before the start. */
+struct reactor *control_reactor(void);
 
 /* ---- changes --------------------------------------------------------------------------------------- */
 enum control_verb { CONTROL_CREATE, CONTROL_UPDATE, CONTROL_DELETE };
