@@ -264,7 +264,7 @@ int run_target_ana(struct cli *c)
 {
 	_cleanup_(freep) char *one = path_join("/api/v1/targets", c->arg[0]);
 	_cleanup_(freep) char *path = text_format("%s%s", one, c->dry_run ? "?dry_run=true" : "");
-	const char *group = cli_flag(c, "group"), *state = cli_flag(c, "state");
+	const char *group = cli_flag(c, "group"), *state = cli_flag(c, "ana-state");
 	json_t *body = json_pack("{s:{s:s}}", "path_states", group, state);
 	struct reply r = { 0 };
 	int code;

@@ -151,7 +151,7 @@ static const struct flag target_deny[] = {
 };
 static const struct flag target_ana[] = {
 	{ .name = "group", .metavar = "N", .type = FLAG_INT, .where = IN_VERB, .required = true, .help = "Tag of the portal group." },
-	{ .name = "state", .metavar = "optimized|non-optimized|inaccessible|change", .type = FLAG_TEXT, .where = IN_VERB, .required = true,
+	{ .name = "ana-state", .metavar = "optimized|non-optimized|inaccessible|change", .type = FLAG_TEXT, .where = IN_VERB, .required = true,
 	  .values = "optimized|non-optimized|inaccessible|change", .help = "What hosts are told; optimized is what a group is by itself." }, END_FLAGS
 };
 static const struct flag target_connect[] = {

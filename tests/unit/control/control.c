@@ -149,7 +149,7 @@ static void subsystems(void **state)
 	refused(-EINVAL, "host", "no NQN");
 	rig_create(MODEL_HOST, "{\"name\":\"nn\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:x\"]}");
 	rig_create(MODEL_ACCESS, "{\"target\":\"n\",\"host\":\"nn\"}");
-	rig_create(MODEL_HOST, "{\"name\":\"nk\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:y\"],\"dhchap_key\":\"DHHC-1:00:x:\"}");
+	rig_create(MODEL_HOST, "{\"name\":\"nk\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:y\"],\"dhchap_key\":\"DHHC-1:01:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+KfiaR:\"}");
 	rig_change(CONTROL_CREATE, MODEL_ACCESS, NULL, "{\"target\":\"n\",\"host\":\"nk\"}", PLAIN);
 	refused(-EPROTONOSUPPORT, "host", "not part of this build");
 	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_TARGET, "n", NULL, PLAIN), 0);
