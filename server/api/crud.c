@@ -28,15 +28,54 @@ static bool parse_limit(struct api_call *c, size_t *ret_limit)
 	return true;
 }
 
-/* A cursor is the id of the last object of a page; that object may be gone by now. */
-static bool parse_cursor(struct api_call *c, const char **ret_cursor)
-{
-	const char *v = *ret_cursor = call_param(c, "cursor");
+#define ID_LEN 36
 
-	if (!v || (strlen(v) == 36 && strspn(v, "0123456789abcdef-") == 36))
+/* A cursor is the id of the last object of a page, and in a sorted list its value; the object may be gone by now. */
+static bool parse_cursor(struct api_call *c, struct config_query *q, char id[ID_LEN + 1])
+{
+	const char *v = call_param(c, "cursor");
+
+	if (!v)
 		return true;
+	if (strspn(v, "0123456789abcdef-") >= ID_LEN && v[ID_LEN] == (q->sort_field ? '=' : '\0')) {
+		memcpy(id, v, ID_LEN);
+		id[ID_LEN] = '\0';
+		q->after_id = id;
+		q->after_value = q->sort_field ? v + ID_LEN + 1 : NULL;
+		return true;
+	}
 	answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter cursor is what \"next\" of the page before says.");
 	return false;
+}
+
+/* "name", or "-name" for the other way round; q: a text that it holds. */
+static bool parse_order(struct api_call *c, struct config_query *q)
+{
+	const char *sort = call_param(c, "sort"), *text = call_param(c, "q");
+
+	q->text = text && *text ? text : NULL;
+	if (!sort)
+		return true;
+	q->sort_descending = *sort == '-';
+	q->sort_field = sort + (*sort == '-');
+	if (config_can_sort(c->route->kind, q->sort_field))
+		return true;
+	answer_problem(c->rs, PROBLEM_BAD_REQUEST, "A list of %s cannot be sorted by \"%.40s\": only stored values of one word sort.", models[c->route->kind].plural,
+		       q->sort_field);
+	return false;
+}
+
+/* Where the next page starts: after this object. */
+static json_t *cursor_of(const struct config_query *q, const json_t *object)
+{
+	const char *id = json_string_value(json_object_get(object, "id"));
+	const json_t *v = q->sort_field ? json_object_get(object, q->sort_field) : NULL;
+
+	if (!q->sort_field)
+		return json_string(id);
+	if (json_is_integer(v))
+		return json_sprintf("%s=%" JSON_INTEGER_FORMAT, id, json_integer_value(v));
+	return json_sprintf("%s=%s", id, json_is_string(v) ? json_string_value(v) : json_is_true(v) ? "true" : json_is_false(v) ? "false" : "");
 }
 
 static bool parse_filters(struct api_call *c, struct config_query *q)
@@ -75,9 +114,11 @@ void api_do_list(struct api_call *c)
 	struct config_query q = { .newest_first = is_history(c->route->kind) };
 	struct config_error e = { 0 };
 	json_t *items = NULL, *next = NULL;
+	char after_id[ID_LEN + 1];
+	uint64_t total = 0;
 	size_t limit;
 
-	if (!parse_limit(c, &limit) || !parse_cursor(c, &q.after_id) || !parse_filters(c, &q))
+	if (!parse_limit(c, &limit) || !parse_order(c, &q) || !parse_cursor(c, &q, after_id) || !parse_filters(c, &q))
 		return;
 	if (c->route->query & Q_PAGE)
 		q.limit = limit + 1;             /* one more tells whether there is a next page */
@@ -88,9 +129,17 @@ void api_do_list(struct api_call *c)
 	if (q.limit && json_array_size(items) > limit) {
 		while (json_array_size(items) > limit)
 			json_array_remove(items, limit);
-		next = json_incref(json_object_get(json_array_get(items, limit - 1), "id"));
+		next = cursor_of(&q, json_array_get(items, limit - 1));
 	}
-	answer_json(c->rs, 200, json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
+	/* A list that is whole says how many there are by itself. */
+	if ((next || q.after_id) && control_count(c->route->kind, &q, &total, &e) < 0) {
+		json_decref(items);
+		json_decref(next);
+		answer_error(c->rs, &e, "");
+		return;
+	}
+	answer_json(c->rs, 200, json_pack("{s:o, s:o, s:I}", "items", items, "next", next ? next : json_null(), "total",
+					  (json_int_t)(next || q.after_id ? total : json_array_size(items))));
 }
 
 static uint64_t revision_of(const json_t *object)

@@ -104,6 +104,21 @@ void api_do_connect(struct api_call *c)
 	answer_result(c, code, 200, result, &e);
 }
 
+void api_do_explain(struct api_call *c)
+{
+	const char *host = call_param(c, "host"), *volume = call_param(c, "volume");
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	int code;
+
+	if (!host || !*host || !volume || !*volume) {
+		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "Say which host and which volume: ?host=NAME&volume=NAME");
+		return;
+	}
+	code = control_explain(host, volume, &result, &e);
+	answer_result(c, code, 200, result, &e);
+}
+
 /* ---- how busy ---- */
 /* A whole number of a parameter; 0 without one. */
 static bool parse_number(struct api_call *c, const char *name, int64_t max, int64_t *ret)

@@ -202,6 +202,7 @@ int run_refused_dismiss(struct cli *c);
 int run_alert_acknowledge(struct cli *c);
 int run_about(struct cli *c);
 int run_top(struct cli *c);
+int run_explain(struct cli *c);
 int run_history(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */
 void say_done(const struct cli *c, const json_t *object, const char *fmt, ...) _printf_(3, 4);

@@ -144,6 +144,34 @@ int run_serve(struct cli *c)
 	return code;
 }
 
+/* ---- explain ---------------------------------------------------------------------------------------------- */
+/* Exit status 0: the host can see it; 1: it cannot. */
+int run_explain(struct cli *c)
+{
+	_cleanup_(freep) char *host = text_escape(c->arg[0]), *volume = text_escape(c->arg[1]);
+	_cleanup_(freep) char *path = text_format("/api/v1/explain?host=%s&volume=%s", host, volume);
+	const json_t *step;
+	struct reply r = { 0 };
+	size_t i;
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+	bool visible = json_is_true(json_object_get(r.json, "visible"));
+
+	if (code == CLI_DONE && c->output != OUT_TABLE) {
+		print_json(r.json);
+	} else if (code == CLI_DONE) {
+		say("Host \"%s\" %s volume \"%s\".", text(r.json, "host"), visible ? "can see" : "cannot see", text(r.json, "volume"));
+		json_array_foreach(json_object_get(r.json, "steps"), i, step) {
+			const json_t *ok = json_object_get(step, "ok");
+
+			say("  %-4s %s", json_is_null(ok) ? "?" : json_is_true(ok) ? "ok" : "NO", text(step, "text"));
+			if (*text(step, "fix"))
+				say("       -> %s", text(step, "fix"));
+		}
+	}
+	reply_done(&r);
+	return code != CLI_DONE ? code : visible ? CLI_DONE : CLI_REFUSED;
+}
+
 /* ---- refused hosts, alerts -------------------------------------------------------------------------------- */
 int run_refused_approve(struct cli *c)
 {

@@ -378,6 +378,10 @@ static const struct verb address_verbs[] = {
 static const struct column address_columns[] = {
 	{ "ADDRESS", "address", COL_TEXT }, { "INTERFACE", "interface", COL_TEXT }, { "UP", "up", COL_YES }, { "MBIT/S", "speed_mbit", COL_COUNT }, { .title = NULL }
 };
+static const struct verb explain_verbs[] = {
+	{ "", "HOST VOLUME", NULL, "GET", "/api/v1/explain", "Tell why a host sees a volume, or why not, and what to do.", NULL, run_explain },
+	{ .name = NULL }
+};
 static const struct flag top_flags[] = {
 	FILTER_ENUM("kind", "kind", "volume|host|target|pool|session", "Whom to look at (default volume)."),
 	FILTER_ENUM("by", "by", "ops|bytes|latency", "What counts (default bytes)."),
@@ -401,6 +405,7 @@ static const struct verb about_verbs[] = {
 };
 
 const struct noun cli_nouns[] = {
+	{ "explain", NULL, "Why a host does not see a volume.", explain_verbs, NULL, LIST_WHOLE },
 	{ "serve", NULL, "Serve a volume to a host in one go.", serve_verbs, NULL, LIST_WHOLE },
 	{ "pool", "pools", "Places that hold data.", pool_verbs, pool_columns, LIST_PAGES },
 	{ "volume", "volumes", "Block devices served to hosts.", volume_verbs, volume_columns, LIST_PAGES },

@@ -45,6 +45,10 @@ const char *config_key_problem(const struct config *c);
 int config_get(struct config *c, enum model_kind k, const char *id_or_name, json_t **ret_object, struct config_error *e);
 struct config_query {
 	const char *after_id;            /* page cursor: objects that come after this one; NULL: first page */
+	const char *after_value;         /* sorted: what this one's value was, "" for none; it may be gone */
+	const char *sort_field;          /* a stored field, created_at or updated_at; NULL: by creation */
+	bool sort_descending;
+	const char *text;                /* only those that have it in a name, comment, .., case aside; NULL: all */
 	size_t limit;                    /* 0: all */
 	const char *where_field;         /* equality filters, up to two; NULL: none */
 	const char *where_value;
@@ -52,7 +56,11 @@ struct config_query {
 	bool newest_first;               /* audit, event, task */
 	bool refs_as_ids;                /* REF and REFS fields hold ids, not names */
 };
-/* Ordered by creation.  Returns an array, owned. */
+/* Can a list be sorted by this? */
+bool config_can_sort(enum model_kind k, const char *field);
+/* How many a query without its page would give. */
+int config_count(struct config *c, enum model_kind k, const struct config_query *q, uint64_t *ret_count, struct config_error *e);
+/* Ordered by creation, or as the query asks.  Returns an array, owned. */
 int config_list(struct config *c, enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e);
 /* The plain value of a secret field, wiped by the caller; -ENOENT when not set. */
 int config_secret(struct config *c, enum model_kind k, const char *id, const char *field,

@@ -351,6 +351,27 @@ int control_list(enum model_kind k, const struct config_query *q, json_t **ret_a
 	return r;
 }
 
+struct count_call {
+	enum model_kind kind;
+	const struct config_query *query;
+	uint64_t count;
+	struct config_error *e;
+};
+static int count_run(void *arg)
+{
+	struct count_call *c = arg;
+	return config_count(ctl.db, c->kind, c->query, &c->count, c->e);
+}
+int control_count(enum model_kind k, const struct config_query *q, uint64_t *ret_count, struct config_error *e)
+{
+	struct count_call c = { .kind = k, .query = q, .e = e };
+	*e = (struct config_error){ 0 };
+	int r = reactor_call(ctl.reactor, count_run, &c);
+	if (!r)
+		*ret_count = c.count;
+	return r;
+}
+
 static int task_cancel_run(void *arg)
 {
 	struct read_call *c = arg;

@@ -61,6 +61,8 @@ void control_result_done(struct control_result *r);
 /* ---- reading: objects with their live fields; returns owned ---------------------------------------- */
 int control_get(enum model_kind k, const char *id, json_t **ret_object, struct config_error *e);
 int control_list(enum model_kind k, const struct config_query *q, json_t **ret_array, struct config_error *e);
+/* How many there are in all pages of a query. */
+int control_count(enum model_kind k, const struct config_query *q, uint64_t *ret_count, struct config_error *e);
 /* {"version","started_at","engine","reactors":[..],"sessions":n,"volumes":n,"alerts":[..],"crc32c",..} */
 json_t *control_status(void);
 /* [{"id","initiator","target","host","peer",..}] from iscsi_session_info and its NVMe twin later. */

@@ -103,6 +103,20 @@ def test_machine_and_versions(daemon):
     assert "SQLite" in daemon.cli("about")
 
 
+def test_the_server_knows_why(daemon):
+    daemon.cli("volume", "create", "v", "--size", "16M", "--plugin", "ram")
+    daemon.cli("host", "create", "h", "--iqn", IQN)
+    status, why = rest(daemon, "GET", "/api/v1/explain?host=h&volume=v")
+    assert status == 200 and not why["visible"]
+    with pytest.raises(Refused):
+        daemon.cli("explain", "h", "v")
+    daemon.cli("serve", "v", "--host", "h", "--portal", f"127.0.0.1:{free_port()}")
+    status, why = rest(daemon, "GET", f"/api/v1/explain?host={IQN}&volume=v")
+    assert why["visible"] and all(s["ok"] is not False for s in why["steps"])
+    assert "can see" in daemon.cli("explain", "h", "v")
+    assert rest(daemon, "GET", "/api/v1/explain?host=h&volume=w")[0] == 404
+
+
 def stream_of_stats(daemon, seconds):
     """Events of type stats that come within so many seconds."""
     sock = socket.socket(socket.AF_UNIX)

@@ -274,6 +274,13 @@ int control_list(enum model_kind k, const struct config_query *q, json_t **ret_a
 	return 0;
 }
 
+int control_count(enum model_kind k, const struct config_query *q, uint64_t *ret_count, struct config_error *e)
+{
+	(void)q, (void)e;
+	*ret_count = json_array_size(kind_list(k));
+	return 0;
+}
+
 json_t *control_status(void)
 {
 	if (fake_control_on_status)
@@ -404,6 +411,15 @@ int control_connect(const char *target, const char *host, json_t **ret_result, s
 	if (strcmp(target, "t1") != 0)
 		return fail(e, -ENOENT, "", "There is none called that.");
 	*ret_result = json_pack("{s:s?, s:{s:[s], s:[], s:[]}}", "host", host, "connect", "linux", "iscsiadm -m discovery", "windows", "esxi");
+	return 0;
+}
+
+int control_explain(const char *host, const char *volume, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(volume, "v1") != 0)
+		return fail(e, -ENOENT, "", "There is no such volume.");
+	*ret_result = json_pack("{s:s, s:s, s:b, s:[{s:s, s:b, s:s, s:s}, {s:s, s:n, s:s, s:n}]}", "host", host, "volume", volume, "visible", 0, "steps", "check", "access", "ok", 0, "text",
+				"No rule lets it in.", "fix", "holdfast target allow", "check", "session", "ok", "text", "It is not logged in.", "fix");
 	return 0;
 }
 

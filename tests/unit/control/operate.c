@@ -181,6 +181,88 @@ static void nvme(void **state)
 	json_decref(r);
 }
 
+/* ---- explain ------------------------------------------------------------------------------------------------------- */
+/* The verdict of a check: 1 open, 0 closed, -1 for people, -2 not there. */
+static int verdict(const json_t *r, const char *check, const char *part)
+{
+	json_t *o;
+	size_t i;
+	json_array_foreach(json_object_get(r, "steps"), i, o)
+		if (strcmp(text_of(o, "check"), check) == 0 && strstr(text_of(o, "text"), part)) {
+			const json_t *ok = json_object_get(o, "ok");
+			if (json_is_false(ok) && !*text_of(o, "fix"))
+				fail_msg("%s is closed and nobody says what to do", check);
+			return json_is_null(ok) ? -1 : json_is_true(ok);
+		}
+	return -2;
+}
+
+/* Every wall that can stand between a host and a volume is named, and gone when it is taken away. */
+static void explains(void **state)
+{
+	static const struct {
+		const char *what;
+		enum model_kind kind;
+		const char *id, *break_it, *mend_it; /* merge patches */
+		const char *check, *part;
+	} walls[] = {
+		{ "a disabled target", MODEL_TARGET, "t", "{\"enabled\":false}", "{\"enabled\":true}", "target", "disabled" },
+		{ "a host without its name", MODEL_HOST, "h", "{\"iqns\":[]}", "{\"iqns\":[\"" IQN "\"]}", "name", "has no IQN" },
+		{ "a LUN mask", MODEL_ACCESS, NULL, "{\"luns\":[\"7\"]}", "{\"luns\":[]}", "lun", "shows only LUN 7" },
+		{ "a portal that is off", MODEL_PORTAL, NULL, "{\"enabled\":false}", "{\"enabled\":true}", "portal", "no portal" },
+	};
+	json_t *r;
+	char access[CONFIG_ID_BYTES], portal[CONFIG_ID_BYTES];
+	(void)state;
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"}");
+	rig_create(MODEL_HOST, "{\"name\":\"h\",\"iqns\":[\"" IQN "\"]}");
+	assert_int_equal(control_explain("h", "nosuch", &r, &err), -ENOENT);
+	assert_int_equal(control_explain("nosuch", "v", &r, &err), -ENOENT);
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "mapping", "no target"), 0);
+	assert_false(true_of(r, "visible"));
+	json_decref(r);
+	rig_create(MODEL_TARGET, "{\"name\":\"t\"}");
+	rig_create(MODEL_LUN, "{\"target\":\"t\",\"volume\":\"v\"}");
+	rig_create(MODEL_PORTAL, "{\"protocol\":\"iscsi\",\"address\":\"127.0.0.1\",\"port\":3260}");
+	snprintf(portal, sizeof(portal), "%s", text_of(rig_result.object, "id"));
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "access", "No rule"), 0);
+	json_decref(r);
+	rig_create(MODEL_ACCESS, "{\"target\":\"t\",\"host\":\"h\"}");
+	snprintf(access, sizeof(access), "%s", text_of(rig_result.object, "id"));
+	for (size_t i = 0; i <= ARRAY_COUNT(walls); i++) {
+		assert_int_equal(control_explain(IQN, "v", &r, &err), 0);
+		if (!true_of(r, "visible"))
+			fail_msg("before %s: %s", i < ARRAY_COUNT(walls) ? walls[i].what : "the end", json_dumps(r, 0));
+		json_decref(r);
+		if (i == ARRAY_COUNT(walls))
+			break;
+		const char *id = walls[i].id ? walls[i].id : walls[i].kind == MODEL_ACCESS ? access : portal;
+		rig_update(walls[i].kind, id, walls[i].break_it);
+		assert_int_equal(control_explain("h", "v", &r, &err), 0);
+		if (true_of(r, "visible") || verdict(r, walls[i].check, walls[i].part) != 0)
+			fail_msg("%s is not seen: %s", walls[i].what, json_dumps(r, 0));
+		json_decref(r);
+		rig_update(walls[i].kind, id, walls[i].mend_it);
+	}
+	/* A group lets in as well; CHAP and a stranger at the door are for people to judge. */
+	rig_delete(MODEL_ACCESS, access);
+	rig_create(MODEL_HOST_GROUP, "{\"name\":\"g\",\"hosts\":[\"h\"]}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"t\",\"group\":\"g\"}");
+	rig_update(MODEL_HOST, "h", "{\"chap_user\":\"u\",\"chap_secret\":\"twelve chars!\"}");
+	fake_iscsi.opts.event(NULL, &(struct iscsi_event){ .kind = ISCSI_REFUSED, .initiator = "iqn.2026-11.test:typo", .target = "iqn.2026-11.io.holdfast:t", .peer = "192.0.2.9:1",
+							   .reason = "no rule of the target lets this initiator in" });
+	snprintf(fake_iscsi.session_target, sizeof(fake_iscsi.session_target), "iqn.2026-11.io.holdfast:t");
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "access", "member of group g"), 1);
+	assert_int_equal(verdict(r, "secret", "CHAP as \"u\""), -1);
+	assert_int_equal(verdict(r, "refusals", "iqn.2026-11.test:typo"), -1);
+	assert_int_equal(verdict(r, "session", "others are"), -1);
+	assert_true(true_of(r, "visible"));
+	json_decref(r);
+}
+
 /* ---- the inbox ------------------------------------------------------------------------------------------------------ */
 static void knock(const char *initiator, const char *target, const char *reason)
 {
@@ -302,7 +384,7 @@ static void the_machine(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(inbox), T(alerts_are_known), T(the_machine) };
+	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(explains), T(inbox), T(alerts_are_known), T(the_machine) };
 	int r = cmocka_run_group_tests_name("operate", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
