@@ -10,6 +10,8 @@
 #ifndef HOLDFAST_BLOCK_BLOCK_H
 #define HOLDFAST_BLOCK_BLOCK_H
 
+#include <stdatomic.h>
+
 #include "core/core.h"
 
 struct hf_extent;
@@ -180,6 +182,21 @@ struct volume_map_io {
 	void (*done)(struct volume_map_io *m);
 };
 void volume_map(struct volume *v, struct volume_map_io *m);
+
+/* ---- has a range been written? ------------------------------------------------------------------ */
+struct volume_extent {
+	uint64_t lba, count_blocks;
+};
+struct volume_change {
+	struct list link;                /* list_init() before the first watch */
+	const struct volume_extent *extent;      /* borrowed while watched */
+	size_t extent_count;
+	uint64_t until_ns;               /* of reactor_clock_ns(): later it counts as changed */
+	_Atomic(bool) changed;           /* a write has begun there, or the volume became another one */
+};
+/* Any thread.  Writes that begin after it are noticed, of every front end. */
+void volume_change_watch(struct volume *v, struct volume_change *c);
+void volume_change_unwatch(struct volume *v, struct volume_change *c);   /* fine when not watched any more */
 
 /* ---- events ---------------------------------------------------------------------------------- */
 enum volume_event { VOLUME_RESIZED, VOLUME_STATE_CHANGED, VOLUME_LIMITS_CHANGED, VOLUME_FULL, VOLUME_RESERVATION };

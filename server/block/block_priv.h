@@ -233,6 +233,10 @@ struct volume {
 	struct work close_work;
 	_Atomic(bool) gone;              /* the backend said so, and every queue has been told */
 
+	_Atomic(unsigned) change_count;  /* of changes; the write path asks only this */
+	pthread_mutex_t changes_lock;
+	struct list changes;             /* struct volume_change */
+
 	pthread_mutex_t watch;           /* recursive */
 	struct list watchers;
 
@@ -334,6 +338,9 @@ static inline uint64_t bytes_of(const struct volume_queue *q, uint64_t blocks)
 {
 	return blocks << q->view.block_shift;
 }
+
+void change_note(struct volume *v, uint64_t lba, uint64_t count_blocks);
+void change_all(struct volume *v);
 
 void op_unmap(struct volume_io *io);
 void op_zero(struct volume_io *io);

@@ -73,6 +73,8 @@ void volume_unwatch(struct volume *v, struct volume_watcher *w)
 void volume_tell(struct volume *v, enum volume_event e)
 {
 	struct volume_watcher *w;
+	if (e == VOLUME_RESIZED || e == VOLUME_STATE_CHANGED)
+		change_all(v);           /* what is there now may be something else */
 	pthread_mutex_lock(&v->watch);           /* recursive: a watcher may leave from its own event */
 	list_for_each(w, &v->watchers, link)
 		w->event(w, v, e);

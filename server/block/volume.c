@@ -88,6 +88,7 @@ static void free_volume(struct volume *v)
 	pthread_mutex_destroy(&v->facts);
 	pthread_mutex_destroy(&v->drain);
 	pthread_mutex_destroy(&v->watch);
+	pthread_mutex_destroy(&v->changes_lock);
 	pthread_cond_destroy(&v->drained);
 	free(v);
 }
@@ -100,6 +101,8 @@ static void init_sync(struct volume *v)
 	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&v->watch, &recursive);
 	pthread_mutexattr_destroy(&recursive);
+	pthread_mutex_init(&v->changes_lock, NULL);
+	list_init(&v->changes);
 	pthread_mutex_init(&v->mgmt, NULL);
 	pthread_mutex_init(&v->facts, NULL);
 	pthread_mutex_init(&v->drain, NULL);

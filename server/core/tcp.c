@@ -4,6 +4,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 /* No name service. */
@@ -65,4 +66,12 @@ bool tcp_bound(int fd, struct sockaddr_storage *ret_addr, uint16_t *ret_port, bo
 		*ret_wildcard = in->sin_addr.s_addr == htonl(INADDR_ANY);
 	}
 	return true;
+}
+
+bool tcp_peer_has_all(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	memset(&info, 0, sizeof(info));
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) && info.tcpi_state == TCP_ESTABLISHED && !info.tcpi_unacked;
 }

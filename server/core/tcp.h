@@ -14,5 +14,7 @@
 int tcp_listen(const char *address, uint16_t port, int backlog, int *ret_fd) _must_check_;
 /* Where a listening socket is bound; false when it cannot be told.  wildcard: on all addresses. */
 bool tcp_bound(int fd, struct sockaddr_storage *ret_addr, uint16_t *ret_port, bool *ret_wildcard);
+/* Has the peer's machine taken all that was sent?  Then it lives, whatever the program on it does. */
+bool tcp_peer_has_all(int fd);
 
 #endif

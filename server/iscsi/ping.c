@@ -2,6 +2,8 @@
 /* ping.c - is anybody there?  NOP-In after a silence, and the end of those that do not answer.  RFC 7143 11.19. */
 #include "iscsi/iscsi_priv.h"
 
+#include "core/tcp.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 
 void iscsi_ping_now(struct iscsi_conn *c)
@@ -23,6 +25,7 @@ void iscsi_ping_now(struct iscsi_conn *c)
 	iscsi_slot_send(cmd, NULL, 0);
 }
 
+#define PATIENCE 5
 static void ping_timer(struct timer *t)
 {
 	struct iscsi_conn *c = container_of(t, struct iscsi_conn, timer);
@@ -37,6 +40,11 @@ static void ping_timer(struct timer *t)
 		return;
 	}
 	if (c->ping_is_out) {
+		/* A machine that takes our bytes lives, though its program sleeps: it gets more time. */
+		if (silent >= timeout && silent < interval + PATIENCE * timeout && tcp_peer_has_all(stream_fd(&c->stream))) {
+			timer_start(c->home->reactor, t, timeout);
+			return;
+		}
 		if (silent >= timeout) {
 			iscsi_conn_close(c, "the initiator does not answer", true);
 			return;

@@ -39,6 +39,7 @@ static int nothing(void *arg)
 
 void scsi_stop(void)
 {
+	sanitize_stop_all();
 	/* All nexuses are closed; let messages that are still under way find their end. */
 	unsigned count = atomic_load(&room.count);
 	for (unsigned round = 0; atomic_load(&room.flying) && round < 1000; round++)

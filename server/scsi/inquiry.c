@@ -22,7 +22,7 @@ static void standard(const struct task *p, struct out *o)
 		.version = SCSI_VERSION_SPC4,
 		.format = SCSI_INQ_HISUP | SCSI_INQ_FORMAT,
 		.additional_len = sizeof(q) - 5,
-		.flags5 = SCSI_INQ_TPGS_IMPLICIT,
+		.flags5 = SCSI_INQ_TPGS_IMPLICIT | SCSI_INQ_3PC,
 		.flags6 = SCSI_INQ_MULTIP,
 		.flags7 = SCSI_INQ_CMDQUE,
 		.version_descriptor = {

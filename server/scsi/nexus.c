@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "scsi/copy_priv.h"
+
 static _Atomic(uint64_t) next_id = 1;
 
 /* ---- identity --------------------------------------------------------------------------------------- */
@@ -95,6 +97,7 @@ static void nexus_free(struct scsi_nexus *n)
 	for (size_t k = 0; n->itl && k < n->map->count; k++)
 		itl_free(n->itl[k]);
 	itl_free(n->lun_none);
+	copy_records_free(n);
 	scsi_lun_map_unref(n->map);
 	free(n->itl);
 	free(n->initiator_port);
@@ -113,6 +116,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	n->home = home_here();
 	n->map = scsi_lun_map_ref(spec->map);
 	list_init(&n->leaving);
+	list_init(&n->copies);
 	n->relative_port_id = spec->relative_port_id;
 	n->port_group = spec->port_group;
 	if (nexus_resv_id(spec->initiator_port, spec->target_port, spec->relative_port_id, &n->resv_id))

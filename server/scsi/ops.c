@@ -32,6 +32,7 @@ void ops_index(void)
 	add(scsi_ops_primary, scsi_ops_primary_count);
 	add(scsi_ops_block, scsi_ops_block_count);
 	add(scsi_ops_reserve, scsi_ops_reserve_count);
+	add(scsi_ops_copy, scsi_ops_copy_count);
 	qsort(sorted, sorted_count, sizeof(sorted[0]), by_code);
 	for (size_t i = 0; i < sorted_count; i++) {
 		uint8_t code = sorted[i]->opcode;

@@ -49,6 +49,21 @@ step_fn run_verify, run_write_verify;
 parse_fn parse_compare_and_write, parse_orwrite;
 step_fn run_compare_and_write, run_orwrite;
 
+/* write_atomic.c */
+parse_fn parse_write_atomic;
+step_fn run_write_atomic;
+
+/* sanitize.c */
+parse_fn parse_sanitize;
+step_fn run_sanitize;
+
+/* xcopy.c, odx.c, copy_record.c */
+parse_fn parse_xcopy, parse_populate_token, parse_write_token, parse_copy_abort, parse_copy_status, parse_token_info;
+step_fn run_xcopy, run_populate_token, run_write_token, run_copy_abort, run_copy_status, run_token_info;
+step_fn run_copy_parameters;
+/* vpd_copy.c: page 8Fh */
+void vpd_third_party(const struct task *p, struct out *o);
+
 /* unmap.c, write_same.c */
 parse_fn parse_unmap, parse_write_same_10, parse_write_same_16;
 step_fn run_unmap, run_write_same;
@@ -78,6 +93,7 @@ step_fn run_pr_in, run_pr_out;
 
 /* Limits that VPD B0 tells and parse enforces. */
 #define CAW_MAX_BLOCKS 255u
+#define ATOMIC_MAX_BYTES (1u << 20)
 #define SAME_MAX_BYTES (16ull << 20)
 #define UNMAP_MAX_DESCRIPTORS 256u
 #define UNMAP_MAX_BYTES (512ull << 20)

@@ -14,6 +14,7 @@ enum step run_request_sense(struct scsi_task *t, struct task *p, int status)
 {
 	struct scsi_sense s = { .key = SCSI_KEY_NO_SENSE };
 	struct scsi_unit *u = task_unit(p);
+	enum scsi_result why;
 	uint16_t asc;
 	(void)t;
 	(void)status;
@@ -23,6 +24,9 @@ enum step run_request_sense(struct scsi_task *t, struct task *p, int status)
 	} else if (ua_pop(p->itl, &asc)) {
 		s.key = SCSI_KEY_UNIT_ATTENTION;
 		s.asc = asc;
+	} else if ((why = sanitize_check(u, &s)) != RES_OK) {
+		s.key = scsi_result_key(why);
+		s.asc = scsi_result_asc(why);
 	} else if (volume_state(u->volume) != VOLUME_ONLINE) {
 		s.key = scsi_result_key(RES_NOT_READY);
 		s.asc = scsi_result_asc(RES_NOT_READY);

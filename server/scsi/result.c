@@ -24,6 +24,12 @@ enum step task_fail_param(struct task *p, unsigned byte, int bit)
 	return task_fail(p, RES_INVALID_PARAM_FIELD);
 }
 
+enum step task_fail_at(struct task *p, enum scsi_result r, unsigned byte)
+{
+	(void)task_fail_param(p, byte, -1);
+	return task_fail(p, r);
+}
+
 /* The one table from the inside's errno to results. */
 enum step task_fail_errno(struct task *p, int err, bool writing, uint64_t lba)
 {

@@ -23,8 +23,9 @@ enum scsi_result {
 struct scsi_sense {                      /* what a sense data block says, before it has a format */
 	uint8_t key;
 	uint16_t asc;                    /* ASC and ASCQ */
-	bool has_info, has_pointer, pointer_in_cdb, pointer_has_bit;
+	bool has_info, has_pointer, pointer_in_cdb, pointer_has_bit, has_progress;
 	uint8_t pointer_bit;
+	uint16_t progress;               /* of 65536; NOT READY says it instead of a pointer */
 	uint16_t pointer;                /* byte of the CDB or the parameter list */
 	uint64_t info;
 };
@@ -60,18 +61,19 @@ enum op_flags {
 	OP_SHORT_OK = 0x1000,            /* copes with less Data-Out than the CDB asks for */
 	OP_EXACT = 0x4000,               /* refuses more Data-Out than the CDB asks for */
 	OP_WHOLE = 0x2000,               /* once begun it goes on to its end, aborted or not */
+	OP_SANITIZE_OK = 0x8000,         /* answered while the unit is being sanitized */
 };
 struct scsi_op {
 	uint8_t opcode, len_bytes;
 	uint16_t action;                 /* service action in byte 1, or NO_ACTION */
-	uint16_t flags;                  /* enum op_flags */
+	uint32_t flags;                  /* enum op_flags */
 	const char *name, *spec;
 	uint8_t usage[16];               /* SPC-4 6.35.3: bits that are looked at; byte 0 the opcode */
 	parse_fn *parse;                 /* direction, length, operands; NULL: no data */
 	step_fn *run;
 };
-extern const struct scsi_op scsi_ops_primary[], scsi_ops_block[], scsi_ops_reserve[];
-extern const size_t scsi_ops_primary_count, scsi_ops_block_count, scsi_ops_reserve_count;
+extern const struct scsi_op scsi_ops_primary[], scsi_ops_block[], scsi_ops_reserve[], scsi_ops_copy[];
+extern const size_t scsi_ops_primary_count, scsi_ops_block_count, scsi_ops_reserve_count, scsi_ops_copy_count;
 void ops_index(void);                    /* once, before the first lookup */
 /* The row, or NULL; *ret_action_unknown tells whether at least the opcode is known. */
 const struct scsi_op *ops_find(const uint8_t *cdb, size_t cdb_len, bool *ret_action_unknown);
@@ -102,6 +104,9 @@ struct scsi_unit {
 	/* mode parameters that a host can change; one set for all nexuses */
 	_Atomic(bool) d_sense, swp, tas;
 	_Atomic(uint64_t) spc2_holder;   /* nexus id that holds RESERVE(6); 0: nobody */
+	_Atomic(unsigned) sanitize;      /* enum sanitize_state, and its progress of 65536 */
+	_Atomic(unsigned) sanitize_progress;
+	struct token_store *tokens;      /* ROD tokens of its contents; token.c */
 	/* events on their way to all nexuses */
 	struct volume_watcher watcher;
 	_Atomic(unsigned) pending;       /* enum unit_event */
@@ -160,6 +165,8 @@ struct scsi_nexus {
 	struct itl **itl;                /* parallel to map->entry */
 	struct itl *lun_none;
 	struct list leaving;
+	struct list copies;              /* struct copy_record, newest first; copy_record.c */
+	unsigned copy_count;
 	unsigned task_count, tmf_count;
 	bool closing, close_posted;
 	void (*closed)(void *arg);
@@ -244,6 +251,7 @@ struct task {                            /* scsi's own part of a struct scsi_tas
 	uint64_t done_blocks;
 	uint64_t mark, mark2;
 	void *heap;                      /* freed at release */
+	void (*cleanup)(struct task *p); /* runs before done(), once, when a handler has set it */
 	uint8_t *scratch;
 	uint32_t scratch_got_bytes;
 	/* the machine below */
@@ -278,16 +286,21 @@ static inline struct volume *task_volume(const struct task *p)
 {
 	return p->itl->unit->volume;
 }
+/* May the nexus do this on the unit now?  Reservations, write protection, readiness.  For a unit that
+ * is not the task's own: it must be in the nexus's map, or RES_COPY_UNREACHABLE. */
+enum scsi_result task_may(const struct task *p, const struct scsi_unit *u, bool write);
 void task_continue(struct task *p, int status);          /* after STEP_WAIT, on its reactor */
 void task_abort(struct task *p, bool silent);
 void task_start(struct task *p);         /* order.c lets it go */
 void task_end(struct task *p);
 /* Submits p->io; next() gets its status. */
 enum step task_io(struct task *p, step_fn *next);
+enum step task_io_on(struct task *p, struct volume *v, step_fn *next);   /* of another unit */
 /* Sets the result and ends. */
 enum step task_fail(struct task *p, enum scsi_result r);
 enum step task_fail_info(struct task *p, enum scsi_result r, uint64_t information);
 enum step task_fail_param(struct task *p, unsigned byte, int bit);
+enum step task_fail_at(struct task *p, enum scsi_result r, unsigned byte);       /* with that place in the parameter list */
 enum step task_fail_errno(struct task *p, int err, bool writing, uint64_t lba);
 /* For parse: field of the CDB at fault; bit -1: the whole byte. */
 enum scsi_result cdb_field(struct task *p, unsigned byte, int bit);
@@ -314,6 +327,13 @@ void order_enter(struct task *p);
 void order_leave(struct task *p);
 bool order_may_run(const struct task *p);
 void order_kick(struct itl *i);
+
+/* ---- sanitize.c ------------------------------------------------------------------------------------------------------ */
+enum sanitize_state { SANITIZE_NONE, SANITIZE_RUNS, SANITIZE_FAILED };
+/* What a command hears meanwhile: RES_OK, RES_SANITIZING (with progress), RES_SANITIZE_FAILED. */
+enum scsi_result sanitize_check(const struct scsi_unit *u, struct scsi_sense *s);
+extern uint64_t sanitize_least_ns;       /* how long one takes at least; tests make it shorter */
+void sanitize_stop_all(void);            /* the room closes; on any thread, reactors still run */
 
 /* ---- identity.c ------------------------------------------------------------------------------------------------------ */
 void identity_naa(const uint8_t uuid[16], uint8_t ret_naa[16]);

@@ -38,6 +38,12 @@ uint16_t scsi_result_asc(enum scsi_result r)
 
 static void key_specific(const struct scsi_sense *s, uint8_t to[3])
 {
+	if (s->has_progress) {           /* SPC-4 4.5.2.4.4 */
+		to[0] = SCSI_SKS_VALID;
+		to[1] = (uint8_t)(s->progress >> 8);
+		to[2] = (uint8_t)s->progress;
+		return;
+	}
 	to[0] = (uint8_t)(SCSI_SKS_VALID | (s->pointer_in_cdb ? SCSI_SKS_IN_CDB : 0) |
 			  (s->pointer_has_bit ? SCSI_SKS_BIT_VALID | s->pointer_bit : 0));
 	to[1] = (uint8_t)(s->pointer >> 8);
@@ -58,7 +64,7 @@ static size_t format_fixed(const struct scsi_sense *s, uint8_t *to)
 		f.response |= SCSI_SENSE_VALID;
 		f.information = be32_of((uint32_t)s->info);
 	}
-	if (s->has_pointer)
+	if (s->has_pointer || s->has_progress)
 		key_specific(s, f.key_specific);
 	memcpy(to, &f, sizeof(f));
 	return sizeof(f);
@@ -83,7 +89,7 @@ static size_t format_descriptor(const struct scsi_sense *s, uint8_t *to)
 		memcpy(to + len, &i, sizeof(i));
 		len += sizeof(i);
 	}
-	if (s->has_pointer) {
+	if (s->has_pointer || s->has_progress) {
 		struct scsi_sense_desc_sks k = {
 			.type = SCSI_SENSE_DESC_KEY_SPECIFIC,
 			.additional_len = sizeof(k) - 2,

@@ -64,6 +64,28 @@ bool task_is_write_protected(const struct task *p, enum scsi_result *ret_why)
 	return true;
 }
 
+enum scsi_result task_may(const struct task *p, const struct scsi_unit *u, bool write)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	const struct itl *via = p->itl;
+	for (size_t k = 0; via->unit != u; k++) {
+		if (k == n->map->count)
+			return RES_COPY_UNREACHABLE;
+		via = n->itl[k];
+	}
+	uint64_t holder = atomic_load_explicit(&u->spc2_holder, memory_order_relaxed);
+	if ((holder && holder != n->id) ||
+	    !volume_resv_allows(u->volume, &n->resv_id, write ? RESV_ACCESS_WRITE : RESV_ACCESS_READ))
+		return RES_CONFLICT;
+	if (write && atomic_load(&u->swp))
+		return RES_SOFT_WRITE_PROTECTED;
+	if (write && (via->read_only || atomic_load(&u->read_only)))
+		return RES_WRITE_PROTECTED;
+	if (atomic_load(&u->sanitize))
+		return RES_SANITIZING;
+	return volume_state(u->volume) == VOLUME_ONLINE ? RES_OK : RES_NOT_READY;
+}
+
 static enum scsi_result check_unit(struct task *p)
 {
 	const struct scsi_op *op = p->op;
@@ -76,6 +98,11 @@ static enum scsi_result check_unit(struct task *p)
 	r = check_reservation(p);
 	if (unlikely(r))
 		return r;
+	if (unlikely(atomic_load_explicit(&task_unit(p)->sanitize, memory_order_relaxed)) && !(op->flags & OP_SANITIZE_OK)) {
+		r = sanitize_check(task_unit(p), &p->sense);
+		if (r)
+			return r;
+	}
 	if (op->flags & OP_MEDIUM && unlikely(volume_state(task_volume(p)) != VOLUME_ONLINE))
 		return RES_NOT_READY;
 	return RES_OK;
@@ -251,12 +278,17 @@ static void io_done(struct volume_io *io, int status)
 	task_continue(container_of(io, struct task, io), status);
 }
 
-enum step task_io(struct task *p, step_fn *next)
+enum step task_io_on(struct task *p, struct volume *v, step_fn *next)
 {
 	p->next = next;
 	p->io.done = io_done;
-	volume_submit(task_volume(p), &p->io);
+	volume_submit(v, &p->io);
 	return STEP_WAIT;
+}
+
+enum step task_io(struct task *p, step_fn *next)
+{
+	return task_io_on(p, task_volume(p), next);
 }
 
 /* ---- execute -------------------------------------------------------------------------------------------------- */
@@ -342,6 +374,11 @@ void task_end(struct task *p)
 	if (unlikely(p->aborting)) {
 		t->aborted = p->abort_silent;
 		p->result = RES_TASK_ABORTED;
+	}
+	if (unlikely(p->cleanup != NULL)) {
+		void (*cleanup)(struct task *) = p->cleanup;
+		p->cleanup = NULL;
+		cleanup(p);
 	}
 	if (unlikely(p->result))
 		report(p);

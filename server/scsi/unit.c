@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "scsi/copy_priv.h"
+
 void unit_limits_refresh(struct scsi_unit *u)
 {
 	struct volume_limits l;
@@ -143,6 +145,11 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	struct scsi_unit *u = calloc(1, sizeof(*u));
 	if (!u)
 		return -ENOMEM;
+	u->tokens = token_store_new();
+	if (!u->tokens) {
+		free(u);
+		return -ENOMEM;
+	}
 	atomic_init(&u->refs, 1);
 	memcpy(u->vendor, vendor, strlen(vendor)); /* lengths were checked above */
 	memcpy(u->product, product, strlen(product));
@@ -175,6 +182,7 @@ void scsi_unit_unref(struct scsi_unit *u)
 {
 	if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	token_store_free(u);
 	volume_unwatch(u->volume, &u->watcher);
 	volume_unref(u->volume);
 	free(u);

@@ -165,7 +165,11 @@ static void page_limits(const struct task *p, struct out *o)
 		out_zero(o, 16);
 	}
 	out_64(o, limit_same_blocks(u));
-	out_zero(o, 20);
+	out_32(o, ATOMIC_MAX_BYTES >> u->block_shift);
+	out_32(o, 0);                    /* any alignment .. */
+	out_32(o, 0);                    /* .. and granularity */
+	out_32(o, 0);                    /* no boundaries within a write */
+	out_32(o, 0);
 }
 
 /* B1h, block device characteristics, SBC-3 6.6.2 */
@@ -174,7 +178,10 @@ static void page_characteristics(const struct task *p, struct out *o)
 	struct volume_limits l;
 	volume_limits(task_volume(p), &l);
 	out_16(o, l.rotational ? 0 : 1); /* rate not reported; or non-rotating */
-	out_zero(o, 58);
+	out_8(o, 0);
+	/* WABEREQ 01b: what SANITIZE has erased reads without an error */
+	out_8(o, atomic_load(&task_unit(p)->can_unmap) ? 0x40 : 0);
+	out_zero(o, 56);
 }
 
 /* B2h, logical block provisioning, SBC-3 6.6.4 */
@@ -201,6 +208,7 @@ static const struct {
 	{ SCSI_VPD_EXTENDED, page_extended },
 	{ SCSI_VPD_MODE_POLICY, page_mode_policy },
 	{ SCSI_VPD_PORTS, page_ports },
+	{ SCSI_VPD_THIRD_PARTY, vpd_third_party },
 	{ SCSI_VPD_LIMITS, page_limits },
 	{ SCSI_VPD_CHARACTERISTICS, page_characteristics },
 	{ SCSI_VPD_PROVISIONING, page_provisioning },

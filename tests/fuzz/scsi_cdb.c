@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #include "block/block.h"
-#include "scsi/scsi.h"
+#include "scsi/scsi_priv.h"
 #include "sdk/plugin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
@@ -101,7 +101,7 @@ static int fake_rw(struct volume *v, struct volume_io *io)
 	for (unsigned i = 0; i < io->iov_count; i++)
 		sum += io->iov[i].iov_len;
 	MUST(sum == bytes * (io->op == VOLUME_COMPARE_WRITE ? 2 : 1));
-	MUST(bytes <= 16 * BLOCK || io->op == VOLUME_COMPARE_WRITE);
+	MUST(bytes <= 16 * BLOCK || io->op == VOLUME_COMPARE_WRITE || io->flags & VOLUME_ATOMIC);
 	uint8_t *at = v->data + io->lba * BLOCK;
 	for (unsigned i = 0; i < io->iov_count; i++)
 		for (size_t k = 0; k < io->iov[i].iov_len; k++, pos++) {
@@ -118,6 +118,22 @@ static int fake_rw(struct volume *v, struct volume_io *io)
 				*there = *mine;
 		}
 	return 0;
+}
+
+const char *volume_name(const struct volume *v)
+{
+	(void)v;
+	return "fuzz";
+}
+void volume_change_watch(struct volume *v, struct volume_change *c)
+{
+	(void)v;
+	atomic_init(&c->changed, false);
+}
+void volume_change_unwatch(struct volume *v, struct volume_change *c)
+{
+	(void)v;
+	(void)c;
 }
 
 void volume_barrier(struct volume *v, struct volume_barrier *b)
@@ -142,11 +158,14 @@ void volume_submit(struct volume *v, struct volume_io *io)
 {
 	static const int *fault = &vol.fault;
 	int status = *fault;
-	bool ranged = io->op == VOLUME_UNMAP || io->op == VOLUME_ZERO || io->op == VOLUME_SAME;
+	bool ranged = io->op == VOLUME_UNMAP || io->op == VOLUME_ZERO || io->op == VOLUME_SAME || io->op == VOLUME_COPY;
 	if (!status && io->op != VOLUME_FLUSH) {
 		uint64_t count = ranged ? io->long_count_blocks : io->count_blocks;
 		MUST(range_fits(io->lba, count, BLOCKS));        /* scsi/ must have looked */
-		if (!ranged)
+		if (io->op == VOLUME_COPY) {
+			MUST(range_fits(io->src_lba, count, BLOCKS) && io->src == v);
+			memmove(v->data + io->lba * BLOCK, v->data + io->src_lba * BLOCK, count * BLOCK);
+		} else if (!ranged)
 			status = fake_rw(v, io);
 		else if (io->op == VOLUME_SAME)
 			for (uint64_t i = 0; i < count; i++)
@@ -386,6 +405,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		MUST(reactor_start(talk.loop) == 0);
 		MUST(sem_init(&talk.over, 0, 0) == 0);
 		MUST(scsi_start(&talk.loop, 1) == 0);
+		sanitize_least_ns = 0;
 		(void)log_set_level("all", LOG_LEVEL_ERROR);
 	}
 	memset(&vol, 0, sizeof(vol));
@@ -402,6 +422,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		MUST(errno == EINTR);
 	scsi_lun_map_unref(talk.map);
 	scsi_unit_unref(talk.unit);
+	sanitize_stop_all();
 	for (unsigned i = 0; i < 4; i++)         /* an event that is still on its way holds the unit */
 		MUST(reactor_call(talk.loop, nothing, NULL) == 0);
 	MUST(vol.refs == 0 && !vol.watcher);

@@ -316,7 +316,6 @@ static void small_ones(void **state)
 		{ "defects", { 0x37, 0, 0x18, [8] = 8 }, 0, 0, 0, 0, -1 },
 		{ "defects 12", { 0xb7, 0x18, [9] = 8 }, 0, 0, 0, 0, -1 },
 		{ "ATA PASS-THROUGH, as smartd asks", { 0x85 }, 0, 0, 2, 0x052000, -1 },
-		{ "EXTENDED COPY, until it is there", { 0x83 }, 0, 0, 2, 0x052000, -1 },
 	};
 	(void)state;
 	check(cases, ARRAY_COUNT(cases));
