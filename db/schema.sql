@@ -61,6 +61,7 @@ CREATE TABLE portal (
 	port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
 	group_tag INTEGER NOT NULL CHECK (group_tag BETWEEN 1 AND 65535),
 	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+	nvme_tls TEXT NOT NULL DEFAULT 'allowed' CHECK (nvme_tls IN ('off', 'allowed', 'required')),
 	UNIQUE (address, port)
 );
 
@@ -77,7 +78,9 @@ CREATE TABLE target (
 	allow_any INTEGER NOT NULL CHECK (allow_any IN (0, 1)),
 	comment TEXT NOT NULL,
 	path_states TEXT NOT NULL DEFAULT '{}' CHECK (json_type(path_states) = 'object'),
-	static_controllers INTEGER NOT NULL DEFAULT 0 CHECK (static_controllers BETWEEN 0 AND 1024)
+	static_controllers INTEGER NOT NULL DEFAULT 0 CHECK (static_controllers BETWEEN 0 AND 1024),
+	require_auth INTEGER NOT NULL DEFAULT 0 CHECK (require_auth IN (0, 1)),
+	require_tls INTEGER NOT NULL DEFAULT 0 CHECK (require_tls IN (0, 1))
 );
 
 CREATE TABLE lun (

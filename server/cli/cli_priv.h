@@ -176,6 +176,7 @@ int run_delete(struct cli *c);
 int run_resize(struct cli *c);
 int run_portal_add(struct cli *c);
 int run_portal_show(struct cli *c);
+int run_portal_set(struct cli *c);
 int run_portal_enable(struct cli *c);
 int run_portal_disable(struct cli *c);
 int run_portal_delete(struct cli *c);

@@ -88,6 +88,19 @@ int run_portal_show(struct cli *c)
 	return portal_call(c, "GET", NULL, NULL);
 }
 
+int run_portal_set(struct cli *c)
+{
+	json_t *body = json_object();
+	int code = args_body(c, body);
+
+	if (code == CLI_DONE && json_object_size(body) == 0)
+		code = usage_error(c, "say what to change.");
+	if (code == CLI_DONE)
+		code = portal_call(c, "PATCH", body, "changed");
+	json_decref(body);
+	return code;
+}
+
 static int portal_enable(struct cli *c, bool on)
 {
 	json_t *body = json_pack("{s:b}", "enabled", (int)on);

@@ -100,7 +100,11 @@ static const struct column volume_columns[] = {
 /* ---- portal ---- */
 static const struct flag portal_add[] = {
 	{ .name = "group-tag", .metavar = "N", .type = FLAG_INT, .field = "group_tag", .help = "Portal group it belongs to (default 1)." },
+	ENUM("nvme-tls", "nvme_tls", "off|allowed|required", "NVMe: whether hosts may or must encrypt their connections (default allowed)."),
 	{ .name = "disabled", .type = FLAG_YES, .where = IN_VERB, .help = "Do not listen yet." }, END_FLAGS
+};
+static const struct flag portal_set[] = {
+	ENUM("nvme-tls", "nvme_tls", "off|allowed|required", "NVMe: whether hosts may or must encrypt their connections."), END_FLAGS
 };
 static const struct flag portal_list[] = {
 	FILTER_ENUM("protocol", "protocol", "https|iscsi|nvme-tcp|nvme-discovery|smb|nfs", "Only those of this protocol."), END_FLAGS
@@ -109,6 +113,7 @@ static const struct verb portal_verbs[] = {
 	{ "add", "PROTOCOL ADDRESS:PORT", portal_add, "POST", "/api/v1/portals", "Listen: https, iscsi, nvme-tcp, nvme-discovery, smb or nfs on an address (0.0.0.0 or [::] for all).", NULL, run_portal_add },
 	{ "list", "", portal_list, "GET", "/api/v1/portals", "List portals.", NULL, run_list },
 	{ "show", "PORTAL", NULL, "GET", "/api/v1/portals/{id}", "Show a portal, by ADDRESS:PORT.", NULL, run_portal_show },
+	{ "set", "PORTAL", portal_set, "PATCH", "/api/v1/portals/{id}", "Change a portal; connections that there are stay.", NULL, run_portal_set },
 	{ "enable", "PORTAL", NULL, "PATCH", "/api/v1/portals/{id}", "Listen again.", NULL, run_portal_enable },
 	{ "disable", "PORTAL", NULL, "PATCH", "/api/v1/portals/{id}", "Stop listening, keep the portal.", NULL, run_portal_disable },
 	{ "delete", "PORTAL", force_only, "DELETE", "/api/v1/portals/{id}", "Delete a portal.", NULL, run_portal_delete },
@@ -129,6 +134,8 @@ static const struct flag target_create[] = {
 };
 static const struct flag target_list[] = { FILTER_ENUM("protocol", "protocol", "iscsi|nvme", "Only those of this protocol."), END_FLAGS };
 static const struct flag target_set[] = {
+	ON_OFF("require-auth", "require_auth", "NVMe: let only hosts in that prove themselves by a key."),
+	ON_OFF("require-tls", "require_tls", "NVMe: let hosts in only by encrypted connections."),
 	TEXT("name", "NAME", "name", "New name; the qualified name stays."), TEXT("alias", "TEXT", "alias", "TargetAlias."),
 	ON_OFF("enabled", "enabled", "Whether logins are accepted."),
 	{ .name = "static-controllers", .metavar = "N", .type = FLAG_INT, .field = "static_controllers", .help = "NVMe: so many controllers with fixed ids; 0 (default): one is made for each host." },

@@ -50,6 +50,8 @@ static const struct field portal_fields[] = {
 	{ .name = "port", .type = FIELD_INT, .flags = FIELD_REQUIRED | FIELD_FIXED, .min = 1, .max = 65535, .help = "TCP port." },
 	{ .name = "group_tag", .type = FIELD_INT, .flags = FIELD_FIXED, .min = 1, .max = 65535, .default_json = "1", .help = "Portal group: iSCSI's tag, and what the path states of targets name." },
 	{ .name = "enabled", .type = FIELD_BOOL, .default_json = "true", .help = "Whether it listens." },
+	{ .name = "nvme_tls", .type = FIELD_ENUM, .values = "off|allowed|required", .default_json = "\"allowed\"",
+	  .help = "NVMe: whether hosts may or must encrypt their connections (TLS 1.3)." },
 	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "listening|disabled|failed", .help = "What it does now." },
 	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why it failed; it is tried again." },
 };
@@ -67,6 +69,8 @@ static const struct field target_fields[] = {
 	  .help = "What hosts are told of the paths through a portal group, by its tag: optimized, non-optimized, inaccessible or change.  Groups that are not named are optimized." },
 	{ .name = "static_controllers", .type = FIELD_INT, .min = 0, .max = 1024, .default_json = "0",
 	  .help = "NVMe: so many controllers with fixed ids, which hosts may ask for; 0: a controller is made for each host that connects." },
+	{ .name = "require_auth", .type = FIELD_BOOL, .default_json = "false", .help = "NVMe: let only hosts in that prove themselves by a key (DH-HMAC-CHAP)." },
+	{ .name = "require_tls", .type = FIELD_BOOL, .default_json = "false", .help = "NVMe: let hosts in only by encrypted connections." },
 	{ .name = "luns", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Its LUNs: lun, volume, read_only." },
 	{ .name = "hosts", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Names of the hosts and groups allowed." },
 	{ .name = "sessions", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Sessions logged in now." },

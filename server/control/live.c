@@ -39,9 +39,9 @@ static void add_association(void *arg, const struct nvmf_session_info *s)
 	json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:b, s:s, s:i, s:I}", "id", (json_int_t)s->id, "protocol", "nvme-tcp",
 			      "initiator", s->host_nqn, "initiator_alias", "", "target", s->subsystem, "host", s->host, "peer", s->peer, "portal", s->portal,
 			      "host_id", host_id, "controller_id", (int)s->cntlid, "discovery", (int)s->discovery, "header_digest", (int)s->header_digest,
-			      "data_digest", (int)s->data_digest, "auth", "none", "connections", (int)s->queues + 1, "keep_alive_ms", (json_int_t)s->kato_ms);
-	json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "since_unix_s", (json_int_t)s->since_unix_s, "read_ops", (json_int_t)s->read_ops,
-				 "read_bytes", (json_int_t)s->read_bytes, "write_ops", (json_int_t)s->write_ops, "write_bytes", (json_int_t)s->write_bytes, "errors",
+			      "data_digest", (int)s->data_digest, "auth", s->auth, "connections", (int)s->queues + 1, "keep_alive_ms", (json_int_t)s->kato_ms);
+	json_t *more = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "tls", s->tls, "tls_in_kernel", (int)s->tls_in_kernel, "since_unix_s",
+				 (json_int_t)s->since_unix_s, "read_ops", (json_int_t)s->read_ops, "read_bytes", (json_int_t)s->read_bytes, "write_ops", (json_int_t)s->write_ops, "write_bytes", (json_int_t)s->write_bytes, "errors",
 				 (json_int_t)s->errors, "latency_p50_ns", (json_int_t)s->latency_p50_ns, "latency_p99_ns", (json_int_t)s->latency_p99_ns, "reactor",
 				 (int)s->reactor);
 	if (o && more) {

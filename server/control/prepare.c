@@ -120,16 +120,16 @@ int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 }
 
 /* ---- checks of a row as it would be ------------------------------------------------------------------------ */
-static int secrets_differ(const json_t *host, struct config_error *e)
+static int secrets_differ(const json_t *host, const char *one, const char *other, const char *why, struct config_error *e)
 {
 	uint8_t a[256], b[256];
 	size_t a_len = 0, b_len = 0;
 	const char *id = text_of(host, "id");
-	int r = config_secret(ctl.db, MODEL_HOST, id, "chap_secret", a, sizeof(a), &a_len, e);
+	int r = config_secret(ctl.db, MODEL_HOST, id, one, a, sizeof(a), &a_len, e);
 	if (!r)
-		r = config_secret(ctl.db, MODEL_HOST, id, "mutual_secret", b, sizeof(b), &b_len, e);
+		r = config_secret(ctl.db, MODEL_HOST, id, other, b, sizeof(b), &b_len, e);
 	if (!r && a_len == b_len && memcmp(a, b, a_len) == 0)
-		r = config_fail(e, -EINVAL, "mutual_secret", "the two CHAP secrets must differ (RFC 7143 9.2.1), or either side could pose as the other");
+		r = config_fail(e, -EINVAL, other, "%s", why);
 	explicit_bzero(a, sizeof(a));
 	explicit_bzero(b, sizeof(b));
 	return r;
@@ -145,7 +145,12 @@ static int check_host(const json_t *row, struct config_error *e)
 		return config_fail(e, -EINVAL, mutual_user ? "mutual_secret" : "mutual_user", "mutual CHAP needs both mutual_user and mutual_secret");
 	if (mutual_user && !user)
 		return config_fail(e, -EINVAL, "chap_user", "mutual CHAP goes only together with CHAP of the host");
-	return mutual_user ? secrets_differ(row, e) : 0;
+	if (true_of(row, "dhchap_ctrl_key") && !true_of(row, "dhchap_key"))
+		return config_fail(e, -EINVAL, "dhchap_key", "a controller key (dhchap_ctrl_key) goes only together with a key of the host");
+	int r = mutual_user ? secrets_differ(row, "chap_secret", "mutual_secret", "the two CHAP secrets must differ (RFC 7143 9.2.1), or either side could pose as the other", e) : 0;
+	if (!r && true_of(row, "dhchap_ctrl_key"))
+		r = secrets_differ(row, "dhchap_key", "dhchap_ctrl_key", "the two authentication keys must differ, or either side could pose as the other", e);
+	return r;
 }
 
 static int check_options(const json_t *old_row, const json_t *new_row, struct config_error *e)
@@ -219,9 +224,6 @@ static int check_access(const json_t *row, struct config_error *e)
 	if (!named)
 		r = config_fail(e, -EINVAL, "host", "host %s has %s, so nothing would tell it from others; give it one first", text_of(host, "name"),
 				nvme ? "no NQN and no address" : "no IQN, no address and no CHAP name");
-	else if (nvme && (true_of(host, "dhchap_key") || true_of(host, "tls_psk")))
-		r = config_fail(e, -EPROTONOSUPPORT, "host",
-				"host %s has an NVMe key, and in-band authentication and TLS are not part of this build; clear dhchap_key and tls_psk", text_of(host, "name"));
 	json_decref(host);
 	return r;
 }

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/keytext.h"
+
 #define TEXTS_MAX 64
 
 struct rule_hold {                       /* one rule's strings; the spec points into it */
 	const char *nqns[TEXTS_MAX], *addresses[TEXTS_MAX];
 	uint32_t *nsids;                 /* owned */
+	char dhchap[KEY_TEXT_BYTES], dhchap_ctrl[KEY_TEXT_BYTES], tls_psk[KEY_TEXT_BYTES];
 };
 struct spec_hold {
 	struct nvmf_subsystem_spec spec;
@@ -27,6 +30,8 @@ static void spec_done(struct spec_hold *h)
 {
 	for (size_t i = 0; i < h->rule_room && h->holds; i++)
 		free(h->holds[i].nsids);
+	if (h->holds)
+		explicit_bzero(h->holds, h->rule_room * sizeof(*h->holds));
 	free(h->holds);
 	free(h->rules);
 	free(h->paths);
@@ -44,18 +49,46 @@ static size_t fill_texts(const json_t *array, const char **to)
 	return n;
 }
 
-/* No rule for a host that says nothing about NVMe: an empty one would let everybody in.  None either for one that
- * has to prove itself by a key: nothing here could check it yet. */
+/* No rule for a host that says nothing about NVMe: an empty one would let everybody in. */
 static bool host_may_have_rule(const json_t *host)
 {
-	const char *name = text_of(host, "name");
-	if (true_of(host, "dhchap_key") || true_of(host, "tls_psk")) {
-		alert_raise(LOG_LEVEL_ERROR, "host.nvme-key", name,
-			    "host %s may not connect: it has an NVMe key, and in-band authentication and TLS are not part of this build; clear dhchap_key and tls_psk", name);
-		return false;
-	}
-	alert_resolve("host.nvme-key", name);
 	return json_array_size(json_object_get(host, "nqns")) || json_array_size(json_object_get(host, "addresses"));
+}
+
+/* One key of a host as text; *ret_text stays NULL without one.  A key that cannot be had, or is none, makes the rule
+ * one that refuses: without a rule, or without the key, the host could get in unproved. */
+static void fill_key(const json_t *host, const char *field, enum keytext_kind kind, char *buf, const char **ret_text, struct nvmf_rule *rule)
+{
+	struct config_error e = { 0 };
+	struct keytext key = { 0 };
+	size_t len = 0;
+	const char *why;
+	if (!true_of(host, field) || rule->refuse)
+		return;
+	int r = config_secret(ctl.db, MODEL_HOST, text_of(host, "id"), field, (uint8_t *)buf, KEY_TEXT_BYTES - 1, &len, &e);
+	buf[r ? 0 : len] = '\0';
+	if (!r && keytext_parse(kind, buf, &key, &why)) {
+		r = -EINVAL;
+		snprintf(e.why, sizeof(e.why), "its %s %s", field, why);
+	}
+	explicit_bzero(&key, sizeof(key));
+	if (!r) {
+		*ret_text = buf;
+		return;
+	}
+	alert_raise(LOG_LEVEL_ERROR, "host.nvme-key", rule->host, "host %s may not connect: %s", rule->host, e.why);
+	rule->refuse = "the key that is set for the host cannot be used; see the alerts of the server";
+}
+
+static void fill_keys(const json_t *host, struct rule_hold *hold, struct nvmf_rule *rule)
+{
+	fill_key(host, "dhchap_key", KEY_DHCHAP, hold->dhchap, &rule->dhchap_key, rule);
+	fill_key(host, "dhchap_ctrl_key", KEY_DHCHAP, hold->dhchap_ctrl, &rule->dhchap_ctrl_key, rule);
+	fill_key(host, "tls_psk", KEY_TLS_PSK, hold->tls_psk, &rule->tls_psk, rule);
+	if (rule->refuse)
+		rule->dhchap_key = rule->dhchap_ctrl_key = rule->tls_psk = NULL;
+	else
+		alert_resolve("host.nvme-key", rule->host);
 }
 
 static int add_rule(struct spec_hold *h, const json_t *host, const json_t *luns)
@@ -68,6 +101,7 @@ static int add_rule(struct spec_hold *h, const json_t *host, const json_t *luns)
 	*rule = (struct nvmf_rule){ .host = text_of(host, "name"), .nqns = hold->nqns, .addresses = hold->addresses };
 	rule->nqn_count = fill_texts(json_object_get(host, "nqns"), hold->nqns);
 	rule->address_count = fill_texts(json_object_get(host, "addresses"), hold->addresses);
+	fill_keys(host, hold, rule);
 	if (n) {
 		rule->nsids = hold->nsids = calloc(n, sizeof(*hold->nsids));
 		if (!hold->nsids)
@@ -159,6 +193,8 @@ static int spec_make(const json_t *row, struct spec_hold *h)
 	h->spec.nqn = text_of(row, "qualified_name");
 	h->spec.enabled = true_of(row, "enabled");
 	h->spec.allow_any = true_of(row, "allow_any");
+	h->spec.require_auth = true_of(row, "require_auth");
+	h->spec.require_tls = true_of(row, "require_tls");
 	h->spec.static_controllers = (uint16_t)int_of(row, "static_controllers");
 	fill_serial(h, text_of(row, "id"));
 	int r = h->keep ? fill_namespaces(h, text_of(row, "id")) : -ENOMEM;

@@ -172,6 +172,34 @@ void settings_host_changed(void)
 		apply_discovery(name);
 }
 
+/* ---- NVMe in-band authentication ---- */
+static int check_auth_words(const char *hashes, const char *groups, char *why, size_t why_bytes)
+{
+	const char *wrong;
+	int r = nvmf_auth_words_check(hashes, groups, &wrong);
+	if (r)
+		snprintf(why, why_bytes, "%s", wrong);
+	return r;
+}
+static int check_auth_hashes(const char *value, char *why, size_t why_bytes)
+{
+	return check_auth_words(value, "null", why, why_bytes);
+}
+static int check_auth_groups(const char *value, char *why, size_t why_bytes)
+{
+	return check_auth_words("sha256", value, why, why_bytes);
+}
+static void apply_nvme_auth(const char *value)
+{
+	char hashes[128], groups[128];
+	const char *wrong;
+	(void)value;
+	setting_value("nvme_auth_hashes", hashes, sizeof(hashes));
+	setting_value("nvme_auth_groups", groups, sizeof(groups));
+	if (nvmf_set_auth(hashes, groups, &wrong))
+		log_warn(&log_control, "NVMe authentication keeps its offer", "why=\"%s\"", wrong);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------------- */
 const struct setting_row setting_rows[] = {
 	{ .key = "server_name", .type = SETTING_TEXT, .max = 253, .default_value = "", .help = "Name of this server; the machine's host name when empty." },
@@ -192,6 +220,11 @@ const struct setting_row setting_rows[] = {
 	  .help = "Host whose CHAP name and secret discovery asks for; nothing is asked when empty." },
 	{ .key = "nvme_referrals", .type = SETTING_TEXT, .max = 1000, .default_value = "", .check = referrals_check, .apply = referrals_apply,
 	  .help = "Other NVMe discovery services that ours points hosts to, such as 192.0.2.1:8009,[2001:db8::1]:8009." },
+	{ .key = "nvme_auth_hashes", .type = SETTING_TEXT, .max = 100, .default_value = "sha512 sha384 sha256", .check = check_auth_hashes, .apply = apply_nvme_auth,
+	  .help = "Hashes for the authentication of NVMe hosts, the preferred one first." },
+	{ .key = "nvme_auth_groups", .type = SETTING_TEXT, .max = 100, .default_value = "ffdhe3072 ffdhe4096 ffdhe6144 ffdhe8192 ffdhe2048 null",
+	  .check = check_auth_groups, .apply = apply_nvme_auth,
+	  .help = "Diffie-Hellman groups for the authentication of NVMe hosts, the preferred one first; without null, hosts must use one." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "history_max_mb", .type = SETTING_INT, .min = 16, .max = 65536, .default_value = "512", .help = "Size in MiB that history.db may have; the oldest goes first." },

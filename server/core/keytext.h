@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* keytext.h - keys as people carry them: the two text forms of NVMe, and the base64 and CRC-32 that
- * they are made of.  NVMe Base 2.1, 8.3.5.5.2 (DHHC-1); NVMe/TCP Transport 1.1, 3.6.1.5 (NVMeTLSkey-1).
+ * they are made of.  NVMe Base 2.1, 8.3.4 (DHHC-1); NVMe/TCP Transport 1.1, 3.6.1 (NVMeTLSkey-1).
  * Pure functions: the daemon, the store and the command line read keys by the same rules. */
 #ifndef HOLDFAST_CORE_KEYTEXT_H
 #define HOLDFAST_CORE_KEYTEXT_H

@@ -29,7 +29,7 @@ static void ctrl_closed(void *arg)
 	bool lost = a->end_reason[0] && !a->shut_down;
 
 	a->ctrl = NULL;
-	if (a->id) {
+	if (a->ready) {
 		log_info(&log_nvmf, lost ? "host lost" : "host disconnected", "host=%s subsystem=%s peer=%s session=%llu%s%s%s", a->host_nqn,
 			 a->subsystem->nqn, a->peer, (unsigned long long)a->id, lost ? " reason=\"" : "", lost ? a->end_reason : "", lost ? "\"" : "");
 		nvmf_emit(&(struct nvmf_event){
@@ -161,9 +161,20 @@ static uint16_t admit(struct nvmf_conn *c, struct nvmf_assoc *a, const struct nv
 								 "controllers are dynamic: the controller id must be FFFFh";
 			return NVME_SC_CONNECT_PARAM | NVME_STATUS_DNR;
 		}
+		uint16_t status = nvmf_secure_admit(c, n->conf, g, a, false, ret_why);
+		if (status) {
+			*ret_info = status & NVME_STATUS_DNR ? at_host : 0;
+			return status;
+		}
 		a->conf = nvmf_conf_ref(n->conf);
 		memcpy(a->host, g->host, sizeof(a->host));
 		*ret_map = nvme_ns_map_ref(g->map);
+	} else {
+		uint16_t status = nvmf_secure_admit(c, NULL, NULL, a, false, ret_why);
+		if (status) {
+			*ret_info = at_host;
+			return status;
+		}
 	}
 	a->subsystem = n;
 	n->refs++;
@@ -186,6 +197,12 @@ static struct nvmf_assoc *assoc_new(struct nvmf_conn *c, const struct nvme_conne
 	a->refs = 1;
 	a->home = c->home;
 	snprintf(a->host_nqn, sizeof(a->host_nqn), "%.*s", (int)NVMF_NQN_MAX, d->host_nqn);
+	snprintf(a->subsystem_nqn, sizeof(a->subsystem_nqn), "%.*s", (int)NVMF_NQN_MAX, d->subsystem_nqn);
+	a->auth = "none";
+	if (c->tls) {
+		memcpy(a->tls, c->tls->suite, sizeof(a->tls));
+		a->tls_in_kernel = c->tls->in_kernel;
+	}
 	memcpy(a->host_id, d->host_id, sizeof(a->host_id));
 	memcpy(a->peer, c->peer, sizeof(a->peer));
 	memcpy(a->portal, c->portal, sizeof(a->portal));
@@ -280,12 +297,22 @@ uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d,
 	c->qid = 0;
 	c->entries = entries;
 	*ret_info = a->cntlid;
-	log_info(&log_nvmf, "host connected", "host=%s subsystem=%s peer=%s portal=%s session=%llu controller=%u", a->host_nqn, a->subsystem->nqn,
-		 a->peer, a->portal, (unsigned long long)a->id, a->cntlid);
+	if (!c->needs_auth)
+		nvmf_assoc_ready(a, "none");
+	return 0;
+}
+
+void nvmf_assoc_ready(struct nvmf_assoc *a, const char *auth)
+{
+	room_lock();
+	a->auth = auth;
+	a->ready = true;
+	room_unlock();
+	log_info(&log_nvmf, "host connected", "host=%s subsystem=%s peer=%s portal=%s session=%llu controller=%u auth=%s tls=%s", a->host_nqn,
+		 a->subsystem->nqn, a->peer, a->portal, (unsigned long long)a->id, a->cntlid, auth, a->tls[0] ? a->tls : "none");
 	nvmf_emit(&(struct nvmf_event){
 		.kind = NVMF_CONNECT, .host_nqn = a->host_nqn, .subsystem = a->subsystem->nqn, .peer = a->peer, .reason = "", .session_id = a->id,
 	});
-	return 0;
 }
 
 /* Under the lock: the association that an I/O queue belongs to. */
@@ -322,6 +349,14 @@ static uint16_t find_mine(struct nvmf_conn *c, const struct nvme_connect_data *d
 		*ret_why = "the queue exists";
 		return NVMF_AGAIN;
 	}
+	const struct nvmf_grant *g = nvmf_conf_match(a->conf, a->host_nqn, &a->peer_addr);
+	if (!g) {
+		*ret_why = "no access rule lets this host in";
+		return NVME_SC_CONNECT_HOST | NVME_STATUS_DNR;
+	}
+	uint16_t status = nvmf_secure_admit(c, a->conf, g, a, true, ret_why);
+	if (status)
+		return status;
 	*ret_assoc = a;
 	return 0;
 }
@@ -375,6 +410,9 @@ static void session_info(const struct nvmf_assoc *a, struct nvmf_session_info *i
 		.id = a->id, .cntlid = a->cntlid, .discovery = a->discovery, .header_digest = a->header_digest,
 		.data_digest = a->data_digest, .kato_ms = a->kato_ms, .since_unix_s = a->since_unix_s, .reactor = a->home->index,
 	};
+	i->auth = a->auth;
+	i->tls_in_kernel = a->tls_in_kernel;
+	memcpy(i->tls, a->tls, sizeof(i->tls));
 	snprintf(i->host_nqn, sizeof(i->host_nqn), "%s", a->host_nqn);
 	snprintf(i->subsystem, sizeof(i->subsystem), "%s", a->subsystem->nqn);
 	snprintf(i->host, sizeof(i->host), "%s", a->host);
@@ -408,11 +446,12 @@ void nvmf_session_each(void (*fn)(void *arg, const struct nvmf_session_info *s),
 
 	room_lock();
 	list_for_each(a, &nvmf_room.assocs, link)
-		room++;
+		room += a->ready;
 	_cleanup_(freep) struct nvmf_session_info *info = room ? calloc(room, sizeof(*info)) : NULL;
 	if (info)
 		list_for_each(a, &nvmf_room.assocs, link)
-			session_info(a, &info[count++]);
+			if (a->ready)
+				session_info(a, &info[count++]);
 	room_unlock();
 	for (size_t i = 0; i < count; i++)
 		fn(arg, &info[i]);

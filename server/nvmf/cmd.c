@@ -149,6 +149,15 @@ void nvmf_cmd_finish(struct nvmf_cmd *cmd, uint16_t status, uint64_t result)
 {
 	finish(cmd, status, result);
 }
+void nvmf_cmd_finish_with(struct nvmf_cmd *cmd, uint32_t len_bytes)
+{
+	cmd->blob_iov = (struct iovec){ cmd->blob, len_bytes };
+	cmd->nvme.iov = &cmd->blob_iov;
+	cmd->nvme.iov_count = 1;
+	cmd->nvme.data_in_bytes = len_bytes;
+	cmd->blob_out = true;
+	finish(cmd, 0, 0);
+}
 
 static void cmd_done(struct nvme_cmd *n)
 {
@@ -228,6 +237,7 @@ static void start_fabrics(struct nvmf_cmd *cmd, const struct nvme_sqe *sqe, cons
 {
 	uint32_t want = nvmf_fabrics_data_bytes(sqe);
 
+	cmd->nvme.sgl_len_bytes = sgl->in_capsule ? 0 : sgl->len_bytes;
 	if (want > sgl->len_bytes) {
 		finish(cmd, NVME_SC_SGL_DATA_LENGTH | NVME_STATUS_DNR, 0);
 		return;
@@ -314,8 +324,8 @@ bool nvmf_cmd_start(struct nvmf_conn *c, const struct nvme_sqe *sqe, uint32_t ca
 	if (likely(c->entries))
 		c->sq_head = (uint16_t)((c->sq_head + 1u) % c->entries);
 	uint16_t status = nvmf_sgl_parse(sqe, capsule_bytes, &sgl);
-	if (!c->queue && !(cmd->fabrics && cmd->nvme.sqe[4] == NVME_FCT_CONNECT))
-		status = NVME_SC_SEQUENCE;
+	if (unlikely(c->gate) && nvmf_gate(c, cmd))
+		status = nvmf_gate(c, cmd);
 	if (unlikely(status))
 		finish(cmd, status | NVME_STATUS_DNR, 0);
 	else if (unlikely(cmd->fabrics))

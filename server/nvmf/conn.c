@@ -46,6 +46,8 @@ static void conn_free(struct nvmf_conn *c)
 	for (unsigned i = 0; i < c->slot_count; i++)
 		free(c->slots[i]);
 	free(c->slots);
+	nvmf_auth_conn_done(c);
+	free(c->tls);
 	timer_stop(&c->timer);
 	if (c->fd >= 0)
 		close(c->fd);
@@ -97,6 +99,7 @@ static void conn_closed(struct nvmf_conn *c)
 {
 	timer_stop(&c->timer);
 	conn_move(c, CONN_CLOSED);
+	nvmf_auth_orphan(c);
 	for (unsigned i = 0; i < c->slot_count; i++)
 		nvmf_cmd_orphan(c->slots[i]);
 	if (c->assoc && !c->qid)         /* no association without its admin queue */
@@ -160,7 +163,11 @@ static void too_late(struct timer *t)
 {
 	struct nvmf_conn *c = container_of(t, struct nvmf_conn, timer);
 
-	nvmf_conn_close(c, c->phase == CONN_OPEN  ? "no ICReq came in time" :
+	bool late = c->phase == CONN_READY && c->gate & GATE_AUTH;
+	if (late)
+		nvmf_auth_late(c);
+	nvmf_conn_close(c, late			  ? "the host did not authenticate in time" :
+			   c->phase == CONN_OPEN  ? "no ICReq came in time" :
 			   c->phase == CONN_READY ? "no Connect came in time" :
 						    "the host did not close the connection in time",
 			true);
@@ -282,6 +289,7 @@ void nvmf_conn_accept(struct nvmf_portal *p, int fd)
 	c->discovery_only = p->discovery_only;
 	c->port_id = p->id;
 	c->group = p->group;
+	c->gate = GATE_CONNECT;
 	c->alignment_bytes = 4;
 	c->retry.run = nvmf_rx_retry;
 	c->end.run = end_run;

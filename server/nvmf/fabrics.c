@@ -10,28 +10,19 @@
 
 uint32_t nvmf_fabrics_data_bytes(const struct nvme_sqe *sqe)
 {
-	return ((const uint8_t *)sqe)[4] == NVME_FCT_CONNECT ? sizeof(struct nvme_connect_data) : 0;
+	uint8_t type = ((const uint8_t *)sqe)[4];
+
+	return type == NVME_FCT_CONNECT ? sizeof(struct nvme_connect_data) : type == NVME_FCT_AUTH_SEND ? nvmf_auth_data_bytes(sqe) : 0;
 }
 
 /* ---- Connect, 6.3 ---------------------------------------------------------------------------------- */
 static void refused(struct nvmf_conn *c, const struct nvme_connect_data *d, const char *why)
 {
-	static struct log_limit limit = LOG_LIMIT_INIT;
 	char host[NVMF_NQN_MAX + 1], subsystem[NVMF_NQN_MAX + 1];
 
-	if (!log_limit_ok(&limit, &log_nvmf))
-		return;
-	/* Names as they came: made printable. */
 	snprintf(host, sizeof(host), "%.*s", (int)strnlen(d->host_nqn, NVMF_NQN_MAX), d->host_nqn);
 	snprintf(subsystem, sizeof(subsystem), "%.*s", (int)strnlen(d->subsystem_nqn, NVMF_NQN_MAX), d->subsystem_nqn);
-	for (char *p = host; *p; p++)
-		*p = *p < ' ' || *p > '~' || *p == '"' ? '?' : *p;
-	for (char *p = subsystem; *p; p++)
-		*p = *p < ' ' || *p > '~' || *p == '"' ? '?' : *p;
-	log_warn(&log_nvmf, "host refused", "host=%s subsystem=%s peer=%s portal=%s reason=\"%s\"", host, subsystem, c->peer, c->portal, why);
-	nvmf_emit(&(struct nvmf_event){
-		.kind = NVMF_REFUSED, .host_nqn = host, .subsystem = subsystem, .peer = c->peer, .reason = why,
-	});
+	nvmf_note_refused(c, host, subsystem, why);
 }
 
 static void connect_again(struct timer *t);
@@ -65,6 +56,7 @@ static void connect_run(struct nvmf_cmd *cmd)
 		refused(c, d, why);
 	} else {
 		timer_stop(&c->timer);
+		info |= nvmf_auth_gate(c);
 		c->no_sq_flow = k->attributes & NVME_CATTR_NO_SQ_FLOW;
 		c->sq_head = (uint16_t)(1 % entries);
 	}
@@ -133,6 +125,10 @@ void nvmf_fabrics_execute(struct nvmf_cmd *cmd)
 		break;
 	case NVME_FCT_PROPERTY_SET:
 		property(cmd, true);
+		break;
+	case NVME_FCT_AUTH_SEND:
+	case NVME_FCT_AUTH_RECEIVE:
+		nvmf_auth_execute(cmd, cmd->nvme.sqe[4] == NVME_FCT_AUTH_RECEIVE);
 		break;
 	case NVME_FCT_DISCONNECT:
 		disconnect(cmd);

@@ -27,6 +27,7 @@ struct nvmf_opts {
 	void *event_arg;
 	unsigned max_connections;        /* 0: 4096 */
 	unsigned max_queues;             /* I/O queues per controller; 0: 64 */
+	unsigned auth_timeout_s;         /* of an authentication or TLS handshake; 0: 60 */
 };
 int nvmf_start(const struct nvmf_opts *opts) _must_check_;
 void nvmf_stop(void);
@@ -52,6 +53,10 @@ struct nvmf_rule {
 	size_t address_count;
 	const uint32_t *nsids;           /* namespaces this host sees; all when nsid_count is 0 */
 	size_t nsid_count;
+	/* As text, borrowed; NULL: none.  A host that has one must use it. */
+	const char *dhchap_key, *dhchap_ctrl_key; /* "DHHC-1:.." */
+	const char *tls_psk;             /* "NVMeTLSkey-1:.." */
+	const char *refuse;              /* not NULL: who this rule is of stays out; a constant sentence */
 };
 struct nvmf_ns {
 	uint32_t nsid;
@@ -69,6 +74,7 @@ struct nvmf_subsystem_spec {
 	const char *serial;              /* stable; control derives it from the target's id */
 	bool enabled;
 	bool allow_any;
+	bool require_auth, require_tls;  /* no host gets in without */
 	const struct nvmf_ns *namespaces;
 	size_t namespace_count;
 	const struct nvmf_rule *rules;
@@ -87,6 +93,10 @@ struct nvmf_referral {
 	uint16_t port;
 };
 int nvmf_set_referrals(const struct nvmf_referral *r, size_t count);
+/* What in-band authentication offers, in order of preference: "sha512 sha384", "ffdhe3072 null".  For
+ * transactions from now on.  -EINVAL: *ret_why is a constant part of a sentence. */
+int nvmf_set_auth(const char *hashes, const char *groups, const char **ret_why) _must_check_;
+int nvmf_auth_words_check(const char *hashes, const char *groups, const char **ret_why) _must_check_;
 /* Is s a valid NQN (NVMe Base 4.7)? */
 int nvmf_name_check(const char *s, char *why, size_t why_bytes);
 
@@ -96,6 +106,9 @@ struct nvmf_session_info {
 	uint8_t host_id[16];
 	uint16_t cntlid;
 	bool discovery, header_digest, data_digest;
+	const char *auth;                /* "none", "dhchap", "mutual-dhchap" */
+	char tls[40];                    /* "TLS_AES_128_GCM_SHA256"; empty: not encrypted */
+	bool tls_in_kernel;
 	unsigned queues;                 /* I/O queues connected */
 	uint32_t kato_ms;
 	uint64_t since_unix_s;

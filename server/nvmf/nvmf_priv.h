@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "nvme/nvme.h"
+#include "nvmf/auth.h"
 #include "nvmf/connect.h"
 #include "nvmf/name.h"
 #include "nvmf/nvmf.h"
@@ -43,11 +44,15 @@ struct nvmf_grant {                      /* an nvmf_rule, owned and compiled */
 	struct nvmf_ns *namespaces;      /* sorted; what this host sees */
 	size_t namespace_count;
 	struct nvme_ns_map *map;         /* of these */
+	const char *refuse;              /* constant; NULL: it lets in */
+	struct nvmf_auth_keys auth;
+	bool has_psk;
+	struct keytext psk;
 };
 /* Immutable once made; a change makes a new one. */
 struct nvmf_conf {
 	_Atomic(unsigned) refs;
-	bool enabled, allow_any;
+	bool enabled, allow_any, require_auth, require_tls;
 	uint16_t static_controllers;
 	struct nvmf_path *paths;
 	size_t path_count;
@@ -102,6 +107,7 @@ struct nvmf_room {
 	_Atomic(unsigned) next_home, conn_count;
 	struct list subsystems, portals, assocs;
 	uint64_t last_session, discovery_generation;
+	struct nvmf_auth_policy auth_policy;
 	uint16_t last_portal;
 	struct nvmf_referral *referrals; /* with addresses of its own */
 	size_t referral_count;
@@ -146,6 +152,7 @@ struct nvmf_cmd {
 	bool answered;                   /* refused while data was on its way: status stands */
 	bool more;                       /* C2HData PDUs are still to be built */
 	bool last;                       /* after this answer the queue ends (Disconnect) */
+	bool blob_out;                   /* the blob is what the host gets */
 	uint16_t cid, ttag;
 	uint16_t status;
 	uint64_t result;
@@ -198,6 +205,15 @@ struct nvmf_rx {
 	uint8_t header[NVMF_HEADER_MAX_BYTES];
 };
 struct nvmf_assoc;
+struct nvmf_auth_job;
+/* What the handshake of an encrypted connection proved. */
+struct nvmf_tls_peer {
+	char host_nqn[NVMF_NQN_MAX + 1], subsystem_nqn[NVMF_NQN_MAX + 1];
+	bool generated;                  /* by a key that an authentication made */
+	bool in_kernel;
+	char suite[40];
+};
+enum { GATE_CONNECT = 1, GATE_AUTH = 2 };
 struct nvmf_conn {
 	struct stream stream;
 	struct nvmf_rx rx;
@@ -224,11 +240,20 @@ struct nvmf_conn {
 	struct nvmf_assoc *assoc;        /* a reference; NULL before Connect */
 	struct nvme_queue *queue;
 	struct nexus_stats *stats;       /* of the queue; NULL before and after; under the lock */
+	uint8_t gate;                    /* what is still missing before commands: GATE_*; 0: nothing */
 	uint16_t qid, entries, sq_head;
 	bool no_sq_flow;
 	struct nvmf_cmd **slots;         /* by index; grown on demand */
 	uint16_t slot_count, slot_room, busy_count;
 	struct nvmf_cmd *free_slots;
+	/* in-band authentication, TLS */
+	struct nvmf_tls_peer *tls;       /* owned; NULL: not encrypted */
+	bool tls_offered;                /* the portal would */
+	bool needs_auth, must_concat;    /* what Connect said */
+	bool auth_told;                  /* a refusal was */
+	struct nvmf_auth *auth;          /* owned; with the worker while there is a job */
+	struct nvmf_auth_job *auth_job;
+	uint64_t auth_since_ns;
 	/* ICResp, and our TermReq */
 	unsigned pending_outs;
 	struct stream_out ic_out, term_out;
@@ -248,10 +273,14 @@ struct nvmf_assoc {
 	struct nvme_ctrl *ctrl;          /* until closed() */
 	bool discovery, ending, reset_asked;
 	bool shut_down;                  /* the host said so */
+	bool ready;                      /* it was told of: it has proved what it had to */
+	const char *auth;                /* "none", ..; constant */
+	char tls[40];                    /* suite */
+	bool tls_in_kernel;
 	char end_reason[96];             /* empty: in order */
 	struct msg end_msg;              /* under the lock until it runs */
 	bool end_posted;
-	char host_nqn[NVMF_NQN_MAX + 1], host[64];
+	char host_nqn[NVMF_NQN_MAX + 1], subsystem_nqn[NVMF_NQN_MAX + 1], host[64];
 	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
 	uint8_t host_id[16];
 	uint16_t cntlid, port_id, group;
@@ -273,6 +302,8 @@ uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d,
 #define NVMF_AGAIN 0xffff
 uint16_t nvmf_assoc_join(struct nvmf_conn *c, const struct nvme_connect_data *d, uint16_t qid, uint16_t entries,
 			 uint64_t *ret_info, const char **ret_why);
+/* The host has proved itself: it is told of. */
+void nvmf_assoc_ready(struct nvmf_assoc *a, const char *auth);
 void nvmf_assoc_stats(struct nvmf_conn *c, struct nexus_stats *stats);
 void nvmf_assoc_leave(struct nvmf_conn *c);      /* its queue is closed */
 /* reason: constant; NULL: in order. */
@@ -308,10 +339,48 @@ void nvmf_cmd_move(struct nvmf_cmd *cmd, enum nvmf_cmd_state to);
 void nvmf_cmd_end(struct nvmf_cmd *cmd);
 void nvmf_cmd_orphan(struct nvmf_cmd *cmd);      /* its socket is gone */
 void nvmf_cmd_finish(struct nvmf_cmd *cmd, uint16_t status, uint64_t result); /* answers a command of ours */
+void nvmf_cmd_finish_with(struct nvmf_cmd *cmd, uint32_t len_bytes);  /* .. with so much of its blob */
 
 /* answer.c */
 void nvmf_cmd_answer(struct nvmf_cmd *cmd);
 void nvmf_cmd_r2t(struct nvmf_cmd *cmd);
+
+/* auth_queue.c */
+uint16_t nvmf_gate(const struct nvmf_conn *c, const struct nvmf_cmd *cmd);
+uint32_t nvmf_auth_gate(struct nvmf_conn *c);    /* after Connect: bits of its result */
+void nvmf_auth_late(struct nvmf_conn *c);
+void nvmf_auth_orphan(struct nvmf_conn *c);      /* commands end, the job goes on */
+void nvmf_auth_conn_done(struct nvmf_conn *c);
+uint32_t nvmf_auth_data_bytes(const struct nvme_sqe *sqe);
+void nvmf_auth_execute(struct nvmf_cmd *cmd, bool receive);
+
+/* backoff.c */
+bool nvmf_backoff_waits(const char *host_nqn, const struct in6_addr *addr); /* under the lock */
+void nvmf_backoff_failed(const char *host_nqn, const struct in6_addr *addr);
+void nvmf_backoff_forgive(const char *host_nqn, const struct in6_addr *addr);
+void nvmf_backoff_clear(void);
+
+/* secure.c */
+void nvmf_tell_refused(const char *host_nqn, const char *subsystem_nqn, const char *peer, const char *portal, const char *why);
+void nvmf_note_refused(const struct nvmf_conn *c, const char *host_nqn, const char *subsystem_nqn, const char *why);
+uint16_t nvmf_secure_admit(struct nvmf_conn *c, const struct nvmf_conf *conf, const struct nvmf_grant *g, const struct nvmf_assoc *a, bool io_queue,
+			   const char **ret_why);
+const struct nvmf_grant *nvmf_any_grant_with_keys(const char *host_nqn, const struct in6_addr *addr);
+
+/* tls_keys.c */
+#define NVMF_PSK_LIST 8
+struct nvmf_psk_list {                   /* the keys that an identity can mean; to be wiped */
+	struct tls_psk_name name;
+	struct nvmf_psk {
+		uint8_t key[TLS_PSK_MAX_BYTES];
+		size_t key_bytes;
+	} psk[NVMF_PSK_LIST];
+	size_t count;
+	const char *why;                 /* for people, when none fits; constant */
+};
+void nvmf_psk_find(const char *identity, const struct in6_addr *addr, struct nvmf_psk_list *l);
+void nvmf_psk_generated(const char *host_nqn, const char *subsystem_nqn, uint8_t hash, const uint8_t *psk);
+void nvmf_psk_forget_all(void);
 
 /* fabrics.c */
 uint32_t nvmf_fabrics_data_bytes(const struct nvme_sqe *sqe);

@@ -46,6 +46,11 @@ int nvmf_start(const struct nvmf_opts *opts)
 		room->opts.max_connections = 4096;
 	if (!room->opts.max_queues)
 		room->opts.max_queues = 64;
+	if (!room->opts.auth_timeout_s)
+		room->opts.auth_timeout_s = 60;
+	room->auth_policy = nvmf_auth_policy_default;
+	nvmf_backoff_clear();
+	nvmf_psk_forget_all();
 	room->home_count = opts->reactor_count;
 	for (unsigned i = 0; i < room->home_count; i++) {
 		room->home[i] = (struct nvmf_reactor){ .reactor = opts->reactors[i], .index = i };
@@ -54,6 +59,25 @@ int nvmf_start(const struct nvmf_opts *opts)
 	nvme_set_discovery_source(&source);
 	room->stopping = false;
 	room->started = true;
+	return 0;
+}
+
+int nvmf_auth_words_check(const char *hashes, const char *groups, const char **ret_why)
+{
+	struct nvmf_auth_policy p;
+
+	return nvmf_auth_policy_parse(hashes, groups, &p, ret_why);
+}
+int nvmf_set_auth(const char *hashes, const char *groups, const char **ret_why)
+{
+	struct nvmf_auth_policy p;
+	int r = nvmf_auth_policy_parse(hashes, groups, &p, ret_why);
+
+	if (r)
+		return r;
+	room_lock();
+	nvmf_room.auth_policy = p;
+	room_unlock();
 	return 0;
 }
 

@@ -27,6 +27,8 @@ static void grant_done(struct nvmf_grant *g)
 	free(g->addresses);
 	free(g->namespaces);
 	nvme_ns_map_unref(g->map);
+	explicit_bzero(&g->auth, sizeof(g->auth));
+	explicit_bzero(&g->psk, sizeof(g->psk));
 }
 struct nvmf_conf *nvmf_conf_ref(struct nvmf_conf *c)
 {
@@ -81,6 +83,29 @@ static int copy_namespaces(const struct nvmf_subsystem_spec *s, const struct nvm
 	return err;
 }
 
+static int take_key(enum keytext_kind kind, const char *text, const char *host, struct keytext *to, bool *ret_has, char *why, size_t why_bytes)
+{
+	const char *wrong;
+
+	if (!text)
+		return 0;
+	if (keytext_parse(kind, text, to, &wrong))
+		return bad(why, why_bytes, "host %s: its %s key %s", host, kind == KEY_TLS_PSK ? "TLS" : "authentication", wrong);
+	*ret_has = true;
+	return 0;
+}
+
+static int take_keys(const struct nvmf_rule *r, struct nvmf_grant *to, char *why, size_t why_bytes)
+{
+	to->refuse = r->refuse;
+	int err = take_key(KEY_DHCHAP, r->dhchap_key, to->host, &to->auth.host, &to->auth.has_host, why, why_bytes);
+	if (!err)
+		err = take_key(KEY_DHCHAP, r->dhchap_ctrl_key, to->host, &to->auth.ctrl, &to->auth.has_ctrl, why, why_bytes);
+	if (!err)
+		err = take_key(KEY_TLS_PSK, r->tls_psk, to->host, &to->psk, &to->has_psk, why, why_bytes);
+	return err;
+}
+
 static int compile(const struct nvmf_rule *r, struct nvmf_grant *to, char *why, size_t why_bytes)
 {
 	char problem[128];
@@ -101,7 +126,7 @@ static int compile(const struct nvmf_rule *r, struct nvmf_grant *to, char *why, 
 	for (size_t i = 0; i < r->address_count; i++)
 		if (nvmf_cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
 			return bad(why, why_bytes, "host %s: \"%s\" is not an address or network", to->host, r->addresses[i]);
-	return 0;
+	return take_keys(r, to, why, why_bytes);
 }
 
 int nvmf_conf_new(const struct nvmf_subsystem_spec *s, struct nvmf_conf **ret_conf, char *why, size_t why_bytes)
@@ -113,6 +138,8 @@ int nvmf_conf_new(const struct nvmf_subsystem_spec *s, struct nvmf_conf **ret_co
 	atomic_init(&c->refs, 1);
 	c->enabled = s->enabled;
 	c->allow_any = s->allow_any;
+	c->require_auth = s->require_auth;
+	c->require_tls = s->require_tls;
 	c->grants = calloc(s->rule_count + 1, sizeof(*c->grants));
 	if (!c->grants)
 		return -ENOMEM;

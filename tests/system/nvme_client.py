@@ -48,9 +48,11 @@ class Refused(Exception):
 class Queue:
     """One connection."""
 
-    def __init__(self, port, address="127.0.0.1", digests=0, host=HOST):
-        self.sock = socket.create_connection((address, port), timeout=15)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port, address="127.0.0.1", digests=0, host=HOST, sock=None):
+        self.sock = sock
+        if not sock:
+            self.sock = socket.create_connection((address, port), timeout=15)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.host, self.cid, self.hd, self.dd = host, 0, False, False
         self.sock.sendall(struct.pack("<BBBBIHBBI112x", IC_REQ, 0, 128, 0, 128, 0, 0, digests, 0))
         kind, head, _ = self.receive()
@@ -142,7 +144,8 @@ class Queue:
     def connect(self, nqn, qid=0, cntlid=0xFFFF, entries=32, kato_ms=60000, attributes=0):
         block = bytes(range(1, 17)) + struct.pack("<H238x", cntlid) + nqn.encode().ljust(256, b"\0") + self.host.encode().ljust(256, b"\0") + bytes(256)
         body = {4: b"\x01", 40: struct.pack("<HHHBBI", 0, qid, entries - 1, attributes, 0, 0 if qid else kato_ms)}
-        return self.command(FABRICS, data=block, capsule=True, body=body)[0] & 0xFFFF
+        self.connect_result = self.command(FABRICS, data=block, capsule=True, body=body)[0]
+        return self.connect_result & 0xFFFF
 
     def property_get(self, offset, eight=False):
         return self.command(FABRICS, body={4: b"\x04", 40: bytes([eight]), 44: struct.pack("<I", offset)})[0]
@@ -167,11 +170,15 @@ class Queue:
 class Controller:
     """An admin queue, enabled, and its I/O queues."""
 
-    def __init__(self, port, nqn, digests=0, host=HOST):
+    def __init__(self, port, nqn, digests=0, host=HOST, auth=None, dial=None):
+        """auth(queue) proves the host after Connect; dial() makes the socket, for TLS."""
         self.port, self.nqn, self.digests, self.host, self.queues = port, nqn, digests, host, []
-        self.admin = Queue(port, digests=digests, host=host)
+        self.auth, self.dial = auth, dial
+        self.admin = self._queue()
         try:
             self.cntlid = self.admin.connect(nqn)
+            if auth:
+                auth(self.admin)
             self.admin.property_set(0x14, 0x00460001)
             assert self.admin.property_get(0x1C) & 1
             if nqn != DISCOVERY:
@@ -180,9 +187,14 @@ class Controller:
             self.admin.close()
             raise
 
+    def _queue(self):
+        return Queue(self.port, digests=self.digests, host=self.host, sock=self.dial() if self.dial else None)
+
     def queue(self, qid=1, **kw):
-        q = Queue(self.port, digests=self.digests, host=self.host)
+        q = self._queue()
         q.connect(self.nqn, qid, self.cntlid, **{"entries": 128, **kw})
+        if self.auth:
+            self.auth(q)
         self.queues.append(q)
         return q
 

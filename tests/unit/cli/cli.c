@@ -173,6 +173,8 @@ static void test_a_day_of_an_admin(void **state)
 		{ "portal add fc 127.0.0.1:3260", 2, NULL, "none of https" },
 		{ "portal add iscsi 127.0.0.1", 2, NULL, "ADDRESS:PORT" },
 		{ "portal list -o name", 0, "127.0.0.1:3260\n[::1]:3260\n", NULL },
+		{ "portal set [::1]:3260 --nvme-tls required", 0, "portal [::1]:3260 changed", NULL },
+		{ "portal set [::1]:3260", 2, NULL, "say what to change" },
 		{ "portal disable [::1]:3260", 0, "portal [::1]:3260 disabled", NULL },
 		{ "portal show [::1]:3260", 0, "enabled       no", NULL },
 		{ "portal delete [::1]:3260", 0, "deleted", NULL },

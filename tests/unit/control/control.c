@@ -131,6 +131,8 @@ static void targets_and_luns(void **state)
 	refused(-EEXIST, "qualified_name", "already");
 }
 
+#define NK "{\"name\":\"nk\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:y\"],"
+#define KEY "DHHC-1:01:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+KfiaR:"
 /* Targets of protocol nvme, served by the real nvmf/: names, namespace ids, who may have access. */
 static void subsystems(void **state)
 {
@@ -149,9 +151,18 @@ static void subsystems(void **state)
 	refused(-EINVAL, "host", "no NQN");
 	rig_create(MODEL_HOST, "{\"name\":\"nn\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:x\"]}");
 	rig_create(MODEL_ACCESS, "{\"target\":\"n\",\"host\":\"nn\"}");
-	rig_create(MODEL_HOST, "{\"name\":\"nk\",\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:y\"],\"dhchap_key\":\"DHHC-1:01:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+KfiaR:\"}");
-	rig_change(CONTROL_CREATE, MODEL_ACCESS, NULL, "{\"target\":\"n\",\"host\":\"nk\"}", PLAIN);
-	refused(-EPROTONOSUPPORT, "host", "not part of this build");
+	rig_change(CONTROL_CREATE, MODEL_HOST, NULL, NK "\"dhchap_key\":\"DHHC-1:00:x:\"}", PLAIN);
+	refused(-EINVAL, "dhchap_key", "base64");
+	rig_change(CONTROL_CREATE, MODEL_HOST, NULL, NK "\"dhchap_ctrl_key\":\"" KEY "\"}", PLAIN);
+	refused(-EINVAL, "dhchap_key", "only together");
+	rig_change(CONTROL_CREATE, MODEL_HOST, NULL, NK "\"dhchap_key\":\"" KEY "\",\"dhchap_ctrl_key\":\"" KEY "\"}", PLAIN);
+	refused(-EINVAL, "dhchap_ctrl_key", "must differ");
+	rig_create(MODEL_HOST, NK "\"dhchap_key\":\"" KEY "\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"n\",\"host\":\"nk\"}");
+	assert_int_equal(rig_change(CONTROL_UPDATE, MODEL_TARGET, "n", "{\"require_auth\":true}", PLAIN), 0);
+	rig_change(CONTROL_UPDATE, MODEL_SETTING, "nvme_auth_groups", "{\"value\":\"ffdhe1024\"}", PLAIN);
+	refused(-EINVAL, "value", "ffdhe2048");
+	assert_int_equal(rig_change(CONTROL_UPDATE, MODEL_SETTING, "nvme_auth_groups", "{\"value\":\"ffdhe4096,null\"}", PLAIN), 0);
 	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_TARGET, "n", NULL, PLAIN), 0);
 }
 
