@@ -86,6 +86,9 @@ enum nvme_result log_ana(struct job *j, struct out *o)
 			if (m->entry[i].ana_group == g)
 				out_le32(o, m->entry[i].nsid);
 	}
+	/* nvme-cli reads as much as NANAGRPID and MNAN allow for, piece by piece: the rest is zeroes. */
+	uint64_t most = sizeof(head) + sizeof(struct nvme_ana_group) + 4ull * NVME_NSID_MAX;
+	o->len = o->len < most ? most : o->len;
 	return RES_OK;
 }
 

@@ -44,7 +44,8 @@ static void put_entry(struct nvme_discovery_entry *e, const char *host, bool v6,
 		.trtype = NVME_TRTYPE_TCP,
 		.adrfam = v6 ? NVME_ADRFAM_IPV6 : NVME_ADRFAM_IPV4,
 		.subtype = subtype,
-		.treq = 2 | 4,                   /* no secure channel; SQ flow control may be disabled */
+		/* No word of a secure channel: nvme-cli takes "not required" as an offer of TLS.  SQ flow control may be off. */
+		.treq = NVME_TREQ_NO_SQ_FLOW,
 		.cntlid = le16_of(NVME_CNTLID_DYNAMIC),
 		.asqsz = le16_of(NVMF_DISCOVERY_ENTRIES),
 	};

@@ -114,6 +114,7 @@ static_assert(offsetof(struct nvme_discovery_entry, traddr) == 512, "Base figure
 static_assert(offsetof(struct nvme_discovery_entry, tsas) == 768, "Base figure 295");
 /* Log Specific Parameter of the discovery log, and what the Supported Log Pages log says of it; Base 5.1.12.3.1. */
 enum { NVME_DISCOVERY_EXTENDED = 1, NVME_DISCOVERY_PORT_LOCAL = 2, NVME_DISCOVERY_ALL_SUBSYSTEMS = 4 };
+enum { NVME_TREQ_SECURE = 1, NVME_TREQ_MAY_BE_SECURE = 2, NVME_TREQ_NO_SQ_FLOW = 4 };
 enum { NVME_TRTYPE_TCP = 3, NVME_ADRFAM_IPV4 = 1, NVME_ADRFAM_IPV6 = 2,
        NVME_SUBTYPE_REFERRAL = 1, NVME_SUBTYPE_NVME = 2, NVME_SUBTYPE_DISCOVERY = 3,
        NVME_EFLAGS_DUPLICATE = 1, NVME_EFLAGS_EXPLICIT_PERSIST = 2, NVME_EFLAGS_NO_CDC = 4 };

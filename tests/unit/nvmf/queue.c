@@ -427,6 +427,7 @@ static void discovery_entries(void **state)
 	assert_int_equal(le16_get(e[0].eflags), NVME_EFLAGS_DUPLICATE | NVME_EFLAGS_EXPLICIT_PERSIST);
 	assert_int_equal(e[2].subtype, NVME_SUBTYPE_NVME);
 	assert_int_equal(le16_get(e[2].cntlid), 0xffff);
+	assert_int_equal(e[2].treq, NVME_TREQ_NO_SQ_FLOW);       /* nvme-cli 2.3 asks for TLS when it is "not required" */
 	assert_int_equal(e[3].subtype, NVME_SUBTYPE_REFERRAL);
 	assert_int_equal(e[3].adrfam, NVME_ADRFAM_IPV6);
 	assert_memory_equal(e[3].traddr, "2001:db8::7 ", 12);
