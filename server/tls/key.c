@@ -101,19 +101,25 @@ enum tls_key_type key_type_of(EVP_PKEY *key)
 	return t;
 }
 
-int key_write(EVP_PKEY *key, char **ret_pem)
+static int write_as(EVP_PKEY *key, bool traditional, char **ret_pem)
 {
 	_cleanup_(bio_freep) BIO *b = BIO_new(BIO_s_secmem());
 
 	if (!b)
 		return -ENOMEM;
-	if (PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) != 1)
+	if ((traditional ? PEM_write_bio_PrivateKey_traditional(b, key, NULL, NULL, 0, NULL, NULL) :
+			   PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL)) != 1)
 		return -EIO;
 	char *text = bio_text(b);
 	if (!text)
 		return -ENOMEM;
 	*ret_pem = text;
 	return 0;
+}
+
+int key_write(EVP_PKEY *key, char **ret_pem)
+{
+	return write_as(key, false, ret_pem);
 }
 
 static int wrap(EVP_PKEY *pkey, struct tls_key **ret_key)
@@ -156,6 +162,11 @@ void tls_key_free(struct tls_key *k)
 int tls_key_pem(const struct tls_key *k, char **ret_pem)
 {
 	return key_write(k->pkey, ret_pem);
+}
+
+int tls_key_pem_traditional(const struct tls_key *k, char **ret_pem)
+{
+	return write_as(k->pkey, true, ret_pem);
 }
 
 /* ---- JSON web keys -------------------------------------------------------------------------------------- */

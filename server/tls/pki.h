@@ -28,6 +28,9 @@ void tls_key_free(struct tls_key *k);
 DEFINE_FREEP(struct tls_key, tls_key_free)
 int tls_key_pem(const struct tls_key *k, char **ret_pem) _must_check_; /* PKCS #8; returns owned */
 
+/* The older form of EC and RSA keys (SEC 1, PKCS #1), which some programs want; returns owned. */
+int tls_key_pem_traditional(const struct tls_key *k, char **ret_pem) _must_check_;
+
 /* JSON web keys and signatures, RFC 7515, 7517, 7518: EC P-256 and P-384, RSA. */
 const char *tls_key_jws_alg(const struct tls_key *k);    /* "ES256", "ES384", "RS256"; NULL: cannot */
 /* The public key with its members in the order of RFC 7638; returns owned.  -ENOTSUP */
