@@ -289,6 +289,17 @@ static void hook_https_close(void *arg, void *portal)
 	http_portal_close(portal);
 }
 
+static int hook_set_certificate(void *arg, const char *chain_pem, const char *key_pem)
+{
+	(void)arg;
+	return http_set_certificate(chain_pem, key_pem);
+}
+static int hook_tls_alpn(void *arg, const char *name, const char *cert_pem, const char *key_pem)
+{
+	(void)arg;
+	return http_set_challenge(name, cert_pem, key_pem);
+}
+
 /* ---- describe -------------------------------------------------------------------------------------- */
 static int describe(const struct options *o)
 {
@@ -396,7 +407,7 @@ static int serve(const struct options *o)
 
 	char socket_path[PATH_MAX];
 	snprintf(socket_path, sizeof(socket_path), "%s/holdfast.sock", o->state_dir);
-	const struct http_opts ho = { .state_dir = o->state_dir, .socket_path = socket_path, .admin_uid = uid, .web_root = o->web_root };
+	const struct http_opts ho = { .socket_path = socket_path, .admin_uid = uid, .web_root = o->web_root };
 	r = http_init(&ho, why, sizeof(why));
 	if (r < 0) {
 		fprintf(stderr, "holdfastd: %s\n", why);
@@ -406,6 +417,7 @@ static int serve(const struct options *o)
 		.state_dir = o->state_dir, .reactors = reactors, .reactor_count = reactor_count,
 		.take_listen_fd = hook_take_fd, .keep_listen_fd = hook_keep_fd,
 		.https_open = hook_https_open, .https_close = hook_https_close,
+		.set_certificate = hook_set_certificate, .tls_alpn = hook_tls_alpn,
 		.first_https_port = (uint16_t)o->https_port,
 	};
 	struct config_error e = { 0 };

@@ -106,7 +106,7 @@ static bool parse_filters(struct api_call *c, struct config_query *q)
 
 static bool is_history(enum model_kind k)
 {
-	return k == MODEL_AUDIT || k == MODEL_EVENT || k == MODEL_TASK;
+	return k == MODEL_AUDIT || k == MODEL_EVENT || k == MODEL_TASK || k == MODEL_ACME_HISTORY;
 }
 
 void api_do_list(struct api_call *c)

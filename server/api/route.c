@@ -78,7 +78,7 @@ const struct api_route *api_route_find(const char *method, const struct api_targ
 
 bool api_field_filters(const struct field *f)
 {
-	if (f->flags & FIELD_LIVE)
+	if ((f->flags & FIELD_LIVE) || (f->check && strcmp(f->check, "pem") == 0))
 		return false;
 	return f->type == FIELD_TEXT || f->type == FIELD_INT || f->type == FIELD_BOOL || f->type == FIELD_ENUM ||
 	       f->type == FIELD_REF;

@@ -196,6 +196,15 @@ int run_import(struct cli *c);
 int run_status(struct cli *c);
 int run_event_follow(struct cli *c);
 int run_task_cancel(struct cli *c);
+int run_certificate_upload(struct cli *c);
+int run_certificate_request(struct cli *c);
+int run_certificate_activate(struct cli *c);
+int run_certificate_renew(struct cli *c);
+int run_certificate_revoke(struct cli *c);
+int run_with_files_create(struct cli *c); /* flags that name files with PEM texts and the like */
+int run_with_files_set(struct cli *c);
+int run_account_do(struct cli *c);
+int run_channel_test(struct cli *c);
 int run_target_connect(struct cli *c);
 int run_serve(struct cli *c);
 int run_refused_approve(struct cli *c);

@@ -411,6 +411,127 @@ static const struct verb about_verbs[] = {
 	{ .name = NULL }
 };
 
+/* ---- certificate, acme-account, acme-history, channel ---- */
+#define WHOLE_FILE(n, h) { .name = n, .metavar = "FILE", .type = FLAG_TEXT, .where = IN_VERB, .help = h }
+#define NO_WAIT { .name = "no-wait", .type = FLAG_YES, .where = IN_VERB, .help = "Do not wait for the end of the task." }
+#define CERTIFICATE_WISHES                                                                                               \
+	{ .name = "domain", .metavar = "NAME", .type = FLAG_LIST, .field = "names", .help = "Name it shall stand for; may be repeated.  Wildcards need dns-01." }, \
+	REF("account", "ACCOUNT", "account", "acme-account", "Account at the authority that issues it."),                 \
+	ENUM("challenge", "challenge", "http-01|tls-alpn-01|dns-01", "How control of the names is proven (default http-01)."), \
+	ENUM("dns-method", "dns_method", "rfc2136|script|lego", "How dns-01 sets its record."),                           \
+	{ .name = "dns-option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "dns_options", .help = "Option of the method: server, port, zone, key, algorithm, alias, wait; script; provider, resolvers.  May be repeated." }, \
+	WHOLE_FILE("dns-secret-file", "File with the TSIG key in base64, the script's DNS_SECRET, or lines NAME=VALUE for lego."), \
+	TEXT("profile", "PROFILE", "profile", "Profile of the authority, such as shortlived."),                           \
+	TEXT("preferred-chain", "ROOT", "preferred_chain", "Root that the chain should lead to."),                        \
+	ENUM("key-type", "key_type", "ec256|ec384|rsa2048|rsa3072|rsa4096", "Kind of key (default ec256)."),              \
+	ON_OFF("auto-renew", "auto_renew", "Renew it in time (default on)."),                                             \
+	ON_OFF("auto-activate", "auto_activate", "Serve HTTPS with it as soon as it is issued (default on)."),            \
+	ON_OFF("staging-first", "staging_first", "Rehearse with the authority's staging directory before ordering.")
+static const struct flag certificate_upload[] = {
+	{ .name = "chain-file", .metavar = "FILE", .type = FLAG_TEXT, .where = IN_VERB, .required = true, .help = "PEM file with the certificate and those that issued it, the server's own first." },
+	{ .name = "key-file", .metavar = "FILE", .type = FLAG_TEXT, .where = IN_VERB, .required = true, .help = "PEM file with its private key, without a passphrase." },
+	{ .name = "active", .type = FLAG_YES, .field = "active", .help = "Serve HTTPS with it at once." }, COMMENT, END_FLAGS
+};
+static const struct flag certificate_request[] = { CERTIFICATE_WISHES, COMMENT, NO_WAIT, END_FLAGS };
+static const struct flag certificate_set[] = {
+	TEXT("name", "NAME", "name", "New name."), CERTIFICATE_WISHES, WHOLE_FILE("chain-file", "Another chain for an upload."),
+	WHOLE_FILE("key-file", "Another key for an upload."), COMMENT, END_FLAGS
+};
+static const struct flag certificate_list[] = { FILTER_ENUM("source", "source", "upload|acme|self-signed", "Only those from there."), END_FLAGS };
+static const struct flag certificate_revoke[] = {
+	{ .name = "reason", .metavar = "unspecified|key-compromise|affiliation-changed|superseded|cessation-of-operation", .type = FLAG_TEXT, .where = IN_VERB,
+	  .values = "unspecified|key-compromise|affiliation-changed|superseded|cessation-of-operation", .help = "Why, as the authority publishes it." },
+	NO_WAIT, END_FLAGS
+};
+static const struct flag no_wait_only[] = { NO_WAIT, END_FLAGS };
+static const struct verb certificate_verbs[] = {
+	{ "list", "", certificate_list, "GET", "/api/v1/certificates", "List certificates.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/certificates/{id}", "Show a certificate; its key is never shown.", NULL, run_show },
+	{ "upload", "NAME", certificate_upload, "POST", "/api/v1/certificates", "Store a certificate and its key, after checking that they fit.", NULL, run_certificate_upload },
+	{ "request", "NAME", certificate_request, "POST", "/api/v1/certificates", "Order a certificate from an authority, and keep it renewed.", NULL, run_certificate_request },
+	{ "set", "NAME", certificate_set, "PATCH", "/api/v1/certificates/{id}", "Change a certificate; other wishes order it anew.", NULL, run_with_files_set },
+	{ "activate", "NAME", NULL, "POST", "/api/v1/certificates/{id}/activate", "Serve HTTPS with a certificate; open connections go on.", NULL, run_certificate_activate },
+	{ "renew", "NAME", no_wait_only, "POST", "/api/v1/certificates/{id}/renew", "Order a certificate anew now.", NULL, run_certificate_renew },
+	{ "revoke", "NAME", certificate_revoke, "POST", "/api/v1/certificates/{id}/revoke", "Revoke a certificate at its authority.", "the validity", run_certificate_revoke },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/certificates/{id}", "Delete a certificate that does not serve.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column certificate_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "SOURCE", "source", COL_TEXT }, { "STATE", "state", COL_STATE }, { "ACTIVE", "active", COL_YES },
+	{ "NAMES", "names", COL_LIST }, { "ISSUER", "issuer", COL_TEXT }, { "UNTIL", "not_after", COL_TIME }, { "RENEWED", "renew_at", COL_TIME }, { .title = NULL }
+};
+#define ACCOUNT_FLAGS                                                                                                    \
+	TEXT("staging-directory", "DIRECTORY", "staging_directory", "Directory to rehearse with, when the authority has none that is known."), \
+	WHOLE_FILE("ca-file", "PEM file that the directory's certificate is checked against, instead of the system's."),  \
+	TEXT("email", "ADDRESS", "email", "Where the authority may write to."),                                           \
+	TEXT("eab-kid", "ID", "eab_kid", "Key id of an external account binding (ZeroSSL, Google)."),                     \
+	SECRET("eab-hmac-file", "eab_hmac", "File with the HMAC key of the external account binding, in base64url."),     \
+	{ .name = "agree-terms", .type = FLAG_YES, .field = "terms_agreed", .help = "You have read the authority's terms of service and agree." }
+static const struct flag acme_account_create[] = {
+	{ .name = "directory", .metavar = "DIRECTORY", .type = FLAG_TEXT, .field = "directory", .required = true,
+	  .help = "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, buypass, buypass-staging, or an https:// address." },
+	ACCOUNT_FLAGS, WHOLE_FILE("key-file", "PEM file with a key of the account's own; made when left out."), COMMENT, END_FLAGS
+};
+static const struct flag acme_account_set[] = { TEXT("name", "NAME", "name", "New name."), ACCOUNT_FLAGS, COMMENT, END_FLAGS };
+static const struct verb acme_account_verbs[] = {
+	{ "create", "NAME", acme_account_create, "POST", "/api/v1/acme-accounts", "Make an account for an authority; it is registered when it is first needed.", NULL, run_with_files_create },
+	{ "list", "", NULL, "GET", "/api/v1/acme-accounts", "List accounts at authorities.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/acme-accounts/{id}", "Show an account.", NULL, run_show },
+	{ "set", "NAME", acme_account_set, "PATCH", "/api/v1/acme-accounts/{id}", "Change an account.", NULL, run_with_files_set },
+	{ "register", "NAME", no_wait_only, "POST", "/api/v1/acme-accounts/{id}/register", "Register an account at its authority now.", NULL, run_account_do },
+	{ "rollover", "NAME", no_wait_only, "POST", "/api/v1/acme-accounts/{id}/rollover", "Give an account another key.", NULL, run_account_do },
+	{ "deactivate", "NAME", no_wait_only, "POST", "/api/v1/acme-accounts/{id}/deactivate", "Close an account at its authority for good.", "the registration", run_account_do },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/acme-accounts/{id}", "Forget an account here.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column acme_account_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "DIRECTORY", "directory", COL_TEXT }, { "EMAIL", "email", COL_TEXT }, { "REGISTERED", "url", COL_TEXT },
+	{ "LAST ERROR", "last_error", COL_TEXT }, { .title = NULL }
+};
+static const struct flag acme_history_list[] = {
+	FILTER_REF("certificate", "NAME", "certificate", "certificate", "Only about this certificate."),
+	FILTER_ENUM("result", "result", "done|failed|cancelled", "Only those that ended so."), FILTER("limit", "N", "limit", "How many at most (default 50)."), END_FLAGS
+};
+static const struct verb acme_history_verbs[] = {
+	{ "list", "", acme_history_list, "GET", "/api/v1/acme-history", "List what was asked of authorities, newest first.", NULL, run_list },
+	{ .name = NULL }
+};
+static const struct column acme_history_columns[] = {
+	{ "AT", "at", COL_TIME }, { "ACTION", "action", COL_TEXT }, { "CERTIFICATE", "certificate", COL_TEXT }, { "ACCOUNT", "account", COL_TEXT },
+	{ "RESULT", "result", COL_STATE }, { "SECONDS", "seconds", COL_COUNT }, { "MESSAGE", "message", COL_TEXT }, { .title = NULL }
+};
+#define CHANNEL_FLAGS                                                                                                    \
+	ENUM("min-level", "min_level", "info|warning|error", "Least level of the events that are told (default warning)."), \
+	{ .name = "interval", .metavar = "SECONDS", .type = FLAG_INT, .field = "interval_s", .help = "Least time between two messages (default 300)." }, \
+	TEXT("url", "URL", "url", "Address of the webhook; {{secret}} stands for the secret."),                           \
+	{ .name = "header", .metavar = "NAME=VALUE", .type = FLAG_MAP, .field = "headers", .help = "Header of the webhook; may be repeated." }, \
+	WHOLE_FILE("template-file", "File with the body of the webhook: {{text}}, {{subject}}, {{level}}, {{server}}, {{count}}, {{time}}, {{events}}, {{secret}}."), \
+	SECRET("secret-file", "secret", "File with what {{secret}} stands for."),                                         \
+	TEXT("host", "HOST", "host", "Mail server."), { .name = "port", .metavar = "N", .type = FLAG_INT, .field = "port", .help = "Its port." }, \
+	ENUM("security", "security", "starttls|tls|plain", "How the way to the mail server is protected (default starttls)."), \
+	TEXT("user", "USER", "user", "Name to log in with."), SECRET("password-file", "password", "File with the password at the mail server."), \
+	TEXT("from", "ADDRESS", "from", "Sender's address."),                                                             \
+	{ .name = "to", .metavar = "ADDRESS", .type = FLAG_LIST, .field = "to", .help = "Who gets the mail; may be repeated." }, \
+	WHOLE_FILE("ca-file", "PEM file that the other side's certificate is checked against, instead of the system's.")
+static const struct flag channel_create[] = {
+	{ .name = "type", .metavar = "email|webhook", .type = FLAG_TEXT, .field = "type", .values = "email|webhook", .required = true, .help = "How people are told." },
+	CHANNEL_FLAGS, COMMENT, END_FLAGS
+};
+static const struct flag channel_set[] = { TEXT("name", "NAME", "name", "New name."), ON_OFF("enabled", "enabled", "Whether anything is sent."), CHANNEL_FLAGS, COMMENT, END_FLAGS };
+static const struct verb channel_verbs[] = {
+	{ "create", "NAME", channel_create, "POST", "/api/v1/channels", "Make a channel that tells people what happened, by mail or webhook.", NULL, run_with_files_create },
+	{ "list", "", NULL, "GET", "/api/v1/channels", "List channels.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/channels/{id}", "Show a channel; secrets are never shown.", NULL, run_show },
+	{ "set", "NAME", channel_set, "PATCH", "/api/v1/channels/{id}", "Change a channel.", NULL, run_with_files_set },
+	{ "test", "NAME", NULL, "POST", "/api/v1/channels/{id}/test", "Send a message and show what was said on the wire.", NULL, run_channel_test },
+	{ "delete", "NAME", force_only, "DELETE", "/api/v1/channels/{id}", "Delete a channel.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column channel_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "TYPE", "type", COL_TEXT }, { "STATE", "state", COL_STATE }, { "LEVEL", "min_level", COL_TEXT },
+	{ "HOST", "host", COL_TEXT }, { "TO", "to", COL_LIST }, { "QUEUED", "queued", COL_COUNT }, { "SENT", "sent_at", COL_TIME }, { "LAST ERROR", "last_error", COL_TEXT }, { .title = NULL }
+};
+
 const struct noun cli_nouns[] = {
 	{ "explain", NULL, "Why a host does not see a volume.", explain_verbs, NULL, LIST_WHOLE },
 	{ "serve", NULL, "Serve a volume to a host in one go.", serve_verbs, NULL, LIST_WHOLE },
@@ -425,6 +546,10 @@ const struct noun cli_nouns[] = {
 	{ "refused", "refused", "Hosts that knocked and were not let in.", refused_verbs, refused_columns, LIST_WHOLE },
 	{ "alert", "alerts", "What needs a person.", alert_verbs, alert_columns, LIST_WHOLE },
 	{ "address", "addresses", "Addresses of this machine.", address_verbs, address_columns, LIST_WHOLE },
+	{ "certificate", "certificates", "Certificates that HTTPS is served with.", certificate_verbs, certificate_columns, LIST_PAGES },
+	{ "acme-account", "acme-accounts", "Accounts at authorities that issue certificates.", acme_account_verbs, acme_account_columns, LIST_PAGES },
+	{ "acme-history", "acme-history", "What was asked of authorities.", acme_history_verbs, acme_history_columns, LIST_NEWEST },
+	{ "channel", "channels", "Mail and webhooks that tell people what happened.", channel_verbs, channel_columns, LIST_PAGES },
 	{ "setting", "settings", "Options of the whole server.", setting_verbs, setting_columns, LIST_WHOLE },
 	{ "config", NULL, "The configuration as one document.", config_verbs, NULL, LIST_WHOLE },
 	{ "event", "events", "What happened.", event_verbs, event_columns, LIST_NEWEST },

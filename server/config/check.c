@@ -207,10 +207,66 @@ static const char *check_tls_psk(const char *s)
 	return key_wrong(KEY_TLS_PSK, s);
 }
 
+static const char *check_pem(const char *s)
+{
+	return strstr(s, "-----BEGIN ") ? NULL : "must be in PEM (-----BEGIN CERTIFICATE-----)";
+}
+
+/* An address alone, as RFC 5321 has it without quoting: it goes into protocols and headers. */
+static const char *check_email(const char *s)
+{
+	const char *at = strrchr(s, '@');
+	if (strlen(s) > 254 || !at || at == s || !at[1])
+		return "must be a mail address such as admin@example.org";
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr("\"(),:;<>[\\]", *p))
+			return "must be a mail address such as admin@example.org, without a name and without blanks";
+	return NULL;
+}
+
+static const char *url_chars(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
+			return "must not hold blanks or control characters";
+	return NULL;
+}
+
+static const char *check_http_url(const char *s)
+{
+	const char *host = strncmp(s, "https://", 8) == 0 ? s + 8 : strncmp(s, "http://", 7) == 0 ? s + 7 : NULL;
+	if (!host || !*host || *host == '/')
+		return "must be an address such as https://example.org/hook";
+	return url_chars(s);
+}
+
+static const char *check_acme_directory(const char *s)
+{
+	if (strncmp(s, "https://", 8) == 0)
+		return s[8] && s[8] != '/' ? url_chars(s) : "must be the https:// address of a directory";
+	for (const char *p = s; *p; p++)
+		if (!islower((unsigned char)*p) && *p != '-')
+			return "must be an authority such as letsencrypt, or the https:// address of a directory";
+	return NULL;
+}
+
+static const char *check_host_name(const char *s)
+{
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr(".-_:", *s))
+			return "must be a host name or an address";
+	return NULL;
+}
+
 static const struct {
 	const char *name;
 	const char *(*check)(const char *s);
 } checks[] = {
+	{ "pem", check_pem },
+	{ "email", check_email },
+	{ "http-url", check_http_url },
+	{ "acme-directory", check_acme_directory },
+	{ "host-name", check_host_name },
 	{ "name", check_name },
 	{ "abs-path", check_abs_path },
 	{ "ip-address", check_ip_address },
@@ -242,8 +298,9 @@ static int text_check(const struct field *f, const char *where, const json_t *v,
 	size_t len = json_string_length(v);
 	if (len < min || len > max)
 		return config_fail(e, -EINVAL, where, "%s must have %zu to %zu bytes", where, min, max);
+	bool pem = f->check && strcmp(f->check, "pem") == 0; /* often written where lines end with CR LF */
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t')
+		if ((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t' && !(pem && s[i] == '\r'))
 			return config_fail(e, -EINVAL, where, "%s must not hold control characters", where);
 	const char *wrong = f->check && *s ? check_by_name(f->check, s) : NULL;
 	if (wrong)

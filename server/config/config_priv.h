@@ -12,7 +12,7 @@ extern struct log_topic log_config;
 
 #define DB_APPLICATION_ID 0x484c4446     /* "HLDF": a file of ours */
 #define KEY_BYTES 32
-#define SECRET_MAX 1024                  /* the longest that a row allows */
+#define SECRET_MAX 16384                 /* the longest that a row allows */
 #define STMT_CACHE 256
 #define TIME_BYTES 25                    /* "2026-11-02T12:34:56.789Z" and NUL */
 

@@ -375,7 +375,7 @@ int config_trim(struct config *c, enum model_kind k, size_t keep)
 	char sql[320];
 	struct config_error e;
 	sqlite3_stmt *s;
-	if (k != MODEL_AUDIT && k != MODEL_EVENT && k != MODEL_TASK)
+	if (k != MODEL_AUDIT && k != MODEL_EVENT && k != MODEL_TASK && k != MODEL_ACME_HISTORY)
 		return -EINVAL;
 	snprintf(sql, sizeof(sql), "DELETE FROM \"%s\" WHERE id <= (SELECT id FROM \"%s\" ORDER BY id DESC LIMIT 1 OFFSET ?)%s", models[k].table,
 		 models[k].table, extra);

@@ -96,6 +96,8 @@ static int run_create(struct batch *b, size_t at, const struct control_change *c
 	r = batch_touch(b, c->kind, b->new_id[at], NULL, json_incref(row), at);
 	if (!r)
 		r = check_row(c->kind, NULL, row, c, e);
+	if (!r && c->kind == MODEL_CERTIFICATE)
+		r = certificate_follow(b, at, NULL, row, e);
 	json_decref(row);
 	return r;
 }
@@ -134,6 +136,8 @@ static int run_update(struct batch *b, size_t at, const struct control_change *c
 		r = check_row(c->kind, old_row, row, c, e);
 	if (!r && int_of(old_row, "revision") != int_of(row, "revision"))
 		r = batch_touch(b, c->kind, text_of(row, "id"), json_incref(old_row), json_incref(row), at);
+	if (!r && c->kind == MODEL_CERTIFICATE)
+		r = certificate_follow(b, at, old_row, row, e);
 	json_decref(old_row);
 	json_decref(row);
 	return r;
@@ -274,6 +278,8 @@ static void answer(struct batch *b)
 		const struct touched *t = &b->touched[i];
 		if (t->kind == MODEL_HOST && t->old_row)
 			settings_host_changed();
+		if (t->kind == MODEL_CHANNEL)
+			channels_changed();
 		if (t->old_row || t->new_row)
 			publish_config(t->kind, t->id, !t->old_row ? "create" : t->new_row ? "update" : "delete", config_revision(ctl.db));
 	}

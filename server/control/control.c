@@ -109,6 +109,7 @@ static int start_all(void *arg)
 	reservations_start();
 	if (config_key_problem(ctl.db))
 		alert_raise(LOG_LEVEL_ERROR, "secrets.locked", "secret.key", "%s", config_key_problem(ctl.db));
+	certificates_start();
 	if (pool_check_all())
 		retry_soon(POOL_RETRY_S);
 	r = each_row(MODEL_VOLUME, start_volume, e);
@@ -122,6 +123,7 @@ static int start_all(void *arg)
 	watching_start();
 	ctl.started = true;
 	events_settle();
+	channels_start();
 	return 0;
 }
 
@@ -137,12 +139,6 @@ static int first_portal(uint16_t port, struct config_error *e)
 	control_result_done(&r);
 	json_decref((json_t *)c.body);
 	return status;
-}
-
-static int revision_now(void *arg)
-{
-	*(uint64_t *)arg = config_revision(ctl.db);
-	return 0;
 }
 
 int control_start(const struct control_opts *opts, struct config_error *e)
@@ -161,6 +157,7 @@ int control_start(const struct control_opts *opts, struct config_error *e)
 	registry_init(&ctl.portals);
 	config_set_sealer(&sealer);
 	int r = config_open(opts->state_dir, &ctl.db, e);
+	bool is_new = !r && config_revision(ctl.db) == 0;
 	if (!r) {
 		r = reactor_new(&ro, &ctl.reactor);
 		if (!r)
@@ -170,10 +167,7 @@ int control_start(const struct control_opts *opts, struct config_error *e)
 	}
 	if (!r)
 		r = reactor_call(ctl.reactor, start_all, e);
-	uint64_t revision = 1;
-	if (!r && opts->first_https_port)
-		r = reactor_call(ctl.reactor, revision_now, &revision);
-	if (!r && !revision)
+	if (!r && opts->first_https_port && is_new)
 		r = first_portal(opts->first_https_port, e);
 	if (r)
 		control_stop();
@@ -186,6 +180,8 @@ static int stop_portals(void *arg)
 	(void)arg;
 	ctl.started = false;             /* sockets stay up for the next daemon, alerts stay true */
 	timer_stop(&ctl.retry);
+	certificates_stop();
+	channels_stop();
 	while (!list_is_empty(&ctl.portals.all))
 		rt_portal_remove(list_entry(ctl.portals.all.next, struct node, all)->id);
 	tasks_stop();

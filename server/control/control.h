@@ -22,6 +22,10 @@ struct control_opts {
 	/* HTTPS portals belong to http/: control asks for them through these. 0 or -errno. */
 	int (*https_open)(void *arg, const char *address, uint16_t port, int listen_fd, void **ret_portal);
 	void (*https_close)(void *arg, void *portal);
+	/* What HTTPS is served with, from the next connection on; and, while an authority looks, what is shown to
+	 * who asks for a name by tls-alpn-01 (cert_pem NULL: no longer; any thread).  0 or -errno. */
+	int (*set_certificate)(void *arg, const char *chain_pem, const char *key_pem);
+	int (*tls_alpn)(void *arg, const char *name, const char *cert_pem, const char *key_pem);
 	void *arg;
 	uint16_t first_https_port;       /* a new store gets an HTTPS portal on all addresses there; 0: none */
 };
@@ -44,6 +48,7 @@ struct control_change {
 	bool dry_run;                    /* answer with the plan, change nothing */
 	bool force;                      /* DELETE: also what depends on it (LUNs, access) */
 	bool keep_data;                  /* DELETE of a volume: leave its files */
+	bool by_server;                  /* not from outside: a certificate that was issued, .. */
 	bool shrink;                     /* UPDATE of a volume: a smaller size is meant, and what lies beyond is lost */
 	struct config_actor actor;
 };
@@ -84,6 +89,13 @@ json_t *control_export_sealed(void);
 /* Makes the configuration what the document says: adds, changes; removes only with prune. */
 int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r);
 int control_task_cancel(const char *id, struct config_error *e);
+/* Each starts a task; returns it owned.  reason: RFC 5280 5.3.1. */
+int control_certificate_renew(const char *id, json_t **ret_task, struct config_error *e);
+int control_certificate_revoke(const char *id, unsigned reason, json_t **ret_task, struct config_error *e);
+enum control_account_action { CONTROL_ACCOUNT_REGISTER, CONTROL_ACCOUNT_ROLLOVER, CONTROL_ACCOUNT_DEACTIVATE };
+int control_account_do(enum control_account_action what, const char *id, json_t **ret_task, struct config_error *e);
+/* Sends a message through a channel and waits: {"ok","message","transcript"}, owned. */
+int control_channel_test(const char *id, json_t **ret_result, struct config_error *e);
 
 /* ---- events ---------------------------------------------------------------------------------------- */
 /* Event types on the stream: "event" (a MODEL_EVENT), "config" ({"kind","id","verb","revision"}),

@@ -299,6 +299,7 @@ struct task_spec {
 	void (*finished)(struct task *t, void *arg, int status); /* control thread; frees arg */
 	void *arg;
 	bool can_cancel;
+	bool quiet;                      /* nobody needs to see it: no row, no event */
 };
 int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], struct config_error *e);
 /* On the worker. */
@@ -309,6 +310,25 @@ void tasks_stop(void);                   /* cancels, waits */
 size_t task_running_count(void);
 void control_task_overlay(json_t *row);            /* progress over the stored row */
 int control_task_stop(const char *id, struct config_error *e);
+
+/* ---- certificate_*.c; certificate_priv.h has the rest ----------------------------------------------------------------- */
+int certificate_prepare(json_t *body, struct config_error *e);
+int account_prepare(json_t *body, struct config_error *e);
+int account_check(const json_t *row, struct config_error *e);
+int certificate_check(const json_t *old_row, const json_t *row, const struct control_change *c, struct config_error *e);
+int certificate_follow(struct batch *b, size_t at, const json_t *old_row, const json_t *row, struct config_error *e); /* one is active */
+int certificate_may_go(const json_t *row, struct config_error *e);
+const struct step_kind *certificate_step(const json_t *old_row, const json_t *row, bool after); /* NULL: none is needed */
+void certificate_fill(json_t *o);
+void certificates_start(void);           /* installs the active one, or makes one */
+void certificates_stop(void);
+
+/* ---- channel.c: people are told ------------------------------------------------------------------------------------------ */
+int channel_check(const json_t *row, struct config_error *e);
+void channel_fill(json_t *o);
+void channels_changed(void);             /* rows have changed: read again */
+void channels_start(void);
+void channels_stop(void);
 
 /* ---- live.c: the fields that are not stored ----------------------------------------------------------------------- */
 struct live_context {

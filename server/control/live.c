@@ -230,6 +230,10 @@ void live_fill(enum model_kind k, json_t *objects)
 			fill_setting(o);
 		else if (k == MODEL_TASK)
 			control_task_overlay(o);
+		else if (k == MODEL_CERTIFICATE)
+			certificate_fill(o);
+		else if (k == MODEL_CHANNEL)
+			channel_fill(o);
 	}
 	json_decref(array);
 }

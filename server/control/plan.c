@@ -202,6 +202,17 @@ static int plan_targets_go(struct batch *b, struct config_error *e)
 	return 0;
 }
 
+static int plan_certificates(struct batch *b, bool after, struct config_error *e)
+{
+	for (size_t j = 0; j < b->touched_count; j++) {
+		const struct touched *t = &b->touched[j];
+		const struct step_kind *s = t->kind == MODEL_CERTIFICATE ? certificate_step(t->old_row, t->new_row, after) : NULL;
+		if (s && add(b, s, t, e))
+			return e->code;
+	}
+	return 0;
+}
+
 int plan_make(struct batch *b, struct config_error *e)
 {
 	int r = plan_simple(b, MODEL_POOL, false, e);
@@ -213,6 +224,10 @@ int plan_make(struct batch *b, struct config_error *e)
 		r = plan_simple(b, MODEL_PORTAL, false, e);
 	if (!r)
 		r = plan_simple(b, MODEL_SETTING, false, e);
+	if (!r)
+		r = plan_certificates(b, false, e);
+	if (!r)
+		r = plan_certificates(b, true, e);
 	if (!r)
 		r = plan_simple(b, MODEL_PORTAL, true, e);
 	if (!r)

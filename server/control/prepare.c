@@ -110,8 +110,13 @@ int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 		if (is_given(body, "host") == is_given(body, "group"))
 			return config_fail(e, -EINVAL, "host", "an access names a host or a group, one of them");
 		return 0;
+	case MODEL_CERTIFICATE:
+		return certificate_prepare(body, e);
+	case MODEL_ACME_ACCOUNT:
+		return account_prepare(body, e);
 	case MODEL_AUDIT:
 	case MODEL_EVENT:
+	case MODEL_ACME_HISTORY:
 	case MODEL_TASK:
 		return config_fail(e, -EINVAL, "", "%s are written by the server", models[k].plural);
 	default:
@@ -262,6 +267,12 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 		return check_host(new_row, e);
 	case MODEL_ACCESS:
 		return check_access(new_row, e);
+	case MODEL_CERTIFICATE:
+		return certificate_check(old_row, new_row, c, e);
+	case MODEL_ACME_ACCOUNT:
+		return account_check(new_row, e);
+	case MODEL_CHANNEL:
+		return channel_check(new_row, e);
 	case MODEL_SETTING:
 		return setting_check(text_of(new_row, "key"), text_of(new_row, "value"), e);
 	default:
@@ -377,6 +388,8 @@ int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_
 		return delete_volume_parts(b, at, row, e);
 	case MODEL_TARGET:
 		return delete_target_parts(b, at, row, e);
+	case MODEL_CERTIFICATE:
+		return certificate_may_go(row, e);
 	case MODEL_HOST:
 	case MODEL_HOST_GROUP: {
 		const char *field = k == MODEL_HOST ? "host" : "group";

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define TASKS_MAX 8
+#define QUIET_MAX 16
 
 struct task {
 	struct list link;
@@ -23,7 +24,7 @@ struct task {
 	uint64_t told_ns;                /* worker only: last progress event */
 };
 static struct list running = LIST_INIT(running);
-static size_t running_count;
+static size_t running_count, quiet_count;
 
 static void time_text(char buf[32])
 {
@@ -71,13 +72,11 @@ static void publish_task(const char *id)
 }
 
 /* ---- ends, on the control thread ------------------------------------------------------------------------------------ */
-static void task_end(struct task *t)
+static void task_tell_end(struct task *t)
 {
 	struct config_error e;
 	char at[32];
-	pthread_join(t->thread, NULL);
 	const char *state = t->status == -ECANCELED ? "cancelled" : t->status ? "failed" : "done";
-	list_del(&t->link);
 	running_count--;
 	if (t->status && t->status != -ECANCELED && !*t->message)
 		snprintf(t->message, sizeof(t->message), "%s", strerror(-t->status));
@@ -89,6 +88,16 @@ static void task_end(struct task *t)
 	publish_task(t->id);
 	control_event(t->status && t->status != -ECANCELED ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, false, "task.ended", t->object, "task %s %s: %s%s%s", t->type, t->object, state,
 		      *t->message ? ": " : "", t->message);
+}
+
+static void task_end(struct task *t)
+{
+	pthread_join(t->thread, NULL);
+	list_del(&t->link);
+	if (t->spec.quiet)
+		quiet_count--;
+	else
+		task_tell_end(t);
 	if (t->spec.finished)
 		t->spec.finished(t, t->spec.arg, t->status);
 	pthread_mutex_destroy(&t->lock);
@@ -119,11 +128,20 @@ static void *task_thread(void *arg)
 }
 
 /* ---- start ------------------------------------------------------------------------------------------------------------- */
-int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], struct config_error *e)
+static int row_begin(const struct task *t, struct config_error *e)
 {
 	char at[32];
-	if (running_count >= TASKS_MAX)
-		return config_fail(e, -EAGAIN, "", "%d tasks are running; wait for one to end", TASKS_MAX);
+	time_text(at);
+	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:s}", "type", t->type, "object", t->object, "state", "running", "percent", 0, "started_at", at);
+	int r = config_put_new(ctl.db, MODEL_TASK, t->id, row, e);
+	json_decref(row);
+	return r;
+}
+
+int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], struct config_error *e)
+{
+	if (s->quiet ? quiet_count >= QUIET_MAX : running_count >= TASKS_MAX)
+		return config_fail(e, -EAGAIN, "", "%d tasks are running; wait for one to end", s->quiet ? QUIET_MAX : TASKS_MAX);
 	struct task *t = calloc(1, sizeof(*t));
 	if (!t)
 		return config_fail(e, -ENOMEM, "", "out of memory");
@@ -132,13 +150,12 @@ int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], stru
 	snprintf(t->object, sizeof(t->object), "%s", s->object ? s->object : "");
 	pthread_mutex_init(&t->lock, NULL);
 	config_new_id(ctl.db, t->id);
-	time_text(at);
-	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:s}", "type", t->type, "object", t->object, "state", "running", "percent", 0, "started_at", at);
-	int r = config_put_new(ctl.db, MODEL_TASK, t->id, row, e);
-	json_decref(row);
+	int r = s->quiet ? 0 : row_begin(t, e);
 	if (!r && pthread_create(&t->thread, NULL, task_thread, t)) {
 		r = config_fail(e, -EAGAIN, "", "no thread for the task can be made");
-		config_put(ctl.db, MODEL_TASK, t->id, row = json_pack("{s:s}", "state", "failed"), NULL, &(struct config_error){ 0 });
+		json_t *row = json_pack("{s:s}", "state", "failed");
+		if (!s->quiet)
+			config_put(ctl.db, MODEL_TASK, t->id, row, NULL, &(struct config_error){ 0 });
 		json_decref(row);
 	}
 	if (r) {
@@ -147,8 +164,12 @@ int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], stru
 		return r;
 	}
 	list_add_tail(&running, &t->link);
-	running_count++;
 	snprintf(id, CONFIG_ID_BYTES, "%s", t->id);
+	if (s->quiet) {
+		quiet_count++;
+		return 0;
+	}
+	running_count++;
 	publish_task(t->id);
 	return 0;
 }
@@ -176,7 +197,7 @@ void control_task_progress(struct task *t, int percent, const char *fmt, ...)
 	va_end(ap);
 	pthread_mutex_unlock(&t->lock);
 	uint64_t now = reactor_clock_ns();
-	if (now - t->told_ns < SECOND_NS)
+	if (t->spec.quiet || now - t->told_ns < SECOND_NS)
 		return;
 	t->told_ns = now;
 	struct task_news *n = calloc(1, sizeof(*n));

@@ -35,7 +35,7 @@ int http_init(const struct http_opts *opts, char *why, size_t why_bytes)
 	if (r < 0)
 		return r;
 	socket_path = strdup(opts->socket_path);
-	r = socket_path ? cert_init(opts->state_dir, why, why_bytes) : -ENOMEM;
+	r = socket_path ? cert_init(why, why_bytes) : -ENOMEM;
 	if (r == 0)
 		r = page_init(opts->web_root, why, why_bytes);
 	if (r == 0)

@@ -10,7 +10,6 @@
 #include "core/base.h"
 
 struct http_opts {
-	const char *state_dir;           /* certificate and key live in state_dir/tls/ (made when missing) */
 	const char *socket_path;         /* local socket; mode 0660, peers by SO_PEERCRED */
 	unsigned admin_uid;              /* beside root, who is admin on the local socket */
 	const char *web_root;            /* folder of a page under development; NULL: the page inside the program */
@@ -30,5 +29,7 @@ void http_portal_close(void *portal);
 /* New certificate for new connections; those open go on.  -EINVAL: unreadable, or the key is not
  * the certificate's; the old one stays. */
 int http_set_certificate(const char *cert_pem, const char *key_pem);
+/* Who asks for name by tls-alpn-01 (RFC 8737) is shown this pair; cert_pem NULL: no longer.  Any thread. */
+int http_set_challenge(const char *name, const char *cert_pem, const char *key_pem);
 
 #endif

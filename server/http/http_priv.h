@@ -80,11 +80,9 @@ bool streams_heartbeat(void);
 extern unsigned streams_heartbeat_ms;    /* 15 s; tests are less patient */
 
 /* ---- certificates, cert.c ----------------------------------------------------------------------------- */
-int cert_init(const char *state_dir, char *why, size_t why_bytes);
+int cert_init(char *why, size_t why_bytes);
 void cert_done(void);
-/* A self-signed one that ends soon is made anew. */
-void cert_renew(void);
-int cert_set(const char *cert_pem, const char *key_pem);
+void cert_session_begin(gnutls_session_t session); /* before the handshake */
 int cert_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **ret_certs,
 		  unsigned *ret_count, gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
 		  gnutls_privkey_t *ret_key, unsigned *ret_flags);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* portal.c - HTTPS portals, and the keeper: one thread that ends closed portals, sends heartbeats and
- * renews the self-signed certificate.  It sleeps until one of these is due.
+/* portal.c - HTTPS portals, and the keeper: one thread that ends closed portals and sends heartbeats.
+ * It sleeps until one of these is due.
  *
  * A portal may be closed by a request that came through it: control waits for http_portal_close while
  * the portal's own thread waits for control.  So closing only stops the listening; the keeper ends
@@ -15,7 +15,7 @@
 
 #define PORTAL_THREADS 2u  /* they never wait; TLS is what they do */
 #define PATIENCE_MS 10000
-#define RENEW_CHECK_MS (24u * 3600u * 1000u)
+#define IDLE_MS (24u * 3600u * 1000u)
 
 static struct {
 	pthread_mutex_t lock;
@@ -114,21 +114,15 @@ static bool end_some(bool now)
 
 static void *keeper_run(void *arg)
 {
-	uint64_t next_renew_ms = http_now_ms() + RENEW_CHECK_MS;
-
 	(void)arg;
 	pthread_mutex_lock(&keeper.lock);
 	while (!keeper.must_stop) {
 		bool busy = end_some(false), streaming;
-		uint64_t wait_ms = RENEW_CHECK_MS;
+		uint64_t wait_ms = IDLE_MS;
 		struct timespec until;
 
 		pthread_mutex_unlock(&keeper.lock);
 		streaming = streams_heartbeat();
-		if (http_now_ms() >= next_renew_ms) {
-			cert_renew();
-			next_renew_ms = http_now_ms() + RENEW_CHECK_MS;
-		}
 		pthread_mutex_lock(&keeper.lock);
 		if (keeper.must_stop)
 			break;

@@ -88,6 +88,9 @@ void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MH
 		peer_local(p, e, info ? info->connect_fd : -1);
 	else
 		peer_remote(p, conn);
+	info = e->is_local ? NULL : MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info && info->tls_session)
+		cert_session_begin(info->tls_session);
 }
 
 void *request_begin(void *cls, const char *uri, struct MHD_Connection *conn)

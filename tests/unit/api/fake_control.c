@@ -470,3 +470,37 @@ void control_event(int level, bool alert, const char *type, const char *object, 
 {
 	(void)level, (void)alert, (void)type, (void)object, (void)fmt;
 }
+
+int control_certificate_renew(const char *id, json_t **ret_task, struct config_error *e)
+{
+	if (strcmp(id, "c1") != 0)
+		return fail(e, -ENOENT, "", "There is no such certificate.");
+	*ret_task = json_pack("{s:s, s:s}", "id", "t1", "type", "certificate.renew");
+	return 0;
+}
+
+int control_certificate_revoke(const char *id, unsigned reason, json_t **ret_task, struct config_error *e)
+{
+	if (strcmp(id, "c1") != 0)
+		return fail(e, -ENOENT, "", "There is no such certificate.");
+	*ret_task = json_pack("{s:s, s:s, s:i}", "id", "t1", "type", "certificate.revoke", "reason", (int)reason);
+	return 0;
+}
+
+int control_account_do(enum control_account_action what, const char *id, json_t **ret_task, struct config_error *e)
+{
+	static const char *const names[] = { "register", "rollover", "deactivate" };
+
+	if (strcmp(id, "le") != 0)
+		return fail(e, -ENOENT, "", "There is no such account.");
+	*ret_task = json_pack("{s:s, s:s}", "id", "t1", "type", names[what]);
+	return 0;
+}
+
+int control_channel_test(const char *id, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(id, "mail") != 0)
+		return fail(e, -ENOENT, "", "There is no such channel.");
+	*ret_result = json_pack("{s:b, s:s, s:s}", "ok", 1, "message", "taken", "transcript", "> EHLO");
+	return 0;
+}

@@ -82,7 +82,7 @@ static int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/holdfast.sock", dir);
-	o = (struct http_opts){ .state_dir = dir, .socket_path = path, .admin_uid = geteuid() };
+	o = (struct http_opts){ .socket_path = path, .admin_uid = geteuid() };
 	fake_control_reset();
 	return http_init(&o, why, sizeof(why)) < 0 ? -1 : http_start(why, sizeof(why));
 }

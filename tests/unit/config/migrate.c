@@ -95,6 +95,14 @@ static void from_nothing(void **state)
 	sqlite3_close(fresh);
 }
 
+/* Tables came with time. */
+static bool golden_knows(int version, const char *table)
+{
+	char create[96];
+	snprintf(create, sizeof(create), "CREATE TABLE %s (", table);
+	return strstr(read_golden(version), create) != NULL;
+}
+
 /* A database of every released schema opens, keeps its rows, and ends in schema.sql. */
 static void from_golden(void **state)
 {
@@ -113,7 +121,7 @@ static void from_golden(void **state)
 		struct config *c = help_open(dir);
 		same_text("a migrated golden database", describe(c->db), want);
 		for (size_t k = 0; k < MODEL_KINDS; k++)
-			if (help_count(c, (enum model_kind)k) == 0)
+			if (golden_knows(v, models[k].table) && help_count(c, (enum model_kind)k) == 0)
 				fail_msg("golden database %d has no %s, or lost it", v, models[k].name);
 		config_close(c);
 	}
@@ -124,7 +132,8 @@ static void from_golden(void **state)
 /* An old schema, a new one, one that is too new; a migration that fails changes nothing. */
 static const struct db_migration later[] = {
 	{ 1, "0001-a", "CREATE TABLE store (one INTEGER PRIMARY KEY, revision INTEGER NOT NULL, key_check BLOB); INSERT INTO store VALUES (1, 5, NULL);"
-		       "CREATE TABLE audit (id TEXT); CREATE TABLE event (id TEXT); CREATE TABLE task (id TEXT); CREATE TABLE host (id TEXT PRIMARY KEY, chap_secret BLOB, mutual_secret BLOB, dhchap_key BLOB, dhchap_ctrl_key BLOB, tls_psk BLOB); CREATE TABLE account (password BLOB)" },
+		       "CREATE TABLE audit (id TEXT); CREATE TABLE event (id TEXT); CREATE TABLE task (id TEXT); CREATE TABLE host (id TEXT PRIMARY KEY, chap_secret BLOB, mutual_secret BLOB, dhchap_key BLOB, dhchap_ctrl_key BLOB, tls_psk BLOB); CREATE TABLE account (password BLOB);"
+		       "CREATE TABLE acme_account (eab_hmac BLOB, key_pem BLOB); CREATE TABLE certificate (dns_secret BLOB, key_pem BLOB); CREATE TABLE channel (secret BLOB, password BLOB)" },
 	{ 2, "0002-b", "CREATE TABLE extra (x); INSERT INTO extra VALUES (1)" },
 	{ 3, "0003-c", "CREATE TABLE child (p TEXT REFERENCES host (id)); INSERT INTO extra VALUES (2); INSERT INTO child VALUES ('gone')" },
 };

@@ -119,7 +119,7 @@ bool read_until(int fd, char *buf, size_t buf_bytes, const char *text)
 
 int start_edge(void)
 {
-	struct http_opts o = { .state_dir = dir, .socket_path = socket_path_, .admin_uid = geteuid() };
+	struct http_opts o = { .socket_path = socket_path_, .admin_uid = geteuid() };
 	int r = http_init(&o, why, sizeof(why));
 
 	return r < 0 ? r : http_start(why, sizeof(why));
