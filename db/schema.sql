@@ -80,7 +80,16 @@ CREATE TABLE target (
 	path_states TEXT NOT NULL DEFAULT '{}' CHECK (json_type(path_states) = 'object'),
 	static_controllers INTEGER NOT NULL DEFAULT 0 CHECK (static_controllers BETWEEN 0 AND 1024),
 	require_auth INTEGER NOT NULL DEFAULT 0 CHECK (require_auth IN (0, 1)),
-	require_tls INTEGER NOT NULL DEFAULT 0 CHECK (require_tls IN (0, 1))
+	require_tls INTEGER NOT NULL DEFAULT 0 CHECK (require_tls IN (0, 1)),
+	portal_groups TEXT NOT NULL DEFAULT '[]' CHECK (json_type(portal_groups) = 'array'),
+	redirects TEXT NOT NULL DEFAULT '[]' CHECK (json_type(redirects) = 'array'),
+	redirect_permanent INTEGER NOT NULL DEFAULT 0 CHECK (redirect_permanent IN (0, 1)),
+	header_digest_required INTEGER NOT NULL DEFAULT 0 CHECK (header_digest_required IN (0, 1)),
+	data_digest_required INTEGER NOT NULL DEFAULT 0 CHECK (data_digest_required IN (0, 1)),
+	chap_user TEXT,
+	chap_secret BLOB,
+	mutual_user TEXT,
+	mutual_secret BLOB
 );
 
 CREATE TABLE lun (

@@ -60,6 +60,7 @@ enum api_query_flags {
 	Q_TOP = 2048,                    /* kind, by, n */
 	Q_HOST = 4096,
 	Q_VOLUME = 8192,
+	Q_BAN = 16384,                   /* ban_s */
 };
 /* Which parameters a flag stands for. */
 struct api_query_row {

@@ -68,14 +68,14 @@ void api_do_session_list(struct api_call *c)
 	answer_items(c, control_sessions());
 }
 
-static bool parse_session_id(struct api_call *c, uint64_t *ret_id)
+static bool parse_number_id(struct api_call *c, uint64_t *ret_id, const char *what)
 {
 	char *end;
 
 	errno = 0;
 	*ret_id = c->id[0] >= '0' && c->id[0] <= '9' ? strtoull(c->id, &end, 10) : 0;
 	if (*ret_id == 0 || errno || *end) {
-		answer_problem(c->rs, PROBLEM_NOT_FOUND, "Sessions have numbers; there is none called that.");
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "%s have numbers; there is none called that.", what);
 		return false;
 	}
 	return true;
@@ -87,7 +87,7 @@ void api_do_session_get(struct api_call *c)
 	uint64_t id;
 	size_t i;
 
-	if (!parse_session_id(c, &id))
+	if (!parse_number_id(c, &id, "Sessions"))
 		return;
 	items = control_sessions();
 	json_array_foreach(items, i, item)
@@ -98,14 +98,51 @@ void api_do_session_get(struct api_call *c)
 		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is no session %" PRIu64 ".", id);
 }
 
+#define BAN_MAX_S (366 * 86400)
+static bool parse_ban(struct api_call *c, uint64_t *ret_s)
+{
+	const char *text = call_param(c, "ban_s");
+	char *end;
+
+	*ret_s = 0;
+	if (!text)
+		return true;
+	errno = 0;
+	*ret_s = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+	if (*ret_s && !errno && !*end && *ret_s <= BAN_MAX_S)
+		return true;
+	answer_problem(c->rs, PROBLEM_INVALID, "ban_s is a number of seconds from 1 to %d.", BAN_MAX_S);
+	return false;
+}
+
 void api_do_session_close(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	uint64_t id, ban_s;
+
+	if (!parse_number_id(c, &id, "Sessions"))
+		return;
+	if (!parse_ban(c, &ban_s))
+		return;
+	if (control_session_close(id, ban_s, &e) < 0)
+		answer_error(c->rs, &e, "");
+	else
+		answer_empty(c->rs, 204);
+}
+
+void api_do_ban_list(struct api_call *c)
+{
+	answer_items(c, control_bans());
+}
+
+void api_do_ban_lift(struct api_call *c)
 {
 	struct config_error e = { 0 };
 	uint64_t id;
 
-	if (!parse_session_id(c, &id))
+	if (!parse_number_id(c, &id, "Bans"))
 		return;
-	if (control_session_close(id, &e) < 0)
+	if (control_ban_lift(id, &e) < 0)
 		answer_error(c->rs, &e, "");
 	else
 		answer_empty(c->rs, 204);

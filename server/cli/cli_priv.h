@@ -189,6 +189,7 @@ int run_key_generate(struct cli *c);
 int run_group_add(struct cli *c);
 int run_group_remove(struct cli *c);
 int run_session_close(struct cli *c);
+int run_ban_lift(struct cli *c);
 int run_setting_get(struct cli *c);
 int run_setting_set(struct cli *c);
 int run_export(struct cli *c);

@@ -89,17 +89,49 @@ int run_status(struct cli *c)
 	return code;
 }
 
+/* "30s", "10m", "2h", "1d" in seconds; 0: it is none of these. */
+static unsigned long long time_seconds(const char *text)
+{
+	char *unit;
+	unsigned long long n = *text >= '0' && *text <= '9' ? strtoull(text, &unit, 10) : 0;
+	unsigned long long each = !n ? 0 : !strcmp(unit, "s") ? 1 : !strcmp(unit, "m") ? 60 : !strcmp(unit, "h") ? 3600 :
+				  !strcmp(unit, "d") ? 86400 : 0;
+
+	return n > 1000000 ? 0 : n * each;
+}
+
 int run_session_close(struct cli *c)
 {
-	_cleanup_(freep) char *path = path_join("/api/v1/sessions", c->arg[0]);
+	_cleanup_(freep) char *one = path_join("/api/v1/sessions", c->arg[0]);
+	const char *ban = cli_flag(c, "ban");
+	unsigned long long ban_s = ban ? time_seconds(ban) : 0;
+	_cleanup_(freep) char *path = ban ? text_format("%s?ban_s=%llu", one, ban_s) : text_format("%s", one);
 	struct reply r = { 0 };
 	int code;
+
+	if (ban && !ban_s)
+		return usage_error(c, "--ban takes a time such as 30s, 10m, 2h or 1d.");
 
 	if (c->dry_run)
 		return usage_error(c, "closing a session has no dry run.");
 	code = client_do(c, "DELETE", path, NULL, NULL, &r);
 	if (code == CLI_DONE)
-		say_done(c, NULL, "session %s closes", c->arg[0]);
+		say_done(c, NULL, ban ? "session %s closes, its host stays out for %s" : "session %s closes", c->arg[0], ban);
+	reply_done(&r);
+	return code;
+}
+
+int run_ban_lift(struct cli *c)
+{
+	_cleanup_(freep) char *path = path_join("/api/v1/bans", c->arg[0]);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "lifting a ban has no dry run.");
+	code = client_do(c, "DELETE", path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, NULL, "ban %s is lifted", c->arg[0]);
 	reply_done(&r);
 	return code;
 }

@@ -125,12 +125,22 @@ static const struct column portal_columns[] = {
 };
 
 /* ---- target ---- */
+#define TARGET_ISCSI \
+	{ .name = "portal-group", .metavar = "TAG", .type = FLAG_LIST, .field = "portal_groups", .help = "iSCSI: a portal group that offers it; may be repeated.  All when left out." }, \
+	{ .name = "redirect", .metavar = "[TAG=]ADDRESS:PORT", .type = FLAG_LIST, .field = "redirects", .help = "iSCSI: send logins there, all or those by portal group TAG; may be repeated." }, \
+	ON_OFF("redirect-permanent", "redirect_permanent", "iSCSI: whether hosts may remember where they were sent."), \
+	ON_OFF("require-header-digest", "header_digest_required", "iSCSI: refuse hosts that do not agree on header digests."), \
+	ON_OFF("require-data-digest", "data_digest_required", "iSCSI: refuse hosts that do not agree on data digests."), \
+	TEXT("chap-user", "USER", "chap_user", "iSCSI: CHAP name asked of hosts that have none of their own."), \
+	SECRET("chap-secret-file", "chap_secret", "File with the CHAP secret that goes with it (12 characters or more); - reads it from standard input."), \
+	TEXT("mutual-user", "USER", "mutual_user", "CHAP name this target answers such hosts with."), \
+	SECRET("mutual-secret-file", "mutual_secret", "File with the CHAP secret this target answers with.")
 static const struct flag target_create[] = {
 	ENUM("protocol", "protocol", "iscsi|nvme", "How hosts reach it (default iscsi)."),
 	TEXT("name", "IQN-OR-NQN", "qualified_name", "Its qualified name; made from NAME when left out."),
 	TEXT("alias", "TEXT", "alias", "TargetAlias, shown by some initiators."),
 	{ .name = "static-controllers", .metavar = "N", .type = FLAG_INT, .field = "static_controllers", .help = "NVMe: so many controllers with fixed ids; 0 (default): one is made for each host." },
-	COMMENT, END_FLAGS
+	TARGET_ISCSI, COMMENT, END_FLAGS
 };
 static const struct flag target_list[] = { FILTER_ENUM("protocol", "protocol", "iscsi|nvme", "Only those of this protocol."), END_FLAGS };
 static const struct flag target_set[] = {
@@ -139,7 +149,7 @@ static const struct flag target_set[] = {
 	TEXT("name", "NAME", "name", "New name; the qualified name stays."), TEXT("alias", "TEXT", "alias", "TargetAlias."),
 	ON_OFF("enabled", "enabled", "Whether logins are accepted."),
 	{ .name = "static-controllers", .metavar = "N", .type = FLAG_INT, .field = "static_controllers", .help = "NVMe: so many controllers with fixed ids; 0 (default): one is made for each host." },
-	COMMENT, END_FLAGS
+	TARGET_ISCSI, COMMENT, END_FLAGS
 };
 static const struct flag target_attach[] = {
 	{ .name = "lun", .metavar = "N", .type = FLAG_INT, .field = "lun", .help = "Logical unit number; the lowest free one when left out." },
@@ -243,11 +253,22 @@ static const struct column group_columns[] = {
 };
 
 /* ---- session, setting, config, status ---- */
+static const struct flag session_close[] = {
+	{ .name = "ban", .metavar = "TIME", .type = FLAG_TEXT, .where = IN_VERB, .help = "Keep its initiator from logging in to the target for so long: 30s, 10m, 2h, 1d." }, END_FLAGS
+};
 static const struct verb session_verbs[] = {
 	{ "list", "", NULL, "GET", "/api/v1/sessions", "List the sessions of hosts.", NULL, run_list },
 	{ "show", "ID", NULL, "GET", "/api/v1/sessions/{id}", "Show a session.", NULL, run_show },
-	{ "close", "ID", NULL, "DELETE", "/api/v1/sessions/{id}", "Ask the host to log out, then close; it may log in again.", NULL, run_session_close },
+	{ "close", "ID", session_close, "DELETE", "/api/v1/sessions/{id}", "Ask the host to log out, then close; it may log in again, unless banned.", NULL, run_session_close },
 	{ .name = NULL }
+};
+static const struct verb ban_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/bans", "List initiators that may not log in for a while.", NULL, run_list },
+	{ "lift", "ID", NULL, "DELETE", "/api/v1/bans/{id}", "Let one log in again.", NULL, run_ban_lift },
+	{ .name = NULL }
+};
+static const struct column ban_columns[] = {
+	{ "ID", "id", COL_COUNT }, { "INITIATOR", "initiator", COL_TEXT }, { "TARGET", "target", COL_TEXT }, { "UNTIL", "until", COL_TEXT }, { .title = NULL }
 };
 static const struct column session_columns[] = {
 	{ "ID", "id", COL_COUNT }, { "TARGET", "target", COL_TEXT }, { "INITIATOR", "initiator", COL_TEXT }, { "HOST", "host", COL_TEXT },
@@ -543,6 +564,7 @@ const struct noun cli_nouns[] = {
 	{ "host-group", "host-groups", "Groups of hosts.", group_verbs, group_columns, LIST_PAGES },
 	{ "key", NULL, "Keys for NVMe hosts.", key_verbs, NULL, LIST_WHOLE },
 	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },
+	{ "ban", "bans", "Initiators that were sent away for a while.", ban_verbs, ban_columns, LIST_WHOLE },
 	{ "refused", "refused", "Hosts that knocked and were not let in.", refused_verbs, refused_columns, LIST_WHOLE },
 	{ "alert", "alerts", "What needs a person.", alert_verbs, alert_columns, LIST_WHOLE },
 	{ "address", "addresses", "Addresses of this machine.", address_verbs, address_columns, LIST_WHOLE },

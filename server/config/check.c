@@ -178,6 +178,44 @@ static const char *check_lun_number(const char *s)
 	return n <= 16383 ? NULL : "must be a LUN from 0 to 16383";
 }
 
+static const char *check_group_tag(const char *s)
+{
+	unsigned n = 0;
+	if (*s == '0' || strlen(s) > 5)
+		return "must be the tag of a portal group, from 1 to 65535";
+	for (; *s; s++) {
+		if (!isdigit((unsigned char)*s))
+			return "must be the tag of a portal group, from 1 to 65535";
+		n = n * 10 + (unsigned)(*s - '0');
+	}
+	return n >= 1 && n <= 65535 ? NULL : "must be the tag of a portal group, from 1 to 65535";
+}
+
+/* "192.0.2.1:3260", "[2001:db8::1]:3260", "2=192.0.2.1:3260" */
+static const char *check_redirect(const char *s)
+{
+	static const char *const wrong = "must be ADDRESS:PORT or TAG=ADDRESS:PORT, such as 192.0.2.7:3260 or 2=[2001:db8::7]:3260";
+	const char *equals = strchr(s, '='), *colon;
+	char part[64];
+	bool v6;
+	if (equals) {
+		if (equals - s > 5)
+			return wrong;
+		snprintf(part, sizeof(part), "%.*s", (int)(equals - s), s);
+		if (!*part || check_group_tag(part))
+			return wrong;
+		s = equals + 1;
+	}
+	colon = strrchr(s, ':');
+	if (!colon || check_group_tag(colon + 1) || !colon[1])   /* ports have the same range */
+		return wrong;
+	bool bracket = *s == '[';
+	if (bracket && (colon == s + 1 || colon[-1] != ']'))
+		return wrong;
+	size_t len = (size_t)(colon - s) - (bracket ? 2 : 0);
+	return is_address(s + bracket, len, &v6) && v6 == bracket ? NULL : wrong;
+}
+
 static const char *check_plugin(const char *s)
 {
 	bool start = true;
@@ -275,6 +313,8 @@ static const struct {
 	{ "nqn", check_nqn },
 	{ "target-name", check_target_name },
 	{ "lun-number", check_lun_number },
+	{ "group-tag", check_group_tag },
+	{ "redirect", check_redirect },
 	{ "plugin", check_plugin },
 	{ "dhchap-key", check_dhchap_key },
 	{ "tls-psk", check_tls_psk },

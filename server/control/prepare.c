@@ -125,14 +125,14 @@ int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 }
 
 /* ---- checks of a row as it would be ------------------------------------------------------------------------ */
-static int secrets_differ(const json_t *host, const char *one, const char *other, const char *why, struct config_error *e)
+static int secrets_differ(enum model_kind k, const json_t *row, const char *one, const char *other, const char *why, struct config_error *e)
 {
 	uint8_t a[256], b[256];
 	size_t a_len = 0, b_len = 0;
-	const char *id = text_of(host, "id");
-	int r = config_secret(ctl.db, MODEL_HOST, id, one, a, sizeof(a), &a_len, e);
+	const char *id = text_of(row, "id");
+	int r = config_secret(ctl.db, k, id, one, a, sizeof(a), &a_len, e);
 	if (!r)
-		r = config_secret(ctl.db, MODEL_HOST, id, other, b, sizeof(b), &b_len, e);
+		r = config_secret(ctl.db, k, id, other, b, sizeof(b), &b_len, e);
 	if (!r && a_len == b_len && memcmp(a, b, a_len) == 0)
 		r = config_fail(e, -EINVAL, other, "%s", why);
 	explicit_bzero(a, sizeof(a));
@@ -140,7 +140,8 @@ static int secrets_differ(const json_t *host, const char *one, const char *other
 	return r;
 }
 
-static int check_host(const json_t *row, struct config_error *e)
+/* CHAP of a host, or of a target. */
+static int check_chap(enum model_kind k, const json_t *row, struct config_error *e)
 {
 	bool user = *text_of(row, "chap_user"), secret = true_of(row, "chap_secret");
 	bool mutual_user = *text_of(row, "mutual_user"), mutual_secret = true_of(row, "mutual_secret");
@@ -149,12 +150,12 @@ static int check_host(const json_t *row, struct config_error *e)
 	if (mutual_user != mutual_secret)
 		return config_fail(e, -EINVAL, mutual_user ? "mutual_secret" : "mutual_user", "mutual CHAP needs both mutual_user and mutual_secret");
 	if (mutual_user && !user)
-		return config_fail(e, -EINVAL, "chap_user", "mutual CHAP goes only together with CHAP of the host");
+		return config_fail(e, -EINVAL, "chap_user", "mutual CHAP goes only together with CHAP of the other side");
 	if (true_of(row, "dhchap_ctrl_key") && !true_of(row, "dhchap_key"))
 		return config_fail(e, -EINVAL, "dhchap_key", "a controller key (dhchap_ctrl_key) goes only together with a key of the host");
-	int r = mutual_user ? secrets_differ(row, "chap_secret", "mutual_secret", "the two CHAP secrets must differ (RFC 7143 9.2.1), or either side could pose as the other", e) : 0;
+	int r = mutual_user ? secrets_differ(k, row, "chap_secret", "mutual_secret", "the two CHAP secrets must differ (RFC 7143 9.2.1), or either side could pose as the other", e) : 0;
 	if (!r && true_of(row, "dhchap_ctrl_key"))
-		r = secrets_differ(row, "dhchap_key", "dhchap_ctrl_key", "the two authentication keys must differ, or either side could pose as the other", e);
+		r = secrets_differ(k, row, "dhchap_key", "dhchap_ctrl_key", "the two authentication keys must differ, or either side could pose as the other", e);
 	return r;
 }
 
@@ -260,11 +261,11 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 			return config_fail(e, -EINVAL, "qualified_name", "an iSCSI target has an IQN, not an NQN");
 		if (strcmp(text_of(new_row, "protocol"), "nvme") == 0 && nvmf_name_check(text_of(new_row, "qualified_name"), why, sizeof(why)))
 			return config_fail(e, -EINVAL, "qualified_name", "an NVMe subsystem has an NQN: %s", why);
-		return 0;
+		return check_chap(k, new_row, e);
 	case MODEL_LUN:
 		return check_lun(new_row, e);
 	case MODEL_HOST:
-		return check_host(new_row, e);
+		return check_chap(k, new_row, e);
 	case MODEL_ACCESS:
 		return check_access(new_row, e);
 	case MODEL_CERTIFICATE:

@@ -3,6 +3,8 @@
  * targets of protocol nvme go to runtime_subsystem.c. */
 #include "control/control_priv.h"
 
+#include "tls/tls.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +22,9 @@ struct spec_hold {
 	struct iscsi_lun *luns;          /* all owned from here */
 	struct iscsi_rule *rules;
 	struct rule_hold *holds;
+	uint16_t tpgts[TEXTS_MAX];
+	struct iscsi_redirect redirects[TEXTS_MAX];
+	uint8_t chap[SECRET_BYTES], mutual[SECRET_BYTES];
 	size_t rule_room;
 	json_t *keep;                    /* array: the objects that strings are borrowed from */
 };
@@ -31,6 +36,8 @@ static void spec_done(struct spec_hold *h)
 		explicit_bzero(h->holds[i].mutual, SECRET_BYTES);
 		free(h->holds[i].luns);
 	}
+	explicit_bzero(h->chap, SECRET_BYTES);
+	explicit_bzero(h->mutual, SECRET_BYTES);
 	free(h->holds);
 	free(h->rules);
 	free(h->luns);
@@ -165,6 +172,52 @@ static int fill_rules(struct spec_hold *h, const char *target_id)
 	return r;
 }
 
+/* What the target asks of hosts without CHAP of their own.  A secret that cannot be had locks them out. */
+static int fill_chap(struct spec_hold *h, const json_t *row)
+{
+	struct config_error e;
+	const char *id = text_of(row, "id");
+	int r = 0;
+	if (!*text_of(row, "chap_user"))
+		return 0;
+	h->spec.chap_user = text_of(row, "chap_user");
+	h->spec.chap_secret = h->chap;
+	r = config_secret(ctl.db, MODEL_TARGET, id, "chap_secret", h->chap, SECRET_BYTES, &h->spec.chap_secret_len, &e);
+	if (!r && *text_of(row, "mutual_user")) {
+		h->spec.mutual_user = text_of(row, "mutual_user");
+		h->spec.mutual_secret = h->mutual;
+		r = config_secret(ctl.db, MODEL_TARGET, id, "mutual_secret", h->mutual, SECRET_BYTES, &h->spec.mutual_secret_len, &e);
+	}
+	if (!r) {
+		if (!config_key_problem(ctl.db))
+			alert_resolve("target.secret", text_of(row, "name"));
+		return 0;
+	}
+	alert_raise(LOG_LEVEL_ERROR, "target.secret", text_of(row, "name"), "nobody without CHAP of their own may log in to target %s: %s", text_of(row, "name"), e.why);
+	h->spec.mutual_user = NULL;
+	h->spec.chap_secret_len = 32;
+	return tls_random(h->chap, 32);
+}
+
+static void fill_places(struct spec_hold *h, const json_t *row)
+{
+	const json_t *groups = json_object_get(row, "portal_groups"), *redirects = json_object_get(row, "redirects");
+	json_t *v;
+	size_t i;
+	json_array_foreach((json_t *)groups, i, v)
+		if (h->spec.tpgt_count < TEXTS_MAX)
+			h->tpgts[h->spec.tpgt_count++] = (uint16_t)strtoul(json_string_value(v), NULL, 10);
+	json_array_foreach((json_t *)redirects, i, v) {
+		const char *s = json_string_value(v), *equals = strchr(s, '=');
+		if (h->spec.redirect_count < TEXTS_MAX)
+			h->redirects[h->spec.redirect_count++] =
+				(struct iscsi_redirect){ equals ? (uint16_t)strtoul(s, NULL, 10) : 0, equals ? equals + 1 : s };
+	}
+	h->spec.tpgts = h->tpgts;
+	h->spec.redirects = h->redirects;
+	h->spec.redirect_permanent = true_of(row, "redirect_permanent");
+}
+
 static int spec_make(const json_t *row, struct spec_hold *h)
 {
 	*h = (struct spec_hold){ .keep = json_array() };
@@ -172,7 +225,12 @@ static int spec_make(const json_t *row, struct spec_hold *h)
 	h->spec.alias = text_of(row, "alias");
 	h->spec.enabled = true_of(row, "enabled");
 	h->spec.allow_any = true_of(row, "allow_any");
+	h->spec.header_digest_required = true_of(row, "header_digest_required");
+	h->spec.data_digest_required = true_of(row, "data_digest_required");
+	fill_places(h, row);
 	int r = h->keep ? fill_luns(h, text_of(row, "id")) : -ENOMEM;
+	if (!r)
+		r = fill_chap(h, row);
 	if (!r)
 		r = fill_rules(h, text_of(row, "id"));
 	if (r)

@@ -92,11 +92,14 @@ static unsigned chap_number(void)
 }
 static void iscsi_limits(struct iscsi_opts *o)
 {
+	char events[16];
 	o->nop_interval_s = (unsigned)setting_int("iscsi_nop_interval");
 	o->nop_timeout_s = (unsigned)setting_int("iscsi_nop_timeout");
 	o->login_timeout_s = (unsigned)setting_int("iscsi_login_timeout");
 	o->max_connections = (unsigned)setting_int("iscsi_max_connections");
 	o->chap_minimum = chap_number();
+	setting_value("iscsi_lun_events", events, sizeof(events));
+	o->lun_events_off = strcmp(events, "off") == 0;
 }
 void settings_for_iscsi(struct iscsi_opts *o)
 {
@@ -214,6 +217,8 @@ const struct setting_row setting_rows[] = {
 	{ .key = "iscsi_login_timeout", .type = SETTING_INT, .min = 1, .max = 600, .default_value = "15", .apply = apply_iscsi, .help = "Seconds that a login may take." },
 	{ .key = "iscsi_max_connections", .type = SETTING_INT, .min = 1, .max = 65536, .default_value = "4096", .apply = apply_iscsi,
 	  .help = "Connections that are accepted at most." },
+	{ .key = "iscsi_lun_events", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .apply = apply_iscsi,
+	  .help = "Whether hosts are told by an asynchronous message that their LUNs changed, so that they look at once." },
 	{ .key = "iscsi_chap_minimum", .type = SETTING_ENUM, .values = "md5|sha1|sha256|sha3-256", .default_value = "md5", .apply = apply_iscsi,
 	  .help = "Weakest CHAP algorithm that is accepted; of those that an initiator offers, the strongest is used." },
 	{ .key = "iscsi_discovery_host", .type = SETTING_TEXT, .max = 63, .default_value = "", .check = check_discovery, .apply = apply_discovery,

@@ -2,6 +2,8 @@
 /* status.c - the server at a glance, and its sessions. */
 #include "control/control_priv.h"
 
+#include <time.h>
+
 #include "config.h"
 
 static json_t *reactors_json(void)
@@ -71,14 +73,50 @@ json_t *control_sessions(void)
 	return sessions_list();
 }
 
-int control_session_close(uint64_t id, struct config_error *e)
+int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)
 {
+	uint64_t ban = 0;
 	*e = (struct config_error){ 0 };
-	int r = iscsi_session_close(id);
+	int r = ban_s ? iscsi_session_ban(id, ban_s, &ban) : iscsi_session_close(id);
+	if (r == -ENOSPC)
+		return config_fail(e, r, "ban_s", "there are %d bans already; lift some first", ISCSI_BANS_MAX);
+	if (r == -ENOENT && ban_s)
+		return config_fail(e, r, "ban_s", "there is no iSCSI session %llu (now); NVMe hosts are not banned, their access is taken away", (unsigned long long)id);
 	if (r == -ENOENT)
 		r = nvmf_session_close(id);
 	if (r)
 		return config_fail(e, r, "", r == -ENOENT ? "there is no session %llu (now)" : "session %llu cannot be closed", (unsigned long long)id);
 	control_event(LOG_LEVEL_INFO, false, "session.closed", "", "session %llu was asked to end", (unsigned long long)id);
+	if (ban_s)
+		control_event(LOG_LEVEL_INFO, false, "session.banned", "", "its initiator may not log in again for %llu s", (unsigned long long)ban_s);
+	return 0;
+}
+
+/* ---- bans ---- */
+static void time_text(uint64_t unix_s, char buf[32])
+{
+	const time_t t = (time_t)unix_s;
+	struct tm tm;
+	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+}
+static void add_ban(void *arg, const struct iscsi_ban_info *b)
+{
+	char since[32], until[32];
+	time_text(b->since_unix_s, since);
+	time_text(b->until_unix_s, until);
+	json_array_append_new(arg, json_pack("{s:I, s:s, s:s, s:s, s:s}", "id", (json_int_t)b->id, "initiator", b->initiator, "target", b->target, "since", since, "until", until));
+}
+json_t *control_bans(void)
+{
+	json_t *list = json_array();
+	if (list)
+		iscsi_ban_each(add_ban, list);
+	return list;
+}
+int control_ban_lift(uint64_t id, struct config_error *e)
+{
+	*e = (struct config_error){ 0 };
+	if (iscsi_ban_lift(id))
+		return config_fail(e, -ENOENT, "", "there is no ban %llu (any more)", (unsigned long long)id);
 	return 0;
 }

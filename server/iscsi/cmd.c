@@ -198,6 +198,8 @@ static void task_done(struct scsi_task *t)
 	}
 	if (t->aborted || !cmd->conn || cmd->state == CMD_ENDED) {
 		cmd->aborted = true;
+		if (unlikely(t->aborted && cmd->session->st.params.task_reporting == ISCSI_REPORT_FAST_ABORT))
+			iscsi_async_aborted(cmd->session, cmd->lun);
 		iscsi_cmd_end(cmd);
 		return;
 	}

@@ -35,6 +35,7 @@ struct iscsi_opts {
 	unsigned nop_timeout_s;          /* then the connection is dropped; 0: 10 */
 	unsigned login_timeout_s;        /* 0: 15 */
 	unsigned max_connections;        /* of the whole daemon; 0: 4096 */
+	unsigned lun_events_off;         /* 1: do not tell sessions by an asynchronous message that their LUNs changed */
 	unsigned chap_minimum;           /* weakest CHAP_A that is accepted: 5 MD5, 6 SHA-1, 7 SHA-256, 8 SHA3-256; 0: 5 */
 };
 int iscsi_start(const struct iscsi_opts *opts) _must_check_;
@@ -77,6 +78,11 @@ struct iscsi_lun {
 	bool read_only;
 	struct scsi_unit *unit;          /* the target takes references of its own */
 };
+/* Logins to this target are sent elsewhere.  RFC 7143 11.13.5, 13.8 */
+struct iscsi_redirect {
+	uint16_t tpgt;                   /* those through this portal group; 0: all */
+	const char *address;             /* "192.0.2.1:3260", "[2001:db8::1]:3260" */
+};
 struct iscsi_target_spec {
 	const char *name;                /* the IQN; never changes during a target's life */
 	const char *alias;
@@ -89,6 +95,13 @@ struct iscsi_target_spec {
 	bool header_digest_required, data_digest_required;
 	const uint16_t *tpgts;           /* portal groups that offer it; all when 0 */
 	size_t tpgt_count;
+	/* CHAP of the target itself: asked of whoever matches a rule without CHAP, or none. */
+	const char *chap_user, *mutual_user;
+	const uint8_t *chap_secret, *mutual_secret;
+	size_t chap_secret_len, mutual_secret_len;
+	const struct iscsi_redirect *redirects; /* the first that matches; who came by its address is let in */
+	size_t redirect_count;
+	bool redirect_permanent;
 };
 /* Everything in the spec is borrowed during the call. -EINVAL with why; -EEXIST name in use. */
 int iscsi_target_add(const struct iscsi_target_spec *s, struct iscsi_target **ret_target, char *why, size_t why_bytes) _must_check_;
@@ -127,5 +140,18 @@ struct iscsi_session_info {
 void iscsi_session_each(void (*fn)(void *arg, const struct iscsi_session_info *s), void *arg);
 /* Asynchronous logout request, then close after 3 s.  -ENOENT. */
 int iscsi_session_close(uint64_t id);
+
+/* ---- bans: who may not log in for a while ------------------------------------------------------------- */
+#define ISCSI_BANS_MAX 256
+struct iscsi_ban_info {
+	uint64_t id;
+	char initiator[224], target[224];
+	uint64_t since_unix_s, until_unix_s;
+};
+/* The session's initiator may not log in to its target; closes the session as above.
+ * -ENOENT no such session   -ENOSPC there are as many bans as there may be */
+int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban);
+void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void *arg);
+int iscsi_ban_lift(uint64_t id);         /* -ENOENT */
 
 #endif

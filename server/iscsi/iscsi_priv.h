@@ -90,7 +90,12 @@ struct iscsi_target_conf {
 	size_t rule_count;
 	uint16_t *tpgts;
 	size_t tpgt_count;
+	struct iscsi_redirect *redirects; /* texts owned */
+	size_t redirect_count;
+	bool redirect_permanent;
 };
+/* Where a login that came in by this group and address ("192.0.2.1:3260") shall go; NULL: nowhere else. */
+const char *iscsi_conf_redirect(const struct iscsi_target_conf *c, uint16_t tpgt, const char *portal);
 int iscsi_conf_new(const struct iscsi_target_spec *s, struct iscsi_target_conf **ret_conf, char *why,
 		   size_t why_bytes) _must_check_;
 struct iscsi_target_conf *iscsi_conf_ref(struct iscsi_target_conf *c);
@@ -118,6 +123,8 @@ bool iscsi_target_was_removed(const char *name);
 struct iscsi_session;
 /* Takes the lock: every session of this one's target ends, this one with a chance to read our last answer. */
 void iscsi_target_drop_sessions(struct iscsi_session *s);
+
+bool iscsi_is_banned(const char *initiator, const char *target); /* ban.c; takes the lock */
 
 /* ---- portals (portal.c) ------------------------------------------------------------------------ */
 struct iscsi_portal {
@@ -316,6 +323,9 @@ struct iscsi_session {
 	bool slot_wait;                  /* a connection is paused for a slot */
 	unsigned orphans;                /* tasks of closed connections that scsi/ still has */
 	unsigned fences;                 /* task management answers that wait for other connections */
+	unsigned own_tmfs;               /* task management of its own that is going on */
+	uint64_t aborts_told_ns;         /* FastAbort: when and of which LUN it was told last */
+	uint8_t aborts_told_lun[8];
 	unsigned kept_count;
 	size_t kept_bytes;
 	struct timer timer;              /* end after an unanswered logout request */
@@ -458,6 +468,8 @@ void iscsi_ping_now(struct iscsi_conn *c); /* asks for an ExpStatSN */
 bool iscsi_logout(struct iscsi_conn *c, const struct iscsi_pdu *pdu); /* false: no slot */
 void iscsi_logout_conn_gone(struct iscsi_session *s, uint16_t cid); /* who waited for it is answered */
 void iscsi_async(struct iscsi_conn *c, enum iscsi_async_event event, uint16_t p1, uint16_t p2, uint16_t p3);
+void iscsi_async_luns_changed(struct iscsi_session *s);  /* on its reactor */
+void iscsi_async_aborted(struct iscsi_session *s, const uint8_t *lun); /* FastAbort: others aborted tasks of ours */
 void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s);
 
 /* allegiance.c: connections of a session, and what becomes of tasks without one */

@@ -94,14 +94,16 @@ void iscsi_login_refuse(struct iscsi_conn *c, enum iscsi_login_status status, co
 	static struct log_limit limit = LOG_LIMIT_INIT;
 	struct iscsi_login *l = c->login;
 
+	bool moved = status == ISCSI_LOGIN_MOVED || status == ISCSI_LOGIN_MOVED_TEMPORARILY;
 	if (log_limit_ok(&limit, &log_iscsi))
-		log_warn(&log_iscsi, "login refused", "reason=\"%s\" status=%04x initiator=%s target=%s peer=%s portal=%s",
-			 why, (unsigned)status, l->initiator[0] ? l->initiator : "-",
-			 l->has_target_name ? l->target_name : "-", c->peer, c->portal);
-	iscsi_emit(&(struct iscsi_event){
-		.kind = ISCSI_REFUSED, .initiator = l->initiator, .peer = c->peer, .reason = why,
-		.target = l->has_target_name ? l->target_name : "",
-	});
+		log_warn(&log_iscsi, moved ? "login redirected" : "login refused",
+			 "reason=\"%s\" status=%04x initiator=%s target=%s peer=%s portal=%s", why, (unsigned)status,
+			 l->initiator[0] ? l->initiator : "-", l->has_target_name ? l->target_name : "-", c->peer, c->portal);
+	if (!moved)
+		iscsi_emit(&(struct iscsi_event){
+			.kind = ISCSI_REFUSED, .initiator = l->initiator, .peer = c->peer, .reason = why,
+			.target = l->has_target_name ? l->target_name : "",
+		});
 	l->refused = true;
 	if (!l->out_busy) {
 		const uint8_t *bhs = c->rx.pdu.bhs;
@@ -111,7 +113,7 @@ void iscsi_login_refuse(struct iscsi_conn *c, enum iscsi_login_status status, co
 			l->cmdsn = c->rx.pdu.cmdsn;
 		}
 		l->answer_flags = (uint8_t)(l->stage << 2);
-		if (status != ISCSI_LOGIN_AUTH_FAILED) /* then AuthMethod=Reject goes along */
+		if (status != ISCSI_LOGIN_AUTH_FAILED && !moved) /* AuthMethod=Reject or TargetAddress goes along */
 			l->reply.len = 0;
 		login_send(l, status);
 	}

@@ -43,6 +43,12 @@ static enum iscsi_login_status find_target(struct iscsi_login *l, const char **r
 		return refuse(ISCSI_LOGIN_FORBIDDEN, "no rule of the target lets this initiator in", ret_why);
 	if (!l->conf->enabled)
 		return refuse(ISCSI_LOGIN_UNAVAILABLE, "the target is disabled", ret_why);
+	const char *elsewhere = iscsi_conf_redirect(l->conf, l->conn->tpgt, l->conn->portal);
+	if (elsewhere && !l->tsih) {
+		iscsi_text_put(&l->reply, "TargetAddress", elsewhere);
+		return refuse(l->conf->redirect_permanent ? ISCSI_LOGIN_MOVED : ISCSI_LOGIN_MOVED_TEMPORARILY,
+			      "the target is served elsewhere", ret_why);
+	}
 	l->secrets = iscsi_rule_secrets(l->rule);
 	l->wishes.header_digest_required = l->conf->header_digest_required;
 	l->wishes.data_digest_required = l->conf->data_digest_required;
@@ -60,6 +66,8 @@ enum iscsi_login_status login_identify(struct iscsi_login *l, const char **ret_w
 	if (!l->params.discovery) {
 		if (!l->has_target_name)
 			return refuse(ISCSI_LOGIN_MISSING_PARAMETER, "TargetName is missing", ret_why);
+		if (iscsi_is_banned(l->initiator, l->target_name))
+			return refuse(ISCSI_LOGIN_FORBIDDEN, "an administrator has banned this initiator for some time", ret_why);
 		return find_target(l, ret_why);
 	}
 	if (l->tsih)

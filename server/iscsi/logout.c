@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* logout.c - logouts of the session, of a connection, of a lost one for recovery; and asynchronous messages.
- * RFC 7143 11.9, 11.14, 11.15. */
+/* logout.c - logouts of the session, of a connection, of a lost one for recovery.  RFC 7143 11.14, 11.15. */
 #include "iscsi/iscsi_priv.h"
 
 #include <string.h>
@@ -99,35 +98,4 @@ bool iscsi_logout(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 		respond(cmd, ISCSI_LOGOUT_FAILED);
 	}
 	return true;
-}
-
-/* ---- asynchronous messages ------------------------------------------------------------------------- */
-void iscsi_async(struct iscsi_conn *c, enum iscsi_async_event event, uint16_t p1, uint16_t p2, uint16_t p3)
-{
-	struct iscsi_cmd *cmd = c->phase == CONN_FULL_FEATURE ? iscsi_slot_get(c) : NULL;
-
-	if (!cmd)
-		return;
-	struct iscsi_async *h = (struct iscsi_async *)cmd->header[0];
-	*h = (struct iscsi_async){
-		.opcode = ISCSI_ASYNC,
-		.flags = ISCSI_FINAL,
-		.tag = be32_of(ISCSI_TAG_NONE),
-		.event = (uint8_t)event,
-		.param1 = be16_of(p1),
-		.param2 = be16_of(p2),
-		.param3 = be16_of(p3),
-	};
-	cmd->opcode = ISCSI_ASYNC;
-	iscsi_cmd_move(cmd, CMD_SEND);
-	iscsi_number(cmd, cmd->header[0]);
-	iscsi_slot_send(cmd, NULL, 0);
-}
-
-void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s)
-{
-	struct iscsi_conn *c;
-
-	list_for_each(c, &s->conns, of_session)
-		iscsi_async(c, ISCSI_ASYNC_LOGOUT, 0, 0, (uint16_t)grace_s);
 }

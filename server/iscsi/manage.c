@@ -70,6 +70,7 @@ static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 	struct iscsi_cmd *cmd = container_of(rq, struct iscsi_cmd, tmf);
 	bool many = rq->function != SCSI_ABORT_TASK && rq->function != SCSI_QUERY_TASK && rq->function != SCSI_QUERY_TASK_SET;
 	cmd->answer = (uint8_t)answers[answer];
+	cmd->session->own_tmfs--;
 	if (many && cmd->conn && cmd->session->conn_count > 1 && !cmd->session->ending && iscsi_fence_raise(cmd))
 		return;                  /* the other connections first */
 	respond_now(cmd);
@@ -177,5 +178,6 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 	memcpy(cmd->tmf.lun, rq->lun, sizeof(cmd->tmf.lun));
 	cmd->tmf.tag = ref_itt;
 	cmd->tmf.done = tmf_done;
+	s->own_tmfs++;
 	scsi_tmf(&cmd->tmf);
 }

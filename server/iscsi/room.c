@@ -31,6 +31,7 @@ void iscsi_set_limits(const struct iscsi_opts *opts)
 	set_limit(&o->nop_timeout_s, opts->nop_timeout_s, 10);
 	set_limit(&o->login_timeout_s, opts->login_timeout_s, 15);
 	set_limit(&o->max_connections, opts->max_connections, 4096);
+	set_limit(&o->lun_events_off, opts->lun_events_off, 0);
 	set_limit(&o->chap_minimum, opts->chap_minimum, CHAP_MD5);
 }
 

@@ -45,6 +45,9 @@ void iscsi_conf_unref(struct iscsi_target_conf *c)
 		return;
 	for (size_t i = 0; c->rules && i <= c->rule_count; i++)
 		rule_done(&c->rules[i]);
+	for (size_t i = 0; c->redirects && i < c->redirect_count; i++)
+		free((char *)(uintptr_t)c->redirects[i].address);
+	free(c->redirects);
 	free(c->rules);
 	free(c->tpgts);
 	free(c->alias);
@@ -108,6 +111,35 @@ static int copy_luns(const struct iscsi_target_spec *s, const struct iscsi_rule 
 	return r2;
 }
 
+/* CHAP of a rule, and what must not be. */
+static int copy_secrets(const struct iscsi_rule *r, const char *what, struct iscsi_grant_rule *to, char *why, size_t why_bytes)
+{
+	int e = copy_secret(r->chap_user, r->chap_secret, r->chap_secret_len, what, &to->chap_user, &to->chap_secret,
+			    &to->chap_secret_len, why, why_bytes);
+	if (!e)
+		e = copy_secret(r->mutual_user, r->mutual_secret, r->mutual_secret_len, what, &to->mutual_user,
+				&to->mutual_secret, &to->mutual_secret_len, why, why_bytes);
+	if (e)
+		return e;
+	if (to->mutual_user && !to->chap_user)
+		return bad(why, why_bytes, "%s: mutual CHAP needs CHAP", what);
+	/* One secret for both directions lets a reflected challenge succeed, RFC 7143 9.2.1. */
+	if (to->mutual_user && to->chap_secret_len == to->mutual_secret_len &&
+	    tls_equal(to->chap_secret, to->mutual_secret, to->chap_secret_len))
+		return bad(why, why_bytes, "%s: the two CHAP secrets must differ", what);
+	return 0;
+}
+/* CHAP of the target itself, for rules that have none. */
+static int copy_target_secrets(const struct iscsi_target_spec *s, struct iscsi_grant_rule *to, char *why, size_t why_bytes)
+{
+	const struct iscsi_rule r = {
+		.chap_user = s->chap_user, .chap_secret = s->chap_secret, .chap_secret_len = s->chap_secret_len,
+		.mutual_user = s->mutual_user, .mutual_secret = s->mutual_secret, .mutual_secret_len = s->mutual_secret_len,
+	};
+
+	return to->chap_user ? 0 : copy_secrets(&r, "the target", to, why, why_bytes);
+}
+
 static int compile_rule(const struct iscsi_rule *r, struct iscsi_grant_rule *to, char *why, size_t why_bytes)
 {
 	snprintf(to->host, sizeof(to->host), "%s", r->host ? r->host : "");
@@ -124,20 +156,32 @@ static int compile_rule(const struct iscsi_rule *r, struct iscsi_grant_rule *to,
 	for (size_t i = 0; i < r->address_count; i++)
 		if (iscsi_cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
 			return bad(why, why_bytes, "host %s: \"%s\" is not an address or network", to->host, r->addresses[i]);
-	int e = copy_secret(r->chap_user, r->chap_secret, r->chap_secret_len, to->host, &to->chap_user,
-			    &to->chap_secret, &to->chap_secret_len, why, why_bytes);
-	if (!e)
-		e = copy_secret(r->mutual_user, r->mutual_secret, r->mutual_secret_len, to->host, &to->mutual_user,
-				&to->mutual_secret, &to->mutual_secret_len, why, why_bytes);
-	if (e)
-		return e;
-	if (to->mutual_user && !to->chap_user)
-		return bad(why, why_bytes, "host %s: mutual CHAP needs CHAP", to->host);
-	/* One secret for both directions lets a reflected challenge succeed, RFC 7143 9.2.1. */
-	if (to->mutual_user && to->chap_secret_len == to->mutual_secret_len &&
-	    tls_equal(to->chap_secret, to->mutual_secret, to->chap_secret_len))
-		return bad(why, why_bytes, "host %s: the two CHAP secrets must differ", to->host);
+	return copy_secrets(r, to->host, to, why, why_bytes);
+}
+
+static int copy_redirects(const struct iscsi_target_spec *s, struct iscsi_target_conf *c)
+{
+	c->redirect_permanent = s->redirect_permanent;
+	c->redirects = calloc(s->redirect_count + 1, sizeof(*c->redirects));
+	if (!c->redirects)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->redirect_count; i++) {
+		c->redirects[i] = (struct iscsi_redirect){ s->redirects[i].tpgt, strdup(s->redirects[i].address) };
+		if (!c->redirects[i].address)
+			return -ENOMEM;
+		c->redirect_count++;
+	}
 	return 0;
+}
+const char *iscsi_conf_redirect(const struct iscsi_target_conf *c, uint16_t tpgt, const char *portal)
+{
+	for (size_t i = 0; i < c->redirect_count; i++)
+		if (!strcmp(c->redirects[i].address, portal))
+			return NULL;     /* it is here already */
+	for (size_t i = 0; i < c->redirect_count; i++)
+		if (!c->redirects[i].tpgt || c->redirects[i].tpgt == tpgt)
+			return c->redirects[i].address;
+	return NULL;
 }
 
 int iscsi_conf_new(const struct iscsi_target_spec *s, struct iscsi_target_conf **ret_conf, char *why, size_t why_bytes)
@@ -166,8 +210,14 @@ int iscsi_conf_new(const struct iscsi_target_spec *s, struct iscsi_target_conf *
 	for (size_t i = 0; !r && i < s->rule_count; i++) {
 		r = compile_rule(&s->rules[i], &c->rules[i], why, why_bytes);
 		if (!r)
+			r = copy_target_secrets(s, &c->rules[i], why, why_bytes);
+		if (!r)
 			r = copy_luns(s, &s->rules[i], &c->rules[i], why, why_bytes);
 	}
+	if (!r)
+		r = copy_target_secrets(s, &c->rules[c->rule_count], why, why_bytes);
+	if (!r)
+		r = copy_redirects(s, c);
 	if (r)
 		return r;
 	*ret_conf = TAKE(c);

@@ -90,8 +90,10 @@ static int map_apply(void *arg)
 	struct iscsi_session *s = iscsi_session_by_id(m->id);
 	room_unlock();
 	/* Sessions leave the list on this thread alone, so it stays while we use it. */
-	if (s && s->nexus && !s->ending)
+	if (s && s->nexus && !s->ending) {
 		scsi_nexus_set_map(s->nexus, m->map);
+		iscsi_async_luns_changed(s);
+	}
 	return 0;
 }
 

@@ -202,6 +202,7 @@ enum iscsi_async_event {                 /* 11.9.1 */
 	ISCSI_ASYNC_DROP_CONNECTION = 2,
 	ISCSI_ASYNC_DROP_SESSION = 3,
 	ISCSI_ASYNC_NEGOTIATE = 4,
+	ISCSI_ASYNC_TASKS_ABORTED = 5,   /* FastAbort, 4.2.3.4 */
 };
 struct iscsi_async {                     /* 11.9 */
 	uint8_t opcode, flags, rsvd[2], ahs_words;

@@ -294,8 +294,9 @@ json_t *control_sessions(void)
 			 8, "initiator", "iqn.2026-11.test:b", "target", "t1");
 }
 
-int control_session_close(uint64_t id, struct config_error *e)
+int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)
 {
+	(void)ban_s;
 	return id == 7 ? 0 : fail(e, -ENOENT, "", "There is no such session.");
 }
 
@@ -503,4 +504,13 @@ int control_channel_test(const char *id, json_t **ret_result, struct config_erro
 		return fail(e, -ENOENT, "", "There is no such channel.");
 	*ret_result = json_pack("{s:b, s:s, s:s}", "ok", 1, "message", "taken", "transcript", "> EHLO");
 	return 0;
+}
+
+json_t *control_bans(void)
+{
+	return json_array();
+}
+int control_ban_lift(uint64_t id, struct config_error *e)
+{
+	return config_fail(e, -ENOENT, "", "there is no ban %llu", (unsigned long long)id);
 }

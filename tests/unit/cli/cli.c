@@ -143,7 +143,7 @@ static void test_a_day_of_an_admin(void **state)
 		{ "target attach t1 v1 --lun 3 --read-only", 0, "volume \"v1\" is LUN 3 of target \"t1\"\n", NULL },
 		{ "target allow t1", 2, NULL, "--any, --host HOST or --group GROUP" },
 		{ "target allow t1 --any", 0, "access granted to target \"t1\"", NULL },
-		{ "target show t1", 0, "allow any           yes", NULL },
+		{ "target show t1", 0, "allow any               yes", NULL },
 		{ "target deny t1 --any", 0, "taken away", NULL },
 		{ "host create h1 --iqn iqn.2026-11.test:a --chap-user u --chap-secret-file @secret", 0, "host \"h1\" created", NULL },
 		{ "host create h2 --chap-secret-file @nothing", 1, NULL, "cannot be read" },

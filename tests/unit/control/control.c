@@ -452,8 +452,8 @@ static void describes(void **state)
 	assert_int_equal(int_of(status, "volumes"), 1);
 	json_decref(status);
 	struct config_error e;
-	assert_int_equal(control_session_close(8, &e), -ENOENT);
-	assert_int_equal(control_session_close(7, &e), 0);
+	assert_int_equal(control_session_close(8, 0, &e), -ENOENT);
+	assert_int_equal(control_session_close(7, 0, &e), 0);
 }
 
 int main(void)

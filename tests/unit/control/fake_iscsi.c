@@ -158,3 +158,19 @@ int iscsi_session_close(uint64_t id)
 	fake_iscsi.session_target[0] = '\0';
 	return 0;
 }
+
+int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban)
+{
+	(void)seconds;
+	*ret_ban = 1;
+	return iscsi_session_close(id);
+}
+void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void *arg)
+{
+	(void)fn, (void)arg;
+}
+int iscsi_ban_lift(uint64_t id)
+{
+	(void)id;
+	return -ENOENT;
+}
