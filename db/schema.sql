@@ -167,7 +167,10 @@ CREATE TABLE account (
 	role TEXT NOT NULL CHECK (role IN ('admin', 'operator', 'viewer')),
 	password BLOB,
 	enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-	comment TEXT NOT NULL
+	comment TEXT NOT NULL,
+	totp_secret BLOB,
+	recovery_codes BLOB,
+	last_login_at TEXT
 );
 
 CREATE TABLE setting (
@@ -280,7 +283,7 @@ CREATE TABLE audit (
 	at TEXT NOT NULL,
 	actor TEXT NOT NULL,
 	source TEXT NOT NULL,
-	verb TEXT NOT NULL CHECK (verb IN ('create', 'update', 'delete')),
+	verb TEXT NOT NULL CHECK (verb IN ('create', 'update', 'delete', 'login', 'logout', 'refuse', 'confirm', 'export')),
 	kind TEXT NOT NULL,
 	object TEXT NOT NULL,
 	object_name TEXT,
@@ -319,3 +322,32 @@ CREATE TABLE task (
 	finished_at TEXT
 );
 CREATE INDEX task_state ON task (state);
+
+-- Secrets by which programs act for an account.
+CREATE TABLE token (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	name TEXT NOT NULL UNIQUE,
+	account TEXT NOT NULL REFERENCES account (id),
+	role TEXT NOT NULL CHECK (role IN ('admin', 'operator', 'viewer')),
+	scopes TEXT NOT NULL CHECK (json_type(scopes) = 'array'),
+	expires_at TEXT,
+	secret_hash BLOB,
+	last_used_at TEXT
+);
+CREATE INDEX token_account ON token (account);
+
+-- Signed-in browsers.  Those of an account that is gone are dropped by the server.
+CREATE TABLE login (
+	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
+	revision INTEGER NOT NULL,
+	created_at TEXT NOT NULL,
+	updated_at TEXT NOT NULL,
+	account TEXT NOT NULL,
+	source TEXT NOT NULL,
+	agent TEXT NOT NULL,
+	secret_hash TEXT NOT NULL CHECK (length(secret_hash) = 64),
+	last_seen_at TEXT NOT NULL
+);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "block/block.h"
 #include "broker/broker.h"
 #include "config/model.h"
@@ -300,6 +301,32 @@ static int hook_tls_alpn(void *arg, const char *name, const char *cert_pem, cons
 	return http_set_challenge(name, cert_pem, key_pem);
 }
 
+/* Accounts, tokens and settings are control's to change and auth's to know. */
+static void config_changed(struct control_subscriber *s, uint64_t seq, const char *type, const json_t *data)
+{
+	const char *kind = json_string_value(json_object_get(data, "kind"));
+	const struct model *m = kind && strcmp(type, "config") == 0 ? model_by_name(kind) : NULL;
+	(void)s, (void)seq;
+	if (m)
+		auth_changed(m->kind);
+}
+static struct control_subscriber accounts_watch = { .fn = config_changed };
+
+static int accounts_start(struct config_error *e)
+{
+	const struct auth_opts o = { .with_store = control_with_store, .setting = control_setting_int, .fingerprint = http_fingerprint };
+	control_subscribe(&accounts_watch);
+	int r = auth_start(&o, e);
+	if (r < 0)
+		control_unsubscribe(&accounts_watch);
+	return r;
+}
+static void accounts_stop(void)
+{
+	control_unsubscribe(&accounts_watch);
+	auth_stop();
+}
+
 /* ---- describe -------------------------------------------------------------------------------------- */
 static int describe(const struct options *o)
 {
@@ -427,10 +454,16 @@ static int serve(const struct options *o)
 		http_stop();
 		goto out_scsi;
 	}
+	r = accounts_start(&e);
+	if (r < 0) {
+		fprintf(stderr, "holdfastd: %s\n", e.why);
+		http_stop();
+		goto out_control;
+	}
 	r = http_start(why, sizeof(why));
 	if (r < 0) {
 		fprintf(stderr, "holdfastd: %s\n", why);
-		goto out_control;
+		goto out_accounts;
 	}
 	listenfds_close_unused();
 	r = listenfds_offer(o->state_dir);
@@ -447,8 +480,10 @@ static int serve(const struct options *o)
 	wait_for_end(&signals);
 	listenfds_notify("STOPPING=1");
 	r = 0;
-out_control:
+out_accounts:
 	http_stop(); /* first, so that no request waits for a control thread that is gone */
+	accounts_stop();
+out_control:
 	control_stop();
 out_scsi:
 	nvme_stop();

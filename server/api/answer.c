@@ -33,6 +33,11 @@ const struct api_problem_row api_problems[PROBLEMS] = {
 	[PROBLEM_READ_ONLY] = { "read-only", 503, "The configuration cannot be written" },
 	[PROBLEM_DATABASE] = { "database", 503, "The configuration database is not usable" },
 	[PROBLEM_NO_SPACE] = { "no-space", 507, "No space left" },
+	[PROBLEM_LOGIN_FAILED] = { "login-failed", 401, "Login failed" },
+	[PROBLEM_TOTP_REQUIRED] = { "totp-required", 401, "A code is required" },
+	[PROBLEM_CONFIRM] = { "confirm-required", 403, "The password is required again" },
+	[PROBLEM_SCOPE] = { "out-of-scope", 403, "The token is not for this" },
+	[PROBLEM_WRONG_CODE] = { "wrong-code", 403, "Wrong code" },
 };
 
 static const struct {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 LOG_TOPIC(api);
 
@@ -175,9 +176,10 @@ static bool role_suffices(struct api_call *c, enum api_role need)
 	if (c->rq->role >= need)
 		return true;
 	if (c->rq->role == API_NOBODY) {
-		answer_problem(c->rs, PROBLEM_LOGIN_REQUIRED,
-			       "This server has no accounts yet: over the network it answers only /healthz. Use the "
-			       "holdfast command on the machine itself.");
+		answer_problem(c->rs, PROBLEM_LOGIN_REQUIRED, auth_setup_is_needed() ?
+			       "This server has no accounts yet: open its page to make the first one, or use the holdfast command "
+			       "on the machine itself." :
+			       "Log in, or send a token as Authorization: Bearer.");
 		answer_header(c->rs, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
 	} else {
 		static const char *const names[] = { "nobody", "viewer", "operator", "admin" };
@@ -188,13 +190,46 @@ static bool role_suffices(struct api_call *c, enum api_role need)
 	return false;
 }
 
+bool call_is_confirmed(struct api_call *c)
+{
+	const struct auth_caller *who = call_caller(c);
+
+	if (who->via != AUTH_VIA_COOKIE || who->confirmed_until_s > (int64_t)time(NULL))
+		return true;
+	answer_problem(c->rs, PROBLEM_CONFIRM, "Give your password once more (POST /api/v1/me/confirm), then send this again.");
+	return false;
+}
+
+/* A token reaches what its scopes name, whatever its role; what is about a browser's login is no token's. */
+static bool scope_suffices(struct api_call *c)
+{
+	char scope[64];
+
+	if (call_caller(c)->via != AUTH_VIA_TOKEN || !c->route || c->route->role == API_NOBODY)
+		return true;
+	route_scope(c->route->pattern, scope, sizeof(scope));
+	if (auth_scope_allows(call_caller(c)->scopes, scope))
+		return true;
+	answer_problem(c->rs, PROBLEM_SCOPE, "This token is not for %s; its scopes are set by an admin.", scope);
+	return false;
+}
+
+static bool confirm_suffices(struct api_call *c)
+{
+	const char *dry_run = call_param(c, "dry_run");
+
+	if (!c->route->needs_confirm || (dry_run && (c->route->query & Q_DRY_RUN) && strcmp(dry_run, "false") != 0 && strcmp(dry_run, "0") != 0))
+		return true;
+	return call_is_confirmed(c);
+}
+
 /* Everything up to the handler; false: the answer is there. */
 static bool call_prepare(struct api_call *c, const char *allow)
 {
 	const struct api_request *rq = c->rq;
 
 	/* Who is nobody learns nothing about which addresses exist. */
-	if (!role_suffices(c, c->route ? c->route->role : API_VIEWER))
+	if (!role_suffices(c, c->route ? c->route->role : API_VIEWER) || !scope_suffices(c))
 		return false;
 	if (!*allow) {
 		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is nothing at this address.");
@@ -211,11 +246,12 @@ static bool call_prepare(struct api_call *c, const char *allow)
 		return false;
 	}
 	if (!api_accepts(rq->accept, c->route->type) &&
-	    !((c->route->query & Q_AFTER) && api_accepts(rq->accept, "text/event-stream"))) {
+	    !((c->route->query & Q_AFTER) && api_accepts(rq->accept, "text/event-stream")) &&
+	    !((c->route->query & Q_CSV) && api_accepts(rq->accept, "text/csv"))) {
 		answer_problem(c->rs, PROBLEM_NOT_ACCEPTABLE, "The answer is %s, which Accept excludes.", c->route->type);
 		return false;
 	}
-	return query_is_known(c) && body_is_fine(c);
+	return query_is_known(c) && confirm_suffices(c) && body_is_fine(c);
 }
 
 static bool key_is_fine(const char *key)
@@ -230,7 +266,7 @@ static bool key_is_fine(const char *key)
 
 static void call_run(struct api_call *c)
 {
-	if (strcmp(c->route->method, "POST") != 0 || !c->rq->idempotency_key) {
+	if (strcmp(c->route->method, "POST") != 0 || !c->rq->idempotency_key || (c->route->query & Q_ONCE)) {
 		c->route->run(c);
 		return;
 	}

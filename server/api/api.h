@@ -8,6 +8,7 @@
 
 /* NOBODY is a caller that has not said who it is. */
 enum api_role { API_NOBODY, API_VIEWER, API_OPERATOR, API_ADMIN };
+struct auth_caller;
 struct api_request {
 	const char *method;              /* "GET" .. */
 	const char *target;              /* as it came: "/api/v1/volumes/a%20b?limit=5"; api/ decodes it */
@@ -20,6 +21,7 @@ struct api_request {
 	size_t body_len;
 	enum api_role role;              /* what the edge authenticated */
 	const char *actor, *source;      /* for the audit */
+	const struct auth_caller *caller;/* the same in full; NULL: none of that */
 };
 struct api_header {
 	const char *name;

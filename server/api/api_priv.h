@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "config/config.h"
 #include "control/control.h"
 #include "core/log.h"
@@ -61,6 +62,9 @@ enum api_query_flags {
 	Q_HOST = 4096,
 	Q_VOLUME = 8192,
 	Q_BAN = 16384,                   /* ban_s */
+	Q_RANGE = 1 << 16,               /* since, until */
+	Q_ONCE = 1 << 17,                /* no parameter: the answer holds a secret and is never kept for a repeated POST */
+	Q_CSV = 1 << 18,                 /* no parameter: also as text/csv */
 };
 /* Which parameters a flag stands for. */
 struct api_query_row {
@@ -75,6 +79,7 @@ struct api_call;
 struct api_route {
 	const char *method, *pattern;
 	enum api_role role;
+	bool needs_confirm;              /* a browser must have shown its password lately */
 	enum model_kind kind;            /* NO_KIND: none */
 	const char *handler_name;
 	void (*run)(struct api_call *c);
@@ -102,8 +107,10 @@ struct api_call {
 };
 /* The handlers, api_do_NAME. */
 #define ROUTE(method, path, role, kind, handler, query, body, type, summary) void api_do_##handler(struct api_call *c);
+#define GUARDED ROUTE
 #include "api/routes.def"
 #undef ROUTE
+#undef GUARDED
 
 const char *call_param(const struct api_call *c, const char *name);
 /* A boolean parameter; false with the problem filled in when it is neither. */
@@ -140,6 +147,11 @@ enum api_problem {
 	PROBLEM_READ_ONLY,
 	PROBLEM_DATABASE,
 	PROBLEM_NO_SPACE,
+	PROBLEM_LOGIN_FAILED,
+	PROBLEM_TOTP_REQUIRED,
+	PROBLEM_CONFIRM,
+	PROBLEM_SCOPE,
+	PROBLEM_WRONG_CODE,
 	PROBLEMS
 };
 struct api_problem_row {
@@ -161,6 +173,23 @@ void answer_json(struct api_response *rs, int status, json_t *j);
 void answer_text(struct api_response *rs, int status, const char *type, char *text, size_t len);
 void answer_empty(struct api_response *rs, int status);
 void answer_header(struct api_response *rs, const char *name, const char *fmt, ...) _printf_(3, 4);
+
+/* ---- accounts and tokens, account.c, login.c, audit.c ----------------------------------------------- */
+const struct auth_caller *call_caller(const struct api_call *c); /* never NULL */
+/* Has the caller shown its password lately, if it is a browser?  False with the problem filled in. */
+bool call_is_confirmed(struct api_call *c);
+/* Replaces a password in the body of an account by its hash.  id: of the account, or NULL. */
+int account_prepare(const char *id, json_t *body, struct config_error *e);
+/* After a change of an account: ends logins that the change concerns. */
+void account_changed(const json_t *object, const json_t *body);
+/* Checks the scopes, fills in whose it is. */
+int token_prepare(const struct auth_caller *caller, bool creates, json_t *body, struct config_error *e);
+/* Gives a new token its secret: the member "token" of the answer. */
+int token_made(json_t *object, struct config_error *e);
+/* "volumes" of "/api/v1/volumes/{id}". */
+void route_scope(const char *path, char *out, size_t out_bytes);
+/* The list as text/csv. */
+void answer_csv(struct api_call *c, struct config_query *q);
 
 /* ---- repeated POSTs, repeat.c --------------------------------------------------------------------- */
 enum repeat { REPEAT_NEW, REPEAT_ANSWERED, REPEAT_OTHER_BODY, REPEAT_RUNNING };

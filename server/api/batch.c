@@ -85,12 +85,13 @@ static bool parse_if_match(struct api_call *c, size_t n, const json_t *j, uint64
 	return true;
 }
 
-static bool parse_change(struct api_call *c, size_t n, json_t *item, struct control_change *ch)
+static bool parse_change(struct api_call *c, size_t n, json_t *item, bool dry_run, struct control_change *ch)
 {
 	const char *word = json_string_value(json_object_get(item, "verb"));
 	const char *kind = json_string_value(json_object_get(item, "kind"));
 	const struct api_route *row = NULL;
 	const struct model *m;
+	char scope[64];
 	size_t v = 0;
 
 	if (!json_is_object(item))
@@ -108,6 +109,13 @@ static bool parse_change(struct api_call *c, size_t n, json_t *item, struct cont
 		return refuse(c, PROBLEM_INVALID, n, "kind", "there is no such kind, or it does not change that way.");
 	if (c->rq->role < row->role)
 		return refuse(c, PROBLEM_FORBIDDEN, n, "kind", "your role may not change this kind.");
+	route_scope(row->pattern, scope, sizeof(scope));
+	if (call_caller(c)->via == AUTH_VIA_TOKEN && !auth_scope_allows(call_caller(c)->scopes, scope))
+		return refuse(c, PROBLEM_SCOPE, n, "kind", "this token is not for this kind.");
+	if (m->kind == MODEL_TOKEN && verbs[v].verb == CONTROL_CREATE)
+		return refuse(c, PROBLEM_INVALID, n, "kind", "tokens are made one by one, since each answer holds a secret.");
+	if (row->needs_confirm && !dry_run && !call_is_confirmed(c))
+		return false;
 	*ch = (struct control_change){ .verb = verbs[v].verb, .kind = m->kind, .actor = call_actor(c) };
 	ch->id = json_string_value(json_object_get(item, "id"));
 	ch->body = json_object_get(item, "body");
@@ -123,6 +131,22 @@ static bool parse_change(struct api_call *c, size_t n, json_t *item, struct cont
 	if (ch->verb == CONTROL_DELETE && ch->body)
 		return refuse(c, PROBLEM_INVALID, n, "body", "a deletion has none.");
 	return ch->verb == CONTROL_CREATE || parse_if_match(c, n, json_object_get(item, "if_match"), &ch->if_match);
+}
+
+/* Passwords and scopes, as in the single request. */
+static bool prepare_change(struct api_call *c, size_t n, struct control_change *ch)
+{
+	json_t *body = (json_t *)ch->body;       /* the request's own */
+	struct config_error e;
+	char prefix[64];
+
+	if ((ch->kind == MODEL_ACCOUNT && body && account_prepare(ch->id, body, &e)) ||
+	    (ch->kind == MODEL_TOKEN && body && token_prepare(call_caller(c), false, body, &e))) {
+		snprintf(prefix, sizeof(prefix), "/changes/%zu%s", n, e.field[0] ? "/body" : "");
+		answer_error(c->rs, &e, prefix);
+		return false;
+	}
+	return true;
 }
 
 static void answer_batch(struct api_call *c, const struct control_result *results, size_t count, int code)
@@ -178,11 +202,14 @@ void api_do_batch(struct api_call *c)
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!parse_change(c, i, json_array_get(list, i), &changes[i]))
+		if (!parse_change(c, i, json_array_get(list, i), dry_run, &changes[i]) || !prepare_change(c, i, &changes[i]))
 			return;
 		changes[i].dry_run = dry_run;
 	}
 	code = control_change_many(changes, count, results);
+	for (size_t i = 0; code == 0 && !dry_run && i < count; i++)
+		if (changes[i].kind == MODEL_ACCOUNT && changes[i].verb == CONTROL_UPDATE && results[i].object)
+			account_changed(results[i].object, changes[i].body);
 	answer_batch(c, results, count, code);
 	for (size_t i = 0; i < count; i++)
 		control_result_done(&results[i]);

@@ -104,9 +104,65 @@ static bool parse_filters(struct api_call *c, struct config_query *q)
 	return true;
 }
 
+/* Times compare as text, so they must have one shape: RFC 3339 in UTC. */
+static bool parse_range(struct api_call *c, struct config_query *q)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	const char **to[] = { &q->since, &q->until };
+	static const char *const names[] = { "since", "until" };
+
+	for (size_t i = 0; (c->route->query & Q_RANGE) && i < ARRAY_COUNT(names); i++) {
+		const char *v = *to[i] = call_param(c, names[i]);
+		size_t n = 0;
+
+		while (v && v[n] && shape[n] && (shape[n] == 'd' ? v[n] >= '0' && v[n] <= '9' : v[n] == shape[n]))
+			n++;
+		if (v && (shape[n] || v[strlen(v) - 1] != 'Z')) {
+			answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter %s is a time in UTC such as 2027-01-31T00:00:00Z.", names[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool is_history(enum model_kind k)
 {
 	return k == MODEL_AUDIT || k == MODEL_EVENT || k == MODEL_TASK || k == MODEL_ACME_HISTORY;
+}
+
+/* Members that only auth/ knows. */
+static void live_members(enum model_kind k, json_t *objects)
+{
+	if (k == MODEL_ACCOUNT && objects)
+		auth_account_fill(objects);
+}
+
+/* What kinds want done to a body before it is a change. */
+static bool prepare_body(struct api_call *c, const struct control_change *ch)
+{
+	struct config_error e;
+
+	if ((c->route->kind == MODEL_ACCOUNT && c->body && account_prepare(c->id, c->body, &e)) ||
+	    (c->route->kind == MODEL_TOKEN && c->body && token_prepare(call_caller(c), ch->verb == CONTROL_CREATE, c->body, &e))) {
+		answer_error(c->rs, &e, "");
+		return false;
+	}
+	return true;
+}
+
+/* And afterwards. */
+static bool settle_object(struct api_call *c, const struct control_change *ch, struct control_result *r)
+{
+	if (ch->dry_run || !r->object)
+		return true;
+	if (ch->kind == MODEL_ACCOUNT && ch->verb == CONTROL_UPDATE)
+		account_changed(r->object, ch->body);
+	if (ch->kind == MODEL_TOKEN && ch->verb == CONTROL_CREATE && token_made(r->object, &r->error)) {
+		answer_error(c->rs, &r->error, "");
+		return false;
+	}
+	live_members(ch->kind, r->object);
+	return true;
 }
 
 void api_do_list(struct api_call *c)
@@ -118,8 +174,13 @@ void api_do_list(struct api_call *c)
 	uint64_t total = 0;
 	size_t limit;
 
-	if (!parse_limit(c, &limit) || !parse_order(c, &q) || !parse_cursor(c, &q, after_id) || !parse_filters(c, &q))
+	if (!parse_limit(c, &limit) || !parse_order(c, &q) || !parse_cursor(c, &q, after_id) || !parse_filters(c, &q) ||
+	    !parse_range(c, &q))
 		return;
+	if ((c->route->query & Q_CSV) && api_accept_names(c->rq->accept, "text/csv")) {
+		answer_csv(c, &q);
+		return;
+	}
 	if (c->route->query & Q_PAGE)
 		q.limit = limit + 1;             /* one more tells whether there is a next page */
 	if (control_list(c->route->kind, &q, &items, &e) < 0) {
@@ -138,6 +199,7 @@ void api_do_list(struct api_call *c)
 		answer_error(c->rs, &e, "");
 		return;
 	}
+	live_members(c->route->kind, items);
 	answer_json(c->rs, 200, json_pack("{s:o, s:o, s:I}", "items", items, "next", next ? next : json_null(), "total",
 					  (json_int_t)(next || q.after_id ? total : json_array_size(items))));
 }
@@ -169,6 +231,7 @@ void api_do_get(struct api_call *c)
 		answer_error(c->rs, &e, "");
 		return;
 	}
+	live_members(c->route->kind, object);
 	if (none_match_hits(c->rq->if_none_match, revision_of(object)))
 		answer_empty(c->rs, 304);
 	else
@@ -202,6 +265,8 @@ static void run_change(struct api_call *c, struct control_change *ch)
 	struct control_result r = { 0 };
 	int code;
 
+	if (!prepare_body(c, ch))
+		return;
 	ch->kind = c->route->kind;
 	ch->id = c->id;
 	ch->body = c->body;
@@ -211,7 +276,7 @@ static void run_change(struct api_call *c, struct control_change *ch)
 		if (r.error.code == 0)
 			r.error.code = code;
 		answer_error(c->rs, &r.error, "");
-	} else {
+	} else if (settle_object(c, ch, &r)) {
 		answer_change(c, ch, &r);
 	}
 	control_result_done(&r);

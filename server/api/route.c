@@ -5,13 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROUTE(m, p, r, k, h, q, b, t, s)                                                          \
-	{ .method = m, .pattern = p, .role = API_##r, .kind = k, .handler_name = #h,              \
+#define ROW(m, p, r, c, k, h, q, b, t, s)                                                         \
+	{ .method = m, .pattern = p, .role = API_##r, .needs_confirm = c, .kind = k, .handler_name = #h, \
 	  .run = api_do_##h, .query = q, .body = b, .type = t, .summary = s },
+#define ROUTE(m, p, r, k, h, q, b, t, s) ROW(m, p, r, false, k, h, q, b, t, s)
+#define GUARDED(m, p, r, k, h, q, b, t, s) ROW(m, p, r, true, k, h, q, b, t, s)
 const struct api_route api_routes[] = {
 #include "api/routes.def"
 };
 #undef ROUTE
+#undef GUARDED
+#undef ROW
 const size_t api_route_count = ARRAY_COUNT(api_routes);
 
 const struct api_query_row api_query_rows[] = {
@@ -20,6 +24,7 @@ const struct api_query_row api_query_rows[] = {
 	{ Q_SECRETS, "secrets" }, { Q_SORT, "sort" }, { Q_SORT, "q" }, { Q_HISTORY, "object" },
 	{ Q_HISTORY, "from" }, { Q_HISTORY, "to" }, { Q_HISTORY, "points" }, { Q_TOP, "kind" },
 	{ Q_TOP, "by" }, { Q_TOP, "n" }, { Q_HOST, "host" }, { Q_VOLUME, "volume" },
+	{ Q_RANGE, "since" }, { Q_RANGE, "until" },
 };
 const size_t api_query_row_count = ARRAY_COUNT(api_query_rows);
 
@@ -112,14 +117,18 @@ char *api_describe(void)
 	for (size_t i = 0; i < api_route_count; i++) {
 		const struct api_route *r = &api_routes[i];
 		json_t *query = json_array();
+		char scope[64];
 
+		route_scope(r->pattern, scope, sizeof(scope));
 		describe_query(r, query);
 		json_array_append_new(rows,
-				      json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s}", "method", r->method,
+				      json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:s, s:s, s:s, s:b, s:s, s:b}", "method", r->method,
 						"path", r->pattern, "role", role_name(r->role), "kind",
 						r->kind == NO_KIND ? NULL : models[r->kind].name, "handler",
 						r->handler_name, "query", query, "body", bodies[r->body], "type",
-						r->type, "summary", r->summary));
+						r->type, "summary", r->summary, "confirm",
+						r->needs_confirm, "scope", scope, "once",
+						(r->query & Q_ONCE) != 0));
 	}
 	text = json_dumps(rows, JSON_INDENT(1));
 	json_decref(rows);

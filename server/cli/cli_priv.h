@@ -206,6 +206,11 @@ int run_with_files_create(struct cli *c); /* flags that name files with PEM text
 int run_with_files_set(struct cli *c);
 int run_account_do(struct cli *c);
 int run_channel_test(struct cli *c);
+int run_setup_code(struct cli *c);
+int run_totp_reset(struct cli *c);
+int run_token_create(struct cli *c);
+int run_login_end(struct cli *c);
+int run_setting_reset(struct cli *c);
 int run_target_connect(struct cli *c);
 int run_serve(struct cli *c);
 int run_refused_approve(struct cli *c);

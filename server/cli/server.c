@@ -168,6 +168,19 @@ int run_setting_set(struct cli *c)
 	return code;
 }
 
+int run_setting_reset(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/settings", c->arg[0]), *query = args_query(c);
+	_cleanup_(freep) char *path = text_format("%s%s", one, query);
+	struct reply r = { 0 };
+	int code = client_do(c, "DELETE", path, NULL, "*", &r);
+
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, NULL, "%s has its default again", c->arg[0]);
+	reply_done(&r);
+	return code;
+}
+
 int run_export(struct cli *c)
 {
 	_cleanup_(freep) char *query = args_query(c), *path = text_format("/api/v1/config%s", query);

@@ -279,6 +279,7 @@ static const struct verb setting_verbs[] = {
 	{ "list", "", NULL, "GET", "/api/v1/settings", "List settings.", NULL, run_list },
 	{ "get", "KEY", NULL, "GET", "/api/v1/settings/{id}", "Print the value of a setting.", NULL, run_setting_get },
 	{ "set", "KEY VALUE", NULL, "PATCH", "/api/v1/settings/{id}", "Change a setting.", NULL, run_setting_set },
+	{ "reset", "KEY", NULL, "DELETE", "/api/v1/settings/{id}", "Set a setting back to its default.", NULL, run_setting_reset },
 	{ .name = NULL }
 };
 static const struct column setting_columns[] = {
@@ -301,6 +302,61 @@ static const struct verb status_verbs[] = {
 	{ .name = NULL }
 };
 
+/* ---- account, token, login, setup-code ---- */
+#define ROLE(h, must) { .name = "role", .metavar = "admin|operator|viewer", .type = FLAG_TEXT, .field = "role", .values = "admin|operator|viewer", .required = must, .help = h }
+#define PASSWORD(must) { .name = "password-file", .metavar = "FILE", .type = FLAG_SECRET_FILE, .field = "password", .required = must, \
+	.help = "File whose first line is the password (10 characters or more); - reads it from standard input." }
+static const struct flag account_create[] = { ROLE("What it may do.", true), PASSWORD(false), COMMENT, END_FLAGS };
+static const struct flag account_set[] = {
+	TEXT("name", "NAME", "name", "New name."), ROLE("What it may do.", false), ON_OFF("enabled", "enabled", "Whether it may log in."), COMMENT, END_FLAGS
+};
+static const struct flag account_passwd[] = { PASSWORD(true), END_FLAGS };
+static const struct flag account_delete[] = { FORCE("Also the last one that may administer; the page asks for a setup code then."), END_FLAGS };
+static const struct verb account_verbs[] = {
+	{ "create", "NAME", account_create, "POST", "/api/v1/accounts", "Make an account; without a password it cannot log in yet.", NULL, run_create },
+	{ "list", "", NULL, "GET", "/api/v1/accounts", "List accounts.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/accounts/{id}", "Show an account.", NULL, run_show },
+	{ "set", "NAME", account_set, "PATCH", "/api/v1/accounts/{id}", "Change an account.", NULL, run_set },
+	{ "passwd", "NAME", account_passwd, "PATCH", "/api/v1/accounts/{id}", "Give an account a new password, and sign its browsers out.", NULL, run_set },
+	{ "totp-reset", "NAME", NULL, "POST", "/api/v1/accounts/{id}/totp-reset", "Take the second factor from an account whose phone is lost.", NULL, run_totp_reset },
+	{ "delete", "NAME", account_delete, "DELETE", "/api/v1/accounts/{id}", "Delete an account and its tokens.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column account_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "ROLE", "role", COL_TEXT }, { "ENABLED", "enabled", COL_YES }, { "TOTP", "totp_enabled", COL_YES },
+	{ "LAST LOGIN", "last_login_at", COL_TIME }, { .title = NULL }
+};
+static const struct flag token_create[] = {
+	REF("account", "ACCOUNT", "account", "account", "Whose it is; it never has more rights than this account."),
+	ROLE("What it may do at most.", true),
+	{ .name = "scope", .metavar = "WORD", .type = FLAG_LIST, .field = "scopes", .help = "What it may ask for, such as volumes; may be repeated.  All but accounts, tokens and logins when left out." },
+	TEXT("expires-at", "TIME", "expires_at", "When it ends, such as 2027-01-31T00:00:00Z; never when left out."), END_FLAGS
+};
+static const struct verb token_verbs[] = {
+	{ "create", "NAME", token_create, "POST", "/api/v1/tokens", "Make a token for a program, and print it this once.", NULL, run_token_create },
+	{ "list", "", NULL, "GET", "/api/v1/tokens", "List tokens.", NULL, run_list },
+	{ "show", "NAME", NULL, "GET", "/api/v1/tokens/{id}", "Show a token; its secret is never shown again.", NULL, run_show },
+	{ "delete", "NAME", NULL, "DELETE", "/api/v1/tokens/{id}", "Delete a token; it is refused from then on.", NULL, run_delete },
+	{ .name = NULL }
+};
+static const struct column token_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "ACCOUNT", "account", COL_TEXT }, { "ROLE", "role", COL_TEXT }, { "SCOPES", "scopes", COL_LIST },
+	{ "EXPIRES", "expires_at", COL_TIME }, { "LAST USED", "last_used_at", COL_TIME }, { .title = NULL }
+};
+static const struct verb login_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/logins", "List signed-in browsers.", NULL, run_list },
+	{ "end", "ID", NULL, "DELETE", "/api/v1/logins/{id}", "Sign a browser out.", NULL, run_login_end },
+	{ .name = NULL }
+};
+static const struct column login_columns[] = {
+	{ "ID", "id", COL_TEXT }, { "ACCOUNT", "account", COL_TEXT }, { "FROM", "source", COL_TEXT }, { "SINCE", "created_at", COL_TIME },
+	{ "LAST SEEN", "last_seen_at", COL_TIME }, { .title = NULL }
+};
+static const struct verb setup_code_verbs[] = {
+	{ "", "", NULL, "POST", "/api/v1/setup/code", "Make a code by which the page of a new server makes the first account.", NULL, run_setup_code },
+	{ .name = NULL }
+};
+
 /* ---- event, audit, task, plugin ---- */
 #define LIMIT FILTER("limit", "N", "limit", "How many at most (default 50).")
 static const struct flag event_list[] = {
@@ -319,7 +375,8 @@ static const struct column event_columns[] = {
 	{ "MESSAGE", "message", COL_TEXT }, { .title = NULL }
 };
 static const struct flag audit_list[] = {
-	FILTER("actor", "WHO", "actor", "Only what this one did."), FILTER("kind", "KIND", "kind", "Only changes of this kind of object."), LIMIT, END_FLAGS
+	FILTER("actor", "WHO", "actor", "Only what this one did."), FILTER_ENUM("verb", "verb", "create|update|delete|login|logout|refuse|confirm|export", "Only this."),
+	FILTER("since", "TIME", "since", "Only from this time on, such as 2026-11-30T00:00:00Z."), FILTER("until", "TIME", "until", "Only before this time."), FILTER("kind", "KIND", "kind", "Only changes of this kind of object."), LIMIT, END_FLAGS
 };
 static const struct verb audit_verbs[] = {
 	{ "list", "", audit_list, "GET", "/api/v1/audit", "List who changed what, newest first.", NULL, run_list },
@@ -578,6 +635,10 @@ const struct noun cli_nouns[] = {
 	{ "audit", "audit", "Who changed what.", audit_verbs, audit_columns, LIST_NEWEST },
 	{ "task", "tasks", "Long work.", task_verbs, task_columns, LIST_NEWEST },
 	{ "plugin", "plugins", "Backends of volumes.", plugin_verbs, plugin_columns, LIST_WHOLE },
+	{ "account", "accounts", "Who may administer.", account_verbs, account_columns, LIST_PAGES },
+	{ "token", "tokens", "Secrets by which programs act for an account.", token_verbs, token_columns, LIST_PAGES },
+	{ "login", "logins", "Signed-in browsers.", login_verbs, login_columns, LIST_WHOLE },
+	{ "setup-code", NULL, "The code for the first account.", setup_code_verbs, NULL, LIST_WHOLE },
 	{ "status", NULL, "The state of the server.", status_verbs, NULL, LIST_WHOLE },
 	{ "top", NULL, "Who is busiest.", top_verbs, NULL, LIST_WHOLE },
 	{ "history", NULL, "What was.", history_verbs, NULL, LIST_WHOLE },

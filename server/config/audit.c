@@ -5,10 +5,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *object_name(enum model_kind k, const json_t *o)
+static const char *text_in(const json_t *o, const char *member)
+{
+	const char *s = json_string_value(json_object_get(o, member));
+	return s ? s : "";
+}
+
+/* What people call it: its name, or for what has none the names of what it joins. */
+static const char *object_name(enum model_kind k, const json_t *o, char *buf, size_t buf_bytes)
 {
 	const char *column = model_name_column(k);
-	return column ? json_string_value(json_object_get(o, column)) : NULL;
+	if (column)
+		return json_string_value(json_object_get(o, column));
+	switch (k) {
+	case MODEL_LUN:
+		snprintf(buf, buf_bytes, "%s LUN %d (%s)", text_in(o, "target"), (int)json_integer_value(json_object_get(o, "lun")), text_in(o, "volume"));
+		return buf;
+	case MODEL_PORTAL:
+		snprintf(buf, buf_bytes, strchr(text_in(o, "address"), ':') ? "%s [%s]:%d" : "%s %s:%d", text_in(o, "protocol"), text_in(o, "address"),
+			 (int)json_integer_value(json_object_get(o, "port")));
+		return buf;
+	case MODEL_ACCESS:
+		snprintf(buf, buf_bytes, *text_in(o, "host") ? "%s for %s" : "%s for group %s", text_in(o, "target"),
+			 *text_in(o, "host") ? text_in(o, "host") : text_in(o, "group"));
+		return buf;
+	default:
+		return NULL;
+	}
 }
 
 static int bind_object(sqlite3_stmt *s, int at, const json_t *o)
@@ -22,7 +45,7 @@ static int bind_object(sqlite3_stmt *s, int at, const json_t *o)
 int audit_write(struct config *c, const char *verb, enum model_kind k, const char *id, const json_t *before,
 		const json_t *after, struct config_error *e)
 {
-	char audit_id[CONFIG_ID_BYTES], now[TIME_BYTES];
+	char audit_id[CONFIG_ID_BYTES], now[TIME_BYTES], name[256];
 	sqlite3_stmt *s;
 	int r = stmt_get(c,
 			 "INSERT INTO audit (id, revision, created_at, updated_at, at, actor, source, verb, kind, object, object_name, before, after) "
@@ -40,7 +63,7 @@ int audit_write(struct config *c, const char *verb, enum model_kind k, const cha
 	sqlite3_bind_text(s, 6, verb, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(s, 7, models[k].name, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(s, 8, id, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(s, 9, object_name(k, after ? after : before), -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(s, 9, object_name(k, after ? after : before, name, sizeof(name)), -1, SQLITE_TRANSIENT);
 	if (bind_object(s, 10, before) || bind_object(s, 11, after)) {
 		stmt_done(c, s);
 		return config_fail(e, -ENOMEM, "", "out of memory");

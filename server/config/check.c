@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- checks by name: a sentence fragment that says what is wrong, or NULL ---------------------------- */
 static const char *check_name(const char *s)
@@ -296,6 +297,28 @@ static const char *check_host_name(const char *s)
 	return NULL;
 }
 
+static const char *check_time(const char *s)
+{
+	/* "2026-11-02T12:34:56Z", also with a fraction. */
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	struct tm tm = { 0 };
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == 'd' ? !isdigit((unsigned char)s[i]) : s[i] != shape[i])
+			return "must be a time in UTC such as 2027-01-31T00:00:00Z";
+	const char *p = s + sizeof(shape) - 1;
+	if (*p == '.')
+		p += 1 + strspn(p + 1, "0123456789");
+	if (strcmp(p, "Z") != 0 || !strptime(s, "%Y-%m-%dT%H:%M:%S", &tm))
+		return "must be a time in UTC such as 2027-01-31T00:00:00Z";
+	return NULL;
+}
+
+static const char *check_scope(const char *s)
+{
+	return strcmp(s, "*") == 0 || (*s && strspn(s, "abcdefghijklmnopqrstuvwxyz-") == strlen(s)) ? NULL :
+		"must be * or the first word of an address after /api/v1/, such as volumes";
+}
+
 static const struct {
 	const char *name;
 	const char *(*check)(const char *s);
@@ -305,6 +328,8 @@ static const struct {
 	{ "http-url", check_http_url },
 	{ "acme-directory", check_acme_directory },
 	{ "host-name", check_host_name },
+	{ "time", check_time },
+	{ "scope", check_scope },
 	{ "name", check_name },
 	{ "abs-path", check_abs_path },
 	{ "ip-address", check_ip_address },

@@ -54,6 +54,7 @@ struct config_query {
 	const char *where_value;
 	const char *where_field2, *where_value2;
 	bool newest_first;               /* audit, event, task */
+	const char *since, *until;       /* kinds with a time "at": from then on, and before then; RFC 3339 */
 	bool refs_as_ids;                /* REF and REFS fields hold ids, not names */
 };
 /* Can a list be sorted by this? */
@@ -95,6 +96,8 @@ int config_delete(struct config *c, enum model_kind k, const char *id, struct co
 int config_put(struct config *c, enum model_kind k, const char *id_or_null, const json_t *fields, json_t **ret_object, struct config_error *e);
 /* A new row under an id that is known before. */
 int config_put_new(struct config *c, enum model_kind k, const char *id, const json_t *fields, struct config_error *e);
+/* Takes such a row away; one that is not there is no error. */
+int config_drop(struct config *c, enum model_kind k, const char *id, struct config_error *e);
 /* Keeps at most this many of audit, events, finished tasks. */
 int config_trim(struct config *c, enum model_kind k, size_t keep);
 

@@ -173,6 +173,9 @@ static int where_sql(struct query_sql *sql, enum model_kind k, const struct conf
 	}
 	if (q->text)
 		search_sql(sql, k, at);
+	if ((q->since || q->until) && !model_field(&models[k], "at"))
+		return config_fail(e, -EINVAL, q->since ? "since" : "until", "%s have no time to look for", models[k].plural);
+	add(sql, "%s%s", q->since ? " AND t.at >= ?" : "", q->until ? " AND t.at < ?" : "");
 	return 0;
 }
 
@@ -185,6 +188,10 @@ static int where_bind(struct config *c, sqlite3_stmt *s, int *at, enum model_kin
 		r = filters[i].field ? filter_bind(c, s, at, k, &filters[i], e) : 0;
 	if (r == 0 && q->text)
 		r = search_bind(s, (*at)++, q->text);
+	if (r == 0 && q->since)
+		sqlite3_bind_text(s, (*at)++, q->since, -1, SQLITE_STATIC);
+	if (r == 0 && q->until)
+		sqlite3_bind_text(s, (*at)++, q->until, -1, SQLITE_STATIC);
 	return r;
 }
 

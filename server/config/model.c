@@ -126,9 +126,34 @@ static const struct field access_fields[] = {
 static const struct field account_fields[] = {
 	NAME_FIELD,
 	{ .name = "role", .type = FIELD_ENUM, .flags = FIELD_REQUIRED, .values = "admin|operator|viewer", .help = "What it may do." },
-	{ .name = "password", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 1024, .default_json = "null", .help = "Password hash." },
+	{ .name = "password", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 1024, .default_json = "null", .help = "Its password; only a hash is kept." },
 	{ .name = "enabled", .type = FIELD_BOOL, .default_json = "true", .help = "Whether it may log in." },
 	COMMENT_FIELD,
+	{ .name = "totp_secret", .type = FIELD_SECRET, .flags = FIELD_SERVER | FIELD_NULLABLE, .min = 1, .max = 255, .default_json = "null", .help = "Secret of the second factor." },
+	{ .name = "recovery_codes", .type = FIELD_SECRET, .flags = FIELD_SERVER | FIELD_NULLABLE, .min = 1, .max = 1024, .default_json = "null", .help = "Hashes of the codes that stand in for a lost second factor." },
+	{ .name = "last_login_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_NULLABLE, .help = "When it logged in last." },
+	{ .name = "totp_enabled", .type = FIELD_BOOL, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Whether a login needs a code beside the password." },
+	{ .name = "locked_until", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Until when wrong passwords hold up its next login." },
+};
+
+static const struct field token_fields[] = {
+	NAME_FIELD,
+	{ .name = "account", .type = FIELD_REF, .ref = MODEL_ACCOUNT, .flags = FIELD_FIXED, .default_json = "null", .help = "Whose it is; the caller's own when left out." },
+	{ .name = "role", .type = FIELD_ENUM, .flags = FIELD_REQUIRED, .values = "admin|operator|viewer", .help = "What it may do at most; never more than its account." },
+	{ .name = "scopes", .type = FIELD_TEXTS, .min = 0, .max = 32, .check = "scope", .default_json = "[\"*\"]",
+	  .help = "Which addresses it may ask, by the first word after /api/v1/; * for all but accounts, tokens and logins." },
+	{ .name = "expires_at", .type = FIELD_TIME, .flags = FIELD_NULLABLE, .min = 20, .max = 24, .check = "time", .default_json = "null", .help = "When it ends; never when left out." },
+	{ .name = "secret_hash", .type = FIELD_SECRET, .flags = FIELD_SERVER | FIELD_NULLABLE, .min = 64, .max = 64, .default_json = "null", .help = "SHA-256 of its secret." },
+	{ .name = "last_used_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_NULLABLE, .help = "When it was used last, to the minute." },
+};
+
+/* Signed-in browsers: written by the server only, and shown by addresses of their own. */
+static const struct field login_fields[] = {
+	{ .name = "account", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 36, .help = "Id of the account." },
+	{ .name = "source", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 255, .help = "From where." },
+	{ .name = "agent", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 255, .help = "What the browser calls itself." },
+	{ .name = "secret_hash", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 64, .help = "SHA-256 of its cookie." },
+	{ .name = "last_seen_at", .type = FIELD_TIME, .flags = FIELD_SERVER, .help = "Its last request, to the minute." },
 };
 
 static const struct field setting_fields[] = {
@@ -234,7 +259,7 @@ static const struct field audit_fields[] = {
 	{ .name = "at", .type = FIELD_TIME, .flags = FIELD_SERVER, .help = "When." },
 	{ .name = "actor", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 255, .help = "Who: an account, uid or the server itself." },
 	{ .name = "source", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 255, .help = "From where: local socket, address." },
-	{ .name = "verb", .type = FIELD_ENUM, .flags = FIELD_SERVER, .values = "create|update|delete", .help = "What was done." },
+	{ .name = "verb", .type = FIELD_ENUM, .flags = FIELD_SERVER, .values = "create|update|delete|login|logout|refuse|confirm|export", .help = "What was done." },
 	{ .name = "kind", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 63, .help = "Kind of the object." },
 	{ .name = "object", .type = FIELD_TEXT, .flags = FIELD_SERVER, .max = 255, .help = "Its id." },
 	{ .name = "object_name", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_NULLABLE, .max = 255, .help = "Its name then." },
@@ -282,6 +307,8 @@ const struct model models[MODEL_KINDS] = {
 	MODEL(MODEL_AUDIT, "audit", "audit", "audit", audit_fields, "Who changed what, when."),
 	MODEL(MODEL_EVENT, "event", "events", "event", event_fields, "What happened."),
 	MODEL(MODEL_TASK, "task", "tasks", "task", task_fields, "Long work."),
+	MODEL(MODEL_TOKEN, "token", "tokens", "token", token_fields, "A secret by which a program acts for an account."),
+	MODEL(MODEL_LOGIN, "login", "logins", "login", login_fields, "A signed-in browser."),
 };
 
 const struct model *model_by_name(const char *s)

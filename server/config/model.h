@@ -27,6 +27,8 @@ enum model_kind {
 	MODEL_AUDIT,
 	MODEL_EVENT,
 	MODEL_TASK,
+	MODEL_TOKEN,
+	MODEL_LOGIN,
 	MODEL_KINDS
 };
 

@@ -261,6 +261,21 @@ static int collect_patch(enum model_kind k, const json_t *old, const json_t *pat
 	return 0;
 }
 
+/* A secret reads as set before and after: the audit says that it is another one. */
+static int audit_update(struct config *c, enum model_kind k, const char *id, const json_t *old, const json_t *now, const json_t *set,
+			struct config_error *e)
+{
+	json_t *after = json_copy((json_t *)now);
+	for (size_t i = 0; after && i < models[k].field_count; i++) {
+		const struct field *f = &models[k].fields[i];
+		if (f->type == FIELD_SECRET && json_is_true(json_object_get(now, f->name)) && json_object_get(set, f->name))
+			json_object_set_new(after, f->name, json_string("changed"));
+	}
+	int r = after ? audit_write(c, "update", k, id, old, after, e) : config_fail(e, -ENOMEM, "", "out of memory");
+	json_decref(after);
+	return r;
+}
+
 int config_update(struct config *c, enum model_kind k, const char *id, const json_t *patch, json_t **ret_object,
 		  struct config_error *e)
 {
@@ -276,7 +291,7 @@ int config_update(struct config *c, enum model_kind k, const char *id, const jso
 		if (!r)
 			r = config_get(c, k, real_id, &now, e);
 		if (!r)
-			r = audit_write(c, "update", k, real_id, old, now, e);
+			r = audit_update(c, k, real_id, old, now, set, e);
 		if (!r)
 			c->tx_changed = true;
 	} else if (!r) {
@@ -367,6 +382,18 @@ int config_put(struct config *c, enum model_kind k, const char *id_or_null, cons
 int config_put_new(struct config *c, enum model_kind k, const char *id, const json_t *fields, struct config_error *e)
 {
 	return text_is_uuid(id) ? insert_row(c, k, id, fields, e) : config_fail(e, -EINVAL, "id", "id must be a UUID in lower case");
+}
+
+int config_drop(struct config *c, enum model_kind k, const char *id, struct config_error *e)
+{
+	char sql[96];
+	sqlite3_stmt *s;
+	snprintf(sql, sizeof(sql), "DELETE FROM \"%s\" WHERE id = ?", models[k].table);
+	int r = stmt_get(c, sql, &s, e);
+	if (r)
+		return r;
+	sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
+	return run_change(c, s, k, NULL, e);
 }
 
 int config_trim(struct config *c, enum model_kind k, size_t keep)

@@ -368,6 +368,44 @@ int control_count(enum model_kind k, const struct config_query *q, uint64_t *ret
 	return r;
 }
 
+struct store_call {
+	int (*fn)(struct config *db, void *arg);
+	void *arg;
+};
+static int store_run(void *arg)
+{
+	struct store_call *c = arg;
+	return c->fn(ctl.db, c->arg);
+}
+int control_with_store(int (*fn)(struct config *db, void *arg), void *arg)
+{
+	struct store_call c = { fn, arg };
+	return reactor_call(ctl.reactor, store_run, &c);
+}
+
+int64_t control_setting_int(const char *key)
+{
+	return setting_int(key);
+}
+
+struct setting_call {
+	const char *key;
+	char *buf;
+	size_t buf_bytes;
+};
+static int setting_run(void *arg)
+{
+	struct setting_call *c = arg;
+	setting_value(c->key, c->buf, c->buf_bytes);
+	return 0;
+}
+void control_setting_text(const char *key, char *buf, size_t buf_bytes)
+{
+	struct setting_call c = { key, buf, buf_bytes };
+	if (reactor_call(ctl.reactor, setting_run, &c))
+		buf[0] = '\0';
+}
+
 static int task_cancel_run(void *arg)
 {
 	struct read_call *c = arg;

@@ -101,6 +101,14 @@ int control_account_do(enum control_account_action what, const char *id, json_t 
 /* Sends a message through a channel and waits: {"ok","message","transcript"}, owned. */
 int control_channel_test(const char *id, json_t **ret_result, struct config_error *e);
 
+/* ---- the store for auth/, which may not include this room nor this room it ----------------------------- */
+/* Runs fn with the store on the control thread and waits; returns what fn did. */
+int control_with_store(int (*fn)(struct config *db, void *arg), void *arg);
+/* The number that a setting has now; on the control thread only. */
+int64_t control_setting_int(const char *key);
+/* Its text; any thread. */
+void control_setting_text(const char *key, char *buf, size_t buf_bytes);
+
 /* ---- events ---------------------------------------------------------------------------------------- */
 /* Event types on the stream: "event" (a MODEL_EVENT), "config" ({"kind","id","verb","revision"}),
  * "task".  fn runs on the control thread, must not block and not call control_*; json is borrowed. */

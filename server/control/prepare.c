@@ -118,6 +118,7 @@ int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 	case MODEL_EVENT:
 	case MODEL_ACME_HISTORY:
 	case MODEL_TASK:
+	case MODEL_LOGIN:
 		return config_fail(e, -EINVAL, "", "%s are written by the server", models[k].plural);
 	default:
 		return 0;
@@ -246,6 +247,45 @@ static int check_lun(const json_t *row, struct config_error *e)
 	return r;
 }
 
+/* Somebody must be left who can let others in. */
+static int check_admins(const char *but_id, struct config_error *e)
+{
+	const struct config_query q = { .where_field = "role", .where_value = "admin", .where_field2 = "enabled", .where_value2 = "true" };
+	json_t *rows, *row;
+	size_t i, left = 0;
+	int r = config_list(ctl.db, MODEL_ACCOUNT, &q, &rows, e);
+	if (r)
+		return r;
+	json_array_foreach(rows, i, row)
+		left += strcmp(text_of(row, "id"), but_id) != 0;
+	json_decref(rows);
+	return left ? 0 : config_fail(e, -EBUSY, "", "this is the last account that may administer; make another admin first");
+}
+
+static bool is_admin(const json_t *row)
+{
+	return strcmp(text_of(row, "role"), "admin") == 0 && true_of(row, "enabled");
+}
+
+/* What is stored must be a hash: one who changes accounts in another way than by their own addresses, or an import, might
+ * leave a plain password here. */
+static int check_account(const json_t *old_row, const json_t *new_row, struct config_error *e)
+{
+	char hash[512];
+	size_t len = 0;
+	const char *id = text_of(new_row, "id");
+	if (true_of(new_row, "password")) {
+		int r = config_secret(ctl.db, MODEL_ACCOUNT, id, "password", (uint8_t *)hash, sizeof(hash) - 1, &len, e);
+		bool good = !r && len > 20 && hash[0] == '$' && (hash[1] == 'y' || hash[1] == '7' || hash[1] == '6') && memchr(hash + 2, '$', len - 2);
+		explicit_bzero(hash, sizeof(hash));
+		if (r)
+			return r;
+		if (!good)
+			return config_fail(e, -EINVAL, "password", "what is stored must be a hash of the password (yescrypt)");
+	}
+	return old_row && is_admin(old_row) && !is_admin(new_row) ? check_admins(id, e) : 0;
+}
+
 int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e)
 {
 	char why[WHY_BYTES];
@@ -274,6 +314,8 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 		return account_check(new_row, e);
 	case MODEL_CHANNEL:
 		return channel_check(new_row, e);
+	case MODEL_ACCOUNT:
+		return check_account(old_row, new_row, e);
 	case MODEL_SETTING:
 		return setting_check(text_of(new_row, "key"), text_of(new_row, "value"), e);
 	default:
@@ -391,6 +433,9 @@ int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_
 		return delete_target_parts(b, at, row, e);
 	case MODEL_CERTIFICATE:
 		return certificate_may_go(row, e);
+	case MODEL_ACCOUNT:
+		r = is_admin(row) && !b->change[at].force ? check_admins(id, e) : 0;
+		return r ? r : delete_rows(b, at, MODEL_TOKEN, "account", id, e);
 	case MODEL_HOST:
 	case MODEL_HOST_GROUP: {
 		const char *field = k == MODEL_HOST ? "host" : "group";

@@ -156,6 +156,16 @@ static const struct pair *challenge_pair(gnutls_session_t session)
 	return NULL;
 }
 
+void http_fingerprint(char out[96])
+{
+	int64_t until;
+
+	pthread_rwlock_rdlock(&lock);
+	if (!cert_pem || tls_cert_info(cert_pem, &until, out))
+		out[0] = '\0';
+	pthread_rwlock_unlock(&lock);
+}
+
 void cert_done(void)
 {
 	install(NULL, NULL);

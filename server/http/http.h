@@ -26,6 +26,8 @@ void http_stop(void);
 int http_portal_open(const char *address, uint16_t port, int listen_fd, void **ret_portal) _must_check_;
 /* Stops listening at once; requests under way get their answers, on a thread of our own. */
 void http_portal_close(void *portal);
+/* SHA-256 of the certificate that new connections see, "AB:CD:.."; "" without one. */
+void http_fingerprint(char out[96]);
 /* New certificate for new connections; those open go on.  -EINVAL: unreadable, or the key is not
  * the certificate's; the old one stays. */
 int http_set_certificate(const char *cert_pem, const char *key_pem);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "core/log.h"
 #include "http/http.h"
 

@@ -12,9 +12,8 @@
 
 /* Who is at the other end of a connection; lives as long as it. */
 struct peer {
-	enum api_role role;
 	bool is_refused;
-	char actor[64], source[96];
+	char actor[64], source[96], address[64];
 };
 
 struct request {
@@ -22,6 +21,7 @@ struct request {
 	struct edge *edge;
 	struct MHD_Connection *conn;
 	const struct peer *peer;
+	struct auth_caller caller;
 	const char *method;              /* the connection's */
 	struct api_response rs;
 	enum { REQUEST_READING, REQUEST_RUNNING, REQUEST_ANSWERED } stage; /* RUNNING: a worker's, suspended */
@@ -51,7 +51,6 @@ static void peer_local(struct peer *p, const struct edge *e, int fd)
 	else
 		snprintf(p->actor, sizeof(p->actor), "uid:%u", (unsigned)cred.uid);
 	p->is_refused = cred.uid != 0 && cred.uid != e->admin_uid;
-	p->role = p->is_refused ? API_NOBODY : API_ADMIN;
 }
 
 static void peer_remote(struct peer *p, struct MHD_Connection *conn)
@@ -65,7 +64,7 @@ static void peer_remote(struct peer *p, struct MHD_Connection *conn)
 		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)info->client_addr)->sin6_addr, text, sizeof(text));
 	snprintf(p->actor, sizeof(p->actor), "nobody");
 	snprintf(p->source, sizeof(p->source), "https %s", text);
-	p->role = API_NOBODY;                    /* accounts do not exist yet */
+	snprintf(p->address, sizeof(p->address), "%s", text);
 }
 
 void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code)
@@ -196,12 +195,53 @@ static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request
 	return ok;
 }
 
+static const char *header_of(struct MHD_Connection *conn, const char *name)
+{
+	return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, name);
+}
+
+/* Who asks; false: the refusal is in rq->rs.  May wait for control. */
+static bool identify(struct request *rq)
+{
+	struct MHD_Connection *conn = rq->conn;
+	struct auth_caller *who = &rq->caller;
+	char why[200] = "";
+	int r;
+
+	snprintf(who->source, sizeof(who->source), "%s", rq->peer->source);
+	snprintf(who->address, sizeof(who->address), "%s", rq->peer->address);
+	snprintf(who->actor, sizeof(who->actor), "%s", rq->peer->actor);
+	if (rq->edge->is_local) {                /* others were refused at the first look */
+		who->role = AUTH_ADMIN;
+		who->via = AUTH_VIA_SOCKET;
+		return true;
+	}
+	const char *agent = header_of(conn, "User-Agent");
+	size_t n = 0;
+
+	for (; agent && *agent && n + 1 < sizeof(who->agent); agent++)
+		who->agent[n++] = (unsigned char)*agent < 0x20 || (unsigned char)*agent > 0x7e ? '?' : *agent;
+	const struct auth_credentials c = {
+		.method = rq->method, .cookie = header_of(conn, "Cookie"), .authorization = header_of(conn, "Authorization"),
+		.marker = header_of(conn, "X-Holdfast"), .origin = header_of(conn, "Origin"), .host = header_of(conn, "Host"),
+		.fetch_site = header_of(conn, "Sec-Fetch-Site"),
+	};
+	r = auth_identify(&c, who, why, sizeof(why));
+	if (r == 0)
+		return true;
+	api_refuse(&rq->rs, r == -EINVAL ? 400 : r == -EACCES ? 403 : r == -EKEYREJECTED ? 401 : 503, why);
+	if (r == -EKEYREJECTED)
+		rq->rs.header[rq->rs.header_count++] = (struct api_header){ "WWW-Authenticate", "Bearer realm=\"holdfast\", error=\"invalid_token\"" };
+	return false;
+}
+
 /* On a worker.  The connection is suspended, so what it holds stays as it is. */
 static void request_run(struct job *j)
 {
 	struct request *rq = container_of(j, struct request, job);
 	struct MHD_Connection *conn = rq->conn;
 	struct edge *e = rq->edge;
+	bool known = identify(rq);
 	struct api_request ask = {
 		.method = rq->method,
 		.target = rq->target,
@@ -212,12 +252,14 @@ static void request_run(struct job *j)
 		.accept = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Accept"),
 		.body = rq->body,
 		.body_len = rq->body_len,
-		.role = rq->peer->role,
-		.actor = rq->peer->actor,
-		.source = rq->peer->source,
+		.role = (enum api_role)rq->caller.role,
+		.actor = rq->caller.actor,
+		.source = rq->caller.source,
+		.caller = &rq->caller,
 	};
 
-	api_handle(&ask, &rq->rs);
+	if (known)
+		api_handle(&ask, &rq->rs);
 	rq->stage = REQUEST_ANSWERED;
 	MHD_resume_connection(conn);             /* rq is the connection's again from here */
 	atomic_fetch_sub(&e->jobs, 1);

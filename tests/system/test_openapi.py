@@ -58,7 +58,8 @@ def test_operations_say_what_the_rows_say():
         assert good, where
         headers = {p["name"] for p in parameters(op, "header")}
         assert ("If-Match" in headers) == (row["handler"] in ("update", "remove")), where
-        assert ("Idempotency-Key" in headers) == (method == "POST"), where
+        assert ("Idempotency-Key" in headers) == (method == "POST" and not row["once"]), where
+        assert op.get("x-confirm", False) == row["confirm"], where
 
 
 def limits(field):

@@ -336,6 +336,24 @@ int control_task_cancel(const char *id, struct config_error *e)
 	return fail(e, -ENOENT, "", "There is no such task.");
 }
 
+/* There is no store behind it. */
+int control_with_store(int (*fn)(struct config *db, void *arg), void *arg)
+{
+	(void)fn, (void)arg;
+	return -ENOSYS;
+}
+
+int64_t control_setting_int(const char *key)
+{
+	(void)key;
+	return 30;
+}
+
+void control_setting_text(const char *key, char *buf, size_t buf_bytes)
+{
+	snprintf(buf, buf_bytes, "%s", key);
+}
+
 void control_subscribe(struct control_subscriber *s)
 {
 	pthread_mutex_lock(&lock);

@@ -292,6 +292,8 @@ static void test_https(void **state)
 	assert_int_equal(fetch(port, "GET", "/nothing", NULL, NULL, g), CURLE_OK);
 	assert_int_equal(g->status, 401);
 	assert_int_equal(fetch(port, "POST", "/api/v1/volumes", NULL, "{\"name\":\"x\",\"size_bytes\":512}", g), CURLE_OK);
+	assert_int_equal(g->status, 403); /* without X-Holdfast it may come from any page */
+	assert_int_equal(fetch(port, "POST", "/api/v1/volumes", "X-Holdfast: 1", "{\"name\":\"x\",\"size_bytes\":512}", g), CURLE_OK);
 	assert_int_equal(g->status, 401);
 	assert_int_equal(fake_control_changes, 0);
 	c = curl_easy_init();

@@ -72,7 +72,7 @@ static void addresses(void **state)
 		{ "GET", "/api/v1/volumes", html, 401, "application/problem+json" },
 		{ "GET", "/api", html, 401, "application/problem+json" },
 		{ "GET", "/metrics", html, 401, "application/problem+json" },
-		{ "POST", "/", html, 401, "application/problem+json" },
+		{ "POST", "/", html, 403, "application/problem+json" },
 		{ "GET", "/api/v1/volumes", NULL, 401, "default-src 'none'; frame-ancestors 'none'" },
 	};
 	void *portal = NULL;
