@@ -161,7 +161,7 @@ void http_fingerprint(char out[96])
 	int64_t until;
 
 	pthread_rwlock_rdlock(&lock);
-	if (!cert_pem || tls_cert_info(cert_pem, &until, out))
+	if (!served.cert_pem || tls_cert_info(served.cert_pem, &until, out))
 		out[0] = '\0';
 	pthread_rwlock_unlock(&lock);
 }
