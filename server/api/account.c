@@ -20,7 +20,7 @@ static void account_name(const char *id, const json_t *body, char *out, size_t o
 	json_decref(o);
 }
 
-int account_prepare(const char *id, json_t *body, struct config_error *e)
+int login_account_prepare(const char *id, json_t *body, struct config_error *e)
 {
 	json_t *password = json_object_get(body, "password");
 	char name[128], *hash = NULL;
@@ -48,7 +48,7 @@ int account_prepare(const char *id, json_t *body, struct config_error *e)
 	return 0;
 }
 
-void account_changed(const json_t *object, const json_t *body)
+void login_account_changed(const json_t *object, const json_t *body)
 {
 	const char *id = json_string_value(json_object_get(object, "id"));
 	const json_t *password = json_object_get(body, "password");

@@ -179,9 +179,9 @@ const struct auth_caller *call_caller(const struct api_call *c); /* never NULL *
 /* Has the caller shown its password lately, if it is a browser?  False with the problem filled in. */
 bool call_is_confirmed(struct api_call *c);
 /* Replaces a password in the body of an account by its hash.  id: of the account, or NULL. */
-int account_prepare(const char *id, json_t *body, struct config_error *e);
+int login_account_prepare(const char *id, json_t *body, struct config_error *e);
 /* After a change of an account: ends logins that the change concerns. */
-void account_changed(const json_t *object, const json_t *body);
+void login_account_changed(const json_t *object, const json_t *body);
 /* Checks the scopes, fills in whose it is. */
 int token_prepare(const struct auth_caller *caller, bool creates, json_t *body, struct config_error *e);
 /* Gives a new token its secret: the member "token" of the answer. */

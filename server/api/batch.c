@@ -140,7 +140,7 @@ static bool prepare_change(struct api_call *c, size_t n, struct control_change *
 	struct config_error e;
 	char prefix[64];
 
-	if ((ch->kind == MODEL_ACCOUNT && body && account_prepare(ch->id, body, &e)) ||
+	if ((ch->kind == MODEL_ACCOUNT && body && login_account_prepare(ch->id, body, &e)) ||
 	    (ch->kind == MODEL_TOKEN && body && token_prepare(call_caller(c), false, body, &e))) {
 		snprintf(prefix, sizeof(prefix), "/changes/%zu%s", n, e.field[0] ? "/body" : "");
 		answer_error(c->rs, &e, prefix);
@@ -209,7 +209,7 @@ void api_do_batch(struct api_call *c)
 	code = control_change_many(changes, count, results);
 	for (size_t i = 0; code == 0 && !dry_run && i < count; i++)
 		if (changes[i].kind == MODEL_ACCOUNT && changes[i].verb == CONTROL_UPDATE && results[i].object)
-			account_changed(results[i].object, changes[i].body);
+			login_account_changed(results[i].object, changes[i].body);
 	answer_batch(c, results, count, code);
 	for (size_t i = 0; i < count; i++)
 		control_result_done(&results[i]);

@@ -142,7 +142,7 @@ static bool prepare_body(struct api_call *c, const struct control_change *ch)
 {
 	struct config_error e;
 
-	if ((c->route->kind == MODEL_ACCOUNT && c->body && account_prepare(c->id, c->body, &e)) ||
+	if ((c->route->kind == MODEL_ACCOUNT && c->body && login_account_prepare(c->id, c->body, &e)) ||
 	    (c->route->kind == MODEL_TOKEN && c->body && token_prepare(call_caller(c), ch->verb == CONTROL_CREATE, c->body, &e))) {
 		answer_error(c->rs, &e, "");
 		return false;
@@ -156,7 +156,7 @@ static bool settle_object(struct api_call *c, const struct control_change *ch, s
 	if (ch->dry_run || !r->object)
 		return true;
 	if (ch->kind == MODEL_ACCOUNT && ch->verb == CONTROL_UPDATE)
-		account_changed(r->object, ch->body);
+		login_account_changed(r->object, ch->body);
 	if (ch->kind == MODEL_TOKEN && ch->verb == CONTROL_CREATE && token_made(r->object, &r->error)) {
 		answer_error(c->rs, &r->error, "");
 		return false;
