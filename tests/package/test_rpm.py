@@ -29,7 +29,7 @@ def test_what_is_in_it(rpms):
             "/usr/share/bash-completion/completions/holdfast", "/usr/share/man/man8/holdfastd.8", "/var/lib/holdfast"} <= files
     outside = {f for f in files if "holdfast" not in f}
     assert outside == set(), "nothing but files of our name"
-    assert query(rpms["holdfast-devel"], "-l").split() == ["/usr/include/holdfast", "/usr/include/holdfast/plugin.h"]
+    assert query(rpms["holdfast-devel"], "-l").split() == ["/usr/include/holdfast", "/usr/include/holdfast/plugin.h", "/usr/share/man/man3/holdfast-plugin.3"]
     assert "0700 holdfast holdfast" in query(rpms["holdfast"], "--qf", "[%{FILENAMES} %{FILEMODES:octal} %{FILEUSERNAME} %{FILEGROUPNAME}\n]").replace("040700", "0700")
     needs = query(rpms["holdfast"], "--requires")
     for library in ("libmicrohttpd", "libsqlite3", "libcrypto", "libjansson", "libcurl"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What our pages tell people to type is understood by the programs: every verb and every flag."""
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -43,3 +44,23 @@ def test_flags_of_help_are_in_the_man_page(program, page):
     text = (SRC / page).read_text().replace("\\-", "-")
     for flag in set(re.findall(r"--([a-z][a-z-]+)", out.stdout)) - {"flags"}:
         assert flag in text, f"{page} does not tell about --{flag}"
+
+
+def test_the_plugin_of_the_guide_builds_outside_of_the_tree_and_serves(daemon_factory, tmp_path):
+    guide = (SRC / "docs/guides/plugin.md").read_text()
+    source = re.search(r"```c\n(.*?)```", guide, re.S).group(1)
+    name = re.search(r"/\* (\w+)\.c \*/", source).group(1)
+    (tmp_path / "holdfast").mkdir()
+    shutil.copy(SRC / "plugins/sdk/plugin.h", tmp_path / "holdfast")
+    (tmp_path / f"{name}.c").write_text(source)
+    (tmp_path / "plugins").mkdir()
+    built = subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-I", tmp_path, "-o", tmp_path / f"plugins/{name}.so", tmp_path / f"{name}.c"],
+                           capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    d = daemon_factory(env={"HOLDFAST_PLUGIN_DIR": str(tmp_path / "plugins")})
+    iqn = d.disk("trial", "64M", plugin=name)
+    assert d.json("volume", "show", "trial")["state"] == "online"
+    port = d.portal()
+    load = subprocess.run([BUILD / "tests/bench/iscsi_load", "--portal", f"127.0.0.1:{port}", "--target", iqn, "--verify", "--read", "50", "--depth", "8",
+                           "--seconds", "1", "--sleep"], capture_output=True, text=True, timeout=60)
+    assert load.returncode == 0 and " 0 bad" in load.stdout, load.stdout + load.stderr
