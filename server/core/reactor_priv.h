@@ -124,6 +124,8 @@ struct stream_priv {
 	bool paused, blocked, eof;
 	bool bulk;                               /* sinks are large: receive straight into them */
 	uint8_t without_sink;                    /* receives since the last large sink, while bulk */
+	bool flood;                              /* many bytes at a time, in small things: see uring_recv.c */
+	uint8_t calm;                            /* receives of few bytes in a row, while flood */
 	uint64_t engine[8];
 } __attribute__((may_alias));
 _Static_assert(sizeof(struct stream_priv) <= sizeof(((struct stream *)0)->priv), "door: struct stream");

@@ -28,6 +28,8 @@
 /* Behind a large sink only a header is wanted; more would be data that has to be copied. */
 #define BULK_TAIL_BYTES 1024u
 #define BULK_PATIENCE 8
+#define CALM_BYTES (8u << 10)
+#define CALM_PATIENCE 64
 #define FLUSH_ROUNDS 8
 
 static void stream_move(struct stream *s, enum stream_state to)
@@ -272,6 +274,10 @@ void stream_on_readable(struct stream *s)
 		return;
 	}
 	stat_add(&r->stats.recvs, 1);
+	if (p->flood && (size_t)n >= CALM_BYTES)
+		p->calm = 0;
+	else if (p->flood && ++p->calm == CALM_PATIENCE)
+		p->flood = false;
 	if (sink_bytes) {
 		size_t direct = min_u64((uint64_t)n, sink_bytes);
 		sink_took(s, direct);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* uring_recv.c - how the io_uring engine receives.
  *
- * Two ways, chosen per stream as it goes:
+ * Three ways, chosen per stream as it goes:
  *
  *	small things   one multishot receive; the kernel picks a buffer from a ring that we keep
  *	               filled, and a completion brings it here.  No system call per arrival.
  *	bulk           a poll, then one recvmsg() into [sink | scratch]: data lands in place.  A
  *	               receive in flight would hold on to the owner's memory until its cancellation
  *	               has come back; a poll holds on to nothing, so a stream can end at any time.
+ *
+ *	a flood        small things, but so many that one buffer of the ring does not hold what has come:
+ *	               like bulk, into scratch memory.  One call takes what would be several completions,
+ *	               and it is always the same memory, so it stays in the cache.
  *
  * The way changes when the previous request has ended, so bytes never overtake each other.
  *
@@ -187,6 +191,10 @@ static void recv_event(struct uring *u, struct stream *s, int res, uint32_t flag
 	if (res > 0) {
 		stat_add(&s->reactor->stats.recvs, 1);
 		b->in_ring--;
+		if ((unsigned)res == BUF_BYTES) {
+			stream_priv(s)->flood = true;
+			stream_priv(s)->calm = 0;
+		}
 		stream_on_received(s, b->memory + (size_t)buf_id(flags) * BUF_BYTES, (size_t)res);
 		b->stack[b->stack_count++] = buf_id(flags);
 	} else {
@@ -220,7 +228,7 @@ void uring_stream_update(struct stream *s)
 	struct stream_uring *p = stream_uring(s);
 
 	if (stream_wants_read(s)) {
-		bool poll = !u->multishot_recv || stream_priv(s)->bulk || s->state != STREAM_OPEN;
+		bool poll = !u->multishot_recv || stream_priv(s)->bulk || stream_priv(s)->flood || s->state != STREAM_OPEN;
 		if (p->recv && poll)
 			uring_slot_interrupt(u, p->recv); /* we come back here when it has ended */
 		else if (!p->recv && !p->poll_in && poll)

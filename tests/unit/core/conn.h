@@ -26,7 +26,7 @@ struct conn {
 	/* what the cases need */
 	_Atomic(uint64_t) got_bytes;
 	_Atomic(uint32_t) crc;
-	_Atomic(unsigned) sent_ok, sent_cancelled, sunk_count, resumes;
+	_Atomic(unsigned) sent_ok, sent_cancelled, sunk_count, resumes, pauses;
 	struct timer timer;
 	struct buf_waiter waiter;
 	uint8_t head[4];

@@ -44,6 +44,7 @@ static size_t echo_data(struct stream *s, const uint8_t *p, size_t len_bytes)
 			c->waiter.ready = echo_buffers_again;
 			buf_wait(reactor_bufs(s->reactor), &c->waiter);
 			stream_pause(s);
+			c->pauses++;
 			break;
 		}
 		if (n > ECHO_BUF_BYTES - sizeof(*e))
@@ -92,7 +93,7 @@ static void echo_64_mib(struct rig *g)
 
 	conn_open(g, &c, &echo_ops);
 	pthread_create(&writer, NULL, echo_writer, &c);
-	usleep(200000);                  /* so that both directions fill up and the pool runs dry */
+	wait_for(c.pauses > 0);          /* both directions fill up, and the pool runs dry */
 	while (left) {
 		size_t n = read_until(c.fd, got, left < 1 << 20 ? left : 1 << 20);
 		assert_true(n > 0);
@@ -425,6 +426,48 @@ static void big_sends_to_a_slow_reader(struct rig *g)
 	assert_int_equal(c.sent_cancelled, 0);
 }
 
+/* Floods and trickles by turns: each way to receive follows each other, and no byte overtakes another. */
+static size_t crc_data(struct stream *s, const uint8_t *p, size_t len_bytes)
+{
+	struct conn *c = container_of(s, struct conn, s);
+
+	c->crc = crc32c(c->crc, p, len_bytes);
+	c->got_bytes += len_bytes;
+	return len_bytes;
+}
+
+static const struct stream_ops crc_ops = { .data = crc_data, .closed = on_closed };
+
+static void floods_and_trickles(struct rig *g)
+{
+	enum { FLOOD_BYTES = 1 << 20, DROPS = 150, DROP_BYTES = 72 };
+	struct conn c = { 0 };
+	uint8_t *block = malloc(FLOOD_BYTES);
+	uint64_t sent = 0;
+	uint32_t crc = 0;
+
+	conn_open(g, &c, &crc_ops);
+	for (unsigned round = 0; round < 6; round++) {
+		fill(block, FLOOD_BYTES, round);
+		write_all(c.fd, block, FLOOD_BYTES);
+		crc = crc32c(crc, block, FLOOD_BYTES);
+		sent += FLOOD_BYTES;
+		for (unsigned i = 0; i < DROPS; i++) {
+			write_all(c.fd, block + i, DROP_BYTES);
+			crc = crc32c(crc, block + i, DROP_BYTES);
+			sent += DROP_BYTES;
+			if (round % 2)           /* else they come in heaps */
+				wait_for(c.got_bytes == sent);
+		}
+	}
+	wait_for(c.got_bytes == sent);
+	assert_int_equal(c.crc, crc);
+	close(c.fd);
+	wait_for(c.is_closed);
+	assert_int_equal(c.error, 0);
+	free(block);
+}
+
 /* Many connections at once, each with traffic of its own. */
 #define MANY 64
 static void many_streams(struct rig *g)
@@ -464,6 +507,8 @@ static const struct rig_case cases[] = {
 	{ .name = "a sink set while paused", .run = sink_set_while_paused },
 	{ .name = "many small sends of a turn are one system call", .run = one_turn_one_send },
 	{ .name = "big sends to a slow reader", .run = big_sends_to_a_slow_reader },
+	{ .name = "floods and trickles", .run = floods_and_trickles },
+	{ .name = "floods and trickles, spinning", .run = floods_and_trickles, .spin_max_us = 50 },
 	{ .name = "many streams at once", .run = many_streams },
 };
 
