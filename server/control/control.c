@@ -122,6 +122,7 @@ static int start_all(void *arg)
 	pending_finish();
 	watching_start();
 	ctl.started = true;
+	mdns_start();
 	events_settle();
 	channels_start();
 	return 0;
@@ -182,6 +183,7 @@ static int stop_portals(void *arg)
 	timer_stop(&ctl.retry);
 	certificates_stop();
 	channels_stop();
+	mdns_stop();
 	while (!list_is_empty(&ctl.portals.all))
 		rt_portal_remove(list_entry(ctl.portals.all.next, struct node, all)->id);
 	tasks_stop();

@@ -232,6 +232,11 @@ extern const size_t setting_count;
 const struct setting_row *setting_find(const char *key);
 int setting_check(const char *key, const char *value, struct config_error *e);
 void setting_value(const char *key, char *buf, size_t buf_bytes);
+/* mdns.c: what NVMe discovery listens on is told to the local network; the control thread. */
+void mdns_refresh(void);                 /* a portal came or went */
+void mdns_apply(const char *value);
+void mdns_start(void);
+void mdns_stop(void);
 /* referral.c */
 int referrals_check(const char *value, char *why, size_t why_bytes);
 void referrals_apply(const char *value);

@@ -75,6 +75,8 @@ static void portal_try(struct rt_portal *p)
 	int r = missing ? -EPROTONOSUPPORT : portal_open(p);
 	p->listening = r == 0;
 	if (!r) {
+		if (ctl.started)
+			mdns_refresh();
 		p->reason[0] = '\0';
 		alert_resolve("portal.failed", label);
 		control_event(LOG_LEVEL_INFO, false, "portal.listening", label, "portal %s listens", label);
@@ -99,6 +101,8 @@ static void portal_shut(struct rt_portal *p, bool for_good)
 	if (p->https && ctl.opts.https_close)
 		ctl.opts.https_close(ctl.opts.arg, TAKE(p->https));
 	p->listening = false;
+	if (ctl.started)
+		mdns_refresh();
 	object_label(MODEL_PORTAL, p->row, label, sizeof(label));
 	if (for_good)
 		alert_resolve("portal.failed", label);

@@ -223,6 +223,8 @@ const struct setting_row setting_rows[] = {
 	  .help = "Weakest CHAP algorithm that is accepted; of those that an initiator offers, the strongest is used." },
 	{ .key = "iscsi_discovery_host", .type = SETTING_TEXT, .max = 63, .default_value = "", .check = check_discovery, .apply = apply_discovery,
 	  .help = "Host whose CHAP name and secret discovery asks for; nothing is asked when empty." },
+	{ .key = "mdns", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .apply = mdns_apply,
+	  .help = "Whether NVMe discovery is announced in the local network by mDNS, where avahi-daemon runs." },
 	{ .key = "nvme_referrals", .type = SETTING_TEXT, .max = 1000, .default_value = "", .check = referrals_check, .apply = referrals_apply,
 	  .help = "Other NVMe discovery services that ours points hosts to, such as 192.0.2.1:8009,[2001:db8::1]:8009." },
 	{ .key = "nvme_auth_hashes", .type = SETTING_TEXT, .max = 100, .default_value = "sha512 sha384 sha256", .check = check_auth_hashes, .apply = apply_nvme_auth,

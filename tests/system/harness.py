@@ -92,6 +92,7 @@ class Daemon:
     def start(self, wait=True):
         assert not self.running(), "already running"
         env = dict(os.environ, **self.env)
+        env.setdefault("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")     # nothing of a test is announced to the network
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode=99:log_path={self.base}/san:abort_on_error=0")
         env.setdefault("UBSAN_OPTIONS", f"print_stacktrace=1:halt_on_error=1:log_path={self.base}/san")
         env.setdefault("TSAN_OPTIONS", f"exitcode=99:log_path={self.base}/san")

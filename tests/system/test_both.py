@@ -188,6 +188,7 @@ def test_no_increment_is_lost(both):
     q = c.queue()
     for lba in range(COUNTERS):
         q.write(lba, block_of(0))
+    c.close()                            # it would be silent for longer than its keep alive
     out = multiprocessing.Queue()
     workers = [multiprocessing.Process(target=increment, args=(kind, seed, INCREMENTS // 4, (sport, nport), (iqn, nqn), out))
                for seed, kind in enumerate(("iscsi", "nvme", "iscsi", "nvme"), 1)]
@@ -197,6 +198,8 @@ def test_no_increment_is_lost(both):
         w.join(3600 if LONG else 240)
         assert w.exitcode == 0
     results = [out.get(timeout=10) for _ in workers]
+    c = Controller(nport, nqn)
+    q = c.queue()
     total = sum(struct.unpack("<Q", q.read(lba, 1)[:8])[0] for lba in range(COUNTERS))
     print(f"{total} increments, {sum(m for _, m in results)} met another")
     assert total == sum(d for d, _ in results) == INCREMENTS // 4 * 4
