@@ -21,6 +21,11 @@ static void socket_name(const json_t *row, char *buf, size_t buf_bytes)
 	snprintf(buf, buf_bytes, strchr(address, ':') ? "%s/[%s]:%" PRId64 : "%s/%s:%" PRId64, text_of(row, "protocol"), address, int_of(row, "port"));
 }
 
+static enum nvmf_tls_mode tls_mode(const char *word)
+{
+	return strcmp(word, "off") == 0 ? NVMF_TLS_OFF : strcmp(word, "required") == 0 ? NVMF_TLS_REQUIRED : NVMF_TLS_ALLOWED;
+}
+
 static int portal_open(struct rt_portal *p)
 {
 	char name[128];
@@ -38,6 +43,7 @@ static int portal_open(struct rt_portal *p)
 		struct nvmf_portal_spec ns = {
 			.address = text_of(p->row, "address"), .port = (uint16_t)int_of(p->row, "port"), .discovery_only = discovery,
 			.group = (uint16_t)int_of(p->row, "group_tag"), .listen_fd = fd,
+			.tls = tls_mode(text_of(p->row, "nvme_tls")),
 		};
 		r = nvmf_portal_add(&ns, &p->nvmf);
 		if (!r && ctl.opts.keep_listen_fd)

@@ -53,10 +53,7 @@ static void conn_free(struct nvmf_conn *c)
 		close(c->fd);
 	list_del(&c->link);
 	free(c);
-	room_lock();
-	atomic_fetch_sub(&nvmf_room.conn_count, 1);
-	pthread_cond_broadcast(&nvmf_room.changed);
-	room_unlock();
+	nvmf_conn_uncount();
 }
 
 static void queue_closed(void *arg)
@@ -271,45 +268,78 @@ static void tune_socket(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ 3 }, sizeof(int));
 }
 
-/* Every connection goes to the next reactor in turn: so the queues of one host are spread. */
-void nvmf_conn_accept(struct nvmf_portal *p, int fd)
+void nvmf_conn_uncount(void)
 {
-	socklen_t len;
+	room_lock();
+	atomic_fetch_sub(&nvmf_room.conn_count, 1);
+	pthread_cond_broadcast(&nvmf_room.changed);
+	room_unlock();
+}
 
-	if (atomic_fetch_add(&nvmf_room.conn_count, 1) >= nvmf_room.opts.max_connections) {
-		if (log_limit_ok(&p->accept_limit, &log_nvmf))
-			log_warn(&log_nvmf, "connection refused", "reason=\"too many connections\" limit=%u", nvmf_room.opts.max_connections);
-		goto refused;
-	}
+void nvmf_arrival_done(struct nvmf_arrival *at)
+{
+	if (at->fd < 0)
+		return;
+	close(at->fd);
+	free(at->tls);
+	*at = (struct nvmf_arrival){ .fd = -1 };
+	nvmf_conn_uncount();
+}
+
+void nvmf_conn_start(struct nvmf_arrival *at)
+{
 	struct nvmf_conn *c = calloc(1, sizeof(*c));
-	if (!c)
-		goto refused;
-	c->fd = fd;
-	c->home = &nvmf_room.home[atomic_fetch_add(&nvmf_room.next_home, 1) % nvmf_room.home_count];
-	c->discovery_only = p->discovery_only;
-	c->port_id = p->id;
-	c->group = p->group;
+
+	if (!c) {
+		nvmf_arrival_done(at);
+		return;
+	}
+	c->fd = at->fd;
+	c->home = at->home;
+	c->discovery_only = at->discovery_only;
+	c->port_id = at->port_id;
+	c->group = at->group;
+	c->tls_offered = at->tls_offered;
+	c->tls = at->tls;
+	c->peer_addr = at->peer;
+	c->local_addr = at->local;
+	*at = (struct nvmf_arrival){ .fd = -1 };
 	c->gate = GATE_CONNECT;
 	c->alignment_bytes = 4;
 	c->retry.run = nvmf_rx_retry;
 	c->end.run = end_run;
-	len = sizeof(c->peer_addr);
-	if (getpeername(fd, (struct sockaddr *)&c->peer_addr, &len) < 0)
-		c->peer_addr.ss_family = AF_UNSPEC;
-	len = sizeof(c->local_addr);
-	if (getsockname(fd, (struct sockaddr *)&c->local_addr, &len) < 0)
-		c->local_addr.ss_family = AF_UNSPEC;
 	nvmf_addr_text((struct sockaddr *)&c->peer_addr, c->peer);
 	nvmf_addr_text((struct sockaddr *)&c->local_addr, c->portal);
-	tune_socket(fd);
 	c->open_msg.run = conn_open;
-	if (c->home == p->home)
+	if (reactor_self() == c->home->reactor)
 		conn_open(&c->open_msg);
 	else
 		reactor_post(c->home->reactor, &c->open_msg);
-	return;
+}
 
-refused:
-	close(fd);
-	atomic_fetch_sub(&nvmf_room.conn_count, 1);
+/* Every connection goes to the next reactor in turn: so the queues of one host are spread. */
+void nvmf_conn_accept(struct nvmf_portal *p, int fd)
+{
+	struct nvmf_arrival at = {
+		.fd = fd, .home = &nvmf_room.home[atomic_fetch_add(&nvmf_room.next_home, 1) % nvmf_room.home_count],
+		.discovery_only = p->discovery_only, .port_id = p->id, .group = p->group, .tls_offered = p->tls != NVMF_TLS_OFF,
+	};
+	socklen_t len = sizeof(at.peer);
+
+	if (atomic_fetch_add(&nvmf_room.conn_count, 1) >= nvmf_room.opts.max_connections) {
+		if (log_limit_ok(&p->accept_limit, &log_nvmf))
+			log_warn(&log_nvmf, "connection refused", "reason=\"too many connections\" limit=%u", nvmf_room.opts.max_connections);
+		nvmf_arrival_done(&at);
+		return;
+	}
+	if (getpeername(fd, (struct sockaddr *)&at.peer, &len) < 0)
+		at.peer.ss_family = AF_UNSPEC;
+	len = sizeof(at.local);
+	if (getsockname(fd, (struct sockaddr *)&at.local, &len) < 0)
+		at.local.ss_family = AF_UNSPEC;
+	tune_socket(fd);
+	if (p->tls == NVMF_TLS_OFF)
+		nvmf_conn_start(&at);
+	else
+		nvmf_hello_start(&at, p->tls == NVMF_TLS_REQUIRED);
 }

@@ -63,12 +63,20 @@ static void add_portal(struct log *l, const struct nvmf_assoc *a, const struct n
 
 	if ((p->wildcard && p->addr.ss_family != a->local_addr.ss_family) || (l->port_local && p->id != a->port_id))
 		return;
+	const struct nvmf_grant *g = n ? nvmf_conf_match(n->conf, a->host_nqn, &a->peer_addr) : NULL;
+	bool tls = p->tls == NVMF_TLS_REQUIRED || (n && (n->conf->require_tls || (g && g->has_psk)));
+	if (tls && p->tls == NVMF_TLS_OFF)
+		return;                  /* the host cannot get in here */
 	struct nvme_discovery_entry *e = entry_new(l);
 	if (!e)
 		return;
 	nvmf_addr_host((const struct sockaddr *)sa, host, &v6);
 	put_entry(e, host, v6, p->port, n ? n->nqn : NVME_NQN_DISCOVERY, n ? NVME_SUBTYPE_NVME : NVME_SUBTYPE_DISCOVERY);
 	e->portid = le16_of(p->id);
+	if (tls) {                       /* hosts take a type of security as an order to use it */
+		e->treq = NVME_TREQ_SECURE | NVME_TREQ_NO_SQ_FLOW;
+		e->tsas[0] = NVME_TSAS_TLS13;
+	}
 	if (n && n->conf->static_controllers)
 		e->cntlid = le16_of(NVME_CNTLID_STATIC);
 	if (!n)                          /* all of ours say the same, and keep connections that ask for it */

@@ -32,11 +32,14 @@ struct nvmf_opts {
 int nvmf_start(const struct nvmf_opts *opts) _must_check_;
 void nvmf_stop(void);
 
+/* TLS 1.3 at a portal: with ALLOWED the first byte of a connection tells which it is. */
+enum nvmf_tls_mode { NVMF_TLS_OFF, NVMF_TLS_ALLOWED, NVMF_TLS_REQUIRED };
 struct nvmf_portal_spec {
 	const char *address;
 	uint16_t port;
 	bool discovery_only;             /* 8009 */
 	uint16_t group;                  /* portal group; 0: 1 */
+	enum nvmf_tls_mode tls;
 	int listen_fd;                   /* or -1 */
 };
 int nvmf_portal_add(const struct nvmf_portal_spec *s, struct nvmf_portal **ret_portal) _must_check_;

@@ -88,6 +88,7 @@ struct nvmf_portal {
 	struct nvmf_reactor *home;
 	int fd;
 	uint16_t port, id, group;        /* id: PORTID */
+	enum nvmf_tls_mode tls;
 	bool wildcard, discovery_only;
 	struct sockaddr_storage addr;
 	struct log_limit accept_limit;
@@ -95,7 +96,7 @@ struct nvmf_portal {
 struct nvmf_reactor {
 	struct reactor *reactor;
 	unsigned index;
-	struct list conns;               /* touched on the reactor alone */
+	struct list conns, hellos;       /* touched on the reactor alone */
 };
 struct nvmf_room {
 	pthread_mutex_t lock;
@@ -312,7 +313,18 @@ void nvmf_assoc_end_locked(struct nvmf_assoc *a, const char *reason);
 void nvmf_discovery_changed(void);               /* the control thread */
 
 /* conn.c */
+struct nvmf_arrival {                    /* what a connection begins with; counted in conn_count */
+	int fd;                          /* -1: somebody took it */
+	struct nvmf_reactor *home;
+	bool discovery_only, tls_offered;
+	uint16_t port_id, group;
+	struct sockaddr_storage peer, local;
+	struct nvmf_tls_peer *tls;       /* owned */
+};
 void nvmf_conn_accept(struct nvmf_portal *p, int fd);
+void nvmf_conn_start(struct nvmf_arrival *at);   /* takes it */
+void nvmf_arrival_done(struct nvmf_arrival *at);
+void nvmf_conn_uncount(void);
 void nvmf_conn_close(struct nvmf_conn *c, const char *reason, bool abort); /* reason: constant, NULL: in order */
 void nvmf_conn_ask_end(struct nvmf_conn *c, const char *reason);          /* under the lock */
 void nvmf_conn_term(struct nvmf_conn *c, uint16_t fault, uint32_t info, const uint8_t *header, size_t header_bytes, const char *why);
@@ -366,6 +378,14 @@ void nvmf_note_refused(const struct nvmf_conn *c, const char *host_nqn, const ch
 uint16_t nvmf_secure_admit(struct nvmf_conn *c, const struct nvmf_conf *conf, const struct nvmf_grant *g, const struct nvmf_assoc *a, bool io_queue,
 			   const char **ret_why);
 const struct nvmf_grant *nvmf_any_grant_with_keys(const char *host_nqn, const struct in6_addr *addr);
+
+/* tls_accept.c */
+void nvmf_hello_start(struct nvmf_arrival *at, bool required);  /* takes it */
+void nvmf_hello_end_all(struct nvmf_reactor *home);              /* on its reactor */
+
+/* tls_pump.c: puts itself between the host and the connection to be; takes the session, changes at->fd. */
+struct tls_session;
+int nvmf_pump_start(struct nvmf_arrival *at, struct tls_session **session) _must_check_;
 
 /* tls_keys.c */
 #define NVMF_PSK_LIST 8

@@ -45,6 +45,7 @@ int nvmf_portal_add(const struct nvmf_portal_spec *s, struct nvmf_portal **ret_p
 	p->fd = s->listen_fd;
 	p->discovery_only = s->discovery_only;
 	p->group = s->group ? s->group : 1;
+	p->tls = s->tls;
 	p->accept_limit = (struct log_limit)LOG_LIMIT_INIT;
 	int r = p->fd >= 0 ? 0 : tcp_listen(s->address, s->port, BACKLOG, &p->fd);
 	if (!r) {

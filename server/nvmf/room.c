@@ -55,6 +55,7 @@ int nvmf_start(const struct nvmf_opts *opts)
 	for (unsigned i = 0; i < room->home_count; i++) {
 		room->home[i] = (struct nvmf_reactor){ .reactor = opts->reactors[i], .index = i };
 		list_init(&room->home[i].conns);
+		list_init(&room->home[i].hellos);
 	}
 	nvme_set_discovery_source(&source);
 	room->stopping = false;
@@ -86,6 +87,7 @@ static int close_all(void *arg)
 	struct nvmf_reactor *home = arg;
 	struct nvmf_conn *c;
 
+	nvmf_hello_end_all(home);
 	list_for_each(c, &home->conns, link)
 		nvmf_conn_close(c, "the server is stopping", true);
 	return 0;

@@ -6,64 +6,70 @@
 #include <string.h>
 
 #include "core/keytext.h"
+#include "tls/tls_priv.h"
 
 static enum tls_hash hash_of(unsigned hash)
 {
 	return hash == 2 ? TLS_SHA384 : TLS_SHA256;
 }
 
-/* Extract, then one block of expand: all that is asked for fits one. */
-static int extract_expand(enum tls_hash h, const uint8_t *key, size_t key_bytes, const struct tls_part *info, size_t info_count, uint8_t *out,
-			  size_t out_bytes)
+static int extract(enum tls_hash h, const uint8_t *key, size_t key_bytes, uint8_t prk[TLS_HASH_MAX])
 {
-	static const uint8_t zeroes[TLS_HASH_MAX], one = 1;
-	const struct tls_part ikm = { key, key_bytes };
-	uint8_t prk[TLS_HASH_MAX], block[TLS_HASH_MAX];
+	static const uint8_t zeroes[TLS_HASH_MAX];
+
+	return tls_hmac(h, zeroes, tls_hash_bytes(h), &(struct tls_part){ key, key_bytes }, 1, prk);
+}
+
+/* One block: all that is asked for fits it. */
+static int expand(enum tls_hash h, const uint8_t *prk, const struct tls_part *info, size_t info_count, uint8_t *out, size_t out_bytes)
+{
+	static const uint8_t one = 1;
+	uint8_t block[TLS_HASH_MAX];
 	struct tls_part parts[8];
 
 	if (out_bytes > tls_hash_bytes(h) || info_count >= ARRAY_COUNT(parts))
 		return -EINVAL;
 	memcpy(parts, info, info_count * sizeof(*info));
 	parts[info_count] = (struct tls_part){ &one, 1 };
-	int r = tls_hmac(h, zeroes, tls_hash_bytes(h), &ikm, 1, prk);
-	if (!r)
-		r = tls_hmac(h, prk, tls_hash_bytes(h), parts, info_count + 1, block);
+	int r = tls_hmac(h, prk, tls_hash_bytes(h), parts, info_count + 1, block);
 	if (!r)
 		memcpy(out, block, out_bytes);
-	tls_wipe(prk, sizeof(prk));
 	tls_wipe(block, sizeof(block));
 	return r;
 }
 
-int tls_hkdf_label(enum tls_hash h, const uint8_t *key, size_t key_bytes, const char *label, const void *context, size_t context_bytes, uint8_t *out,
-		   size_t out_bytes)
+int tls_expand_label(enum tls_hash h, const uint8_t *secret, const char *label, const void *context, size_t context_bytes, uint8_t *out, size_t out_bytes)
 {
 	size_t label_bytes = strlen(label);
 	const uint8_t head[3] = { 0, (uint8_t)out_bytes, (uint8_t)(6 + label_bytes) }, context_len = (uint8_t)context_bytes;
 
 	if (out_bytes > 255 || label_bytes > 255 - 6 || context_bytes > 255)
 		return -EINVAL;
-	return extract_expand(h, key, key_bytes,
-			      (const struct tls_part[]){ { head, 3 }, { "tls13 ", 6 }, { label, label_bytes }, { &context_len, 1 }, { context, context_bytes } },
-			      5, out, out_bytes);
+	return expand(h, secret,
+		      (const struct tls_part[]){ { head, 3 }, { "tls13 ", 6 }, { label, label_bytes }, { &context_len, 1 }, { context, context_bytes } }, 5,
+		      out, out_bytes);
 }
 
 /* What libnvme up to 1.14 put in the place of HkdfLabel. */
-static int libnvme_label(enum tls_hash h, const uint8_t *key, size_t key_bytes, const char *label, const char *context, uint8_t *out, size_t out_bytes)
+static int libnvme_label(enum tls_hash h, const uint8_t *prk, const char *label, const char *context, uint8_t *out, size_t out_bytes)
 {
 	const uint8_t head[2] = { (uint8_t)out_bytes, 0 };
 
-	return extract_expand(h, key, key_bytes,
-			      (const struct tls_part[]){ { head, 2 }, { "tls13 ", 6 }, { label, strlen(label) }, { context, strlen(context) } }, 4, out,
-			      out_bytes);
+	return expand(h, prk, (const struct tls_part[]){ { head, 2 }, { "tls13 ", 6 }, { label, strlen(label) }, { context, strlen(context) } }, 4, out,
+		      out_bytes);
 }
 
 static int derive(enum tls_psk_way way, enum tls_hash h, const uint8_t *key, size_t key_bytes, const char *label, const char *context, uint8_t *out,
 		  size_t out_bytes)
 {
-	if (way == TLS_PSK_LIBNVME)
-		return libnvme_label(h, key, key_bytes, label, context, out, out_bytes);
-	return tls_hkdf_label(h, key, key_bytes, label, context, strlen(context), out, out_bytes);
+	uint8_t prk[TLS_HASH_MAX];
+	int r = extract(h, key, key_bytes, prk);
+
+	if (!r)
+		r = way == TLS_PSK_LIBNVME ? libnvme_label(h, prk, label, context, out, out_bytes) :
+					     tls_expand_label(h, prk, label, context, strlen(context), out, out_bytes);
+	tls_wipe(prk, sizeof(prk));
+	return r;
 }
 
 int tls_psk_retain(unsigned hash, enum tls_psk_way way, const uint8_t *psk, size_t psk_bytes, const char *host_nqn, uint8_t *out)

@@ -7,10 +7,6 @@
 
 #include "tls/tls.h"
 
-/* HKDF-Extract with a salt of zeroes, then HKDF-Expand-Label; out_bytes at most 255. */
-int tls_hkdf_label(enum tls_hash h, const uint8_t *key, size_t key_bytes, const char *label, const void *context, size_t context_bytes,
-		   uint8_t *out, size_t out_bytes) _must_check_;
-
 enum tls_psk_way {
 	TLS_PSK_STANDARD,
 	TLS_PSK_LIBNVME,                 /* as libnvme up to 1.14 did it: no lengths in the label, the size in

@@ -16,6 +16,18 @@ static inline void pkey_freep(EVP_PKEY **p) { EVP_PKEY_free(*p); }
 static inline void bio_freep(BIO **p) { BIO_free(*p); }
 static inline void names_freep(GENERAL_NAMES **p) { GENERAL_NAMES_free(*p); }
 
+/* ---- psk.c: HKDF-Expand-Label, RFC 8446 7.1 ---- */
+int tls_expand_label(enum tls_hash h, const uint8_t *secret, const char *label, const void *context, size_t context_bytes, uint8_t *out,
+		     size_t out_bytes) _must_check_;
+
+/* ---- session.c: traffic secrets, borrowed; false: bytes of the client are still in here ---- */
+struct tls_session;
+struct tls_secrets {
+	const uint8_t *client, *server;
+	size_t len_bytes;
+};
+bool tls_session_secrets(struct tls_session *s, struct tls_secrets *ret_secrets) _must_check_;
+
 struct tls_key {
 	EVP_PKEY *pkey;
 	enum tls_key_type type;

@@ -107,6 +107,7 @@ struct nvme_discovery_entry {            /* Base figure 295 */
 	char subnqn[256], traddr[256];
 	uint8_t tsas[256];
 };
+enum { NVME_TSAS_TLS13 = 2 };            /* SECTYPE, TCP figure 18 */
 static_assert(sizeof(struct nvme_discovery_entry) == 1024, "Base figure 295");
 static_assert(offsetof(struct nvme_discovery_entry, trsvcid) == 32, "Base figure 295");
 static_assert(offsetof(struct nvme_discovery_entry, subnqn) == 256, "Base figure 295");
