@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // lib.mjs - a real daemon on a folder of its own, and a real browser that looks at it.
 //
-// HF_BUILDDIR names the build to test, HF_WEB_OUT where screenshots go, CHROMIUM the browser.  A page that writes an
+// HF_BUILDDIR names the build to test, HF_WEB_ROOT a page other than the one inside it, HF_WEB_OUT where screenshots
+// go, CHROMIUM the browser.  A page that writes an
 // error to its console, breaks the policy of the server or gets an answer of 500 fails its test.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -65,7 +66,7 @@ export class Server {
   async launch() {
     const out = fs.openSync(this.log, "a");
     const env = { ...process.env, ASAN_OPTIONS: `detect_leaks=1:exitcode=99:log_path=${this.base}/san`, UBSAN_OPTIONS: `print_stacktrace=1:halt_on_error=1:log_path=${this.base}/san` };
-    this.process = spawn(path.join(builddir, "server/holdfastd"), ["--state", this.state, "--https-port", String(this.port)], { stdio: ["ignore", out, out], env });
+    this.process = spawn(path.join(builddir, "server/holdfastd"), ["--state", this.state, "--https-port", String(this.port), ...(process.env.HF_WEB_ROOT ? ["--web-root", process.env.HF_WEB_ROOT] : [])], { stdio: ["ignore", out, out], env });
     fs.closeSync(out);
     await until("the daemon answers", async () => {
       if (this.process.exitCode !== null) throw new Error(`the daemon ended:\n${fs.readFileSync(this.log, "utf8").slice(-3000)}`);

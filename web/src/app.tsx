@@ -2,8 +2,8 @@
 // app.tsx - what is shown first: setup while nobody is an administrator, login, or the page itself.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
-import { get, Problem } from "~/api/client";
-import { followLive } from "~/api/data";
+import { get } from "~/api/client";
+import { followLive, meQuery } from "~/api/data";
 import { Live } from "~/api/live";
 import type { Me, SetupState } from "~/api/types";
 import { Failed, Loading } from "~/parts/states";
@@ -34,19 +34,7 @@ export function App() {
   useLanguage(); // drawn anew when it changes
   const client = useQueryClient();
   const setup = useQuery<SetupState>({ queryKey: ["setup"], queryFn: () => get<SetupState>("/setup"), staleTime: Infinity });
-  const me = useQuery<Me | null>({
-    queryKey: ["me"],
-    queryFn: async () => {
-      try {
-        return await get<Me>("/me");
-      } catch (e) {
-        if (e instanceof Problem && e.status === 401) return null;
-        throw e;
-      }
-    },
-    enabled: setup.data !== undefined,
-    staleTime: Infinity,
-  });
+  const me = useQuery({ ...meQuery, enabled: setup.data !== undefined });
   const [inSetup, setInSetup] = useState(false);
   const loginRequired = useCallback(() => {
     if (client.getQueryData(["me"])) client.setQueryData(["me"], null);

@@ -87,8 +87,22 @@ export function useRead<T>(path: string, query: Query = {}, o: { enabled?: boole
 
 // ---- who is here ----
 
+/** Who is logged in; null: nobody. */
+export const meQuery = {
+  queryKey: ["me"],
+  queryFn: async (): Promise<Me | null> => {
+    try {
+      return await get<Me>("/me");
+    } catch (e) {
+      if (e instanceof Problem && e.status === 401) return null;
+      throw e;
+    }
+  },
+  staleTime: Infinity,
+};
+
 export function useMe(): Me | undefined {
-  return useQuery<Me>({ queryKey: ["me"], queryFn: () => get<Me>("/me"), staleTime: Infinity }).data;
+  return useQuery(meQuery).data ?? undefined;
 }
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };

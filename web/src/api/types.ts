@@ -302,9 +302,16 @@ export interface About {
   schema?: number;
   libraries: { name: string; version: string; licence: string }[];
 }
+export interface ExplainedStep {
+  check: string;
+  target: string | null;
+  ok: boolean | null;
+  text: string;
+  fix: string | null;
+}
 export interface Explained {
   visible: boolean;
-  steps: { check: string; ok: boolean | null; text: string; fix?: string | null }[];
+  steps: ExplainedStep[];
 }
 export interface ServerAddress {
   address: string;

@@ -133,7 +133,8 @@ export function errorsByField(fields: FieldSpec[], errors: FieldError[]): { byFi
   const byField: Record<string, string> = {};
   const other: string[] = [];
   for (const e of errors) {
-    const name = e.pointer.split("/")[1] ?? "";
+    // "/iqns/0" belongs to the field iqns; so does what names it with an escaped slash
+    const name = (e.pointer.split("/")[1] ?? "").split("~1")[0]!;
     if (fields.some((f) => f.name === name)) byField[name] = byField[name] ? `${byField[name]} ${e.detail}` : e.detail;
     else other.push(e.detail);
   }

@@ -105,8 +105,8 @@ describe("forms", () => {
     expect(Object.keys(errors)).toEqual(["name", "size_bytes"]);
   });
   it("puts the server's errors at their fields", () => {
-    const found = errorsByField(fields, [{ pointer: "/name", detail: "bad" }, { pointer: "/iqns/3", detail: "no iqn" }, { pointer: "", detail: "all wrong" }]);
-    expect(found).toEqual({ byField: { name: "bad", iqns: "no iqn" }, other: ["all wrong"] });
+    const found = errorsByField(fields, [{ pointer: "/name", detail: "bad" }, { pointer: "/iqns/3", detail: "no iqn" }, { pointer: "/iqns~14", detail: "nor this" }, { pointer: "", detail: "all wrong" }]);
+    expect(found).toEqual({ byField: { name: "bad", iqns: "no iqn nor this" }, other: ["all wrong"] });
   });
   it("tells conflicts from changes that fit together", () => {
     const theirs = { ...object, size_bytes: 2 ** 33, read_only: true, user: "x" };

@@ -113,6 +113,10 @@ function OrderForm({ accounts, onClose }: { accounts: string[]; onClose: () => v
       setBusy(false);
     }
   };
+  const typed = (next: Values, name: string) => {
+    setState(next);
+    setErrors(({ [name]: _gone, ...rest }) => rest);
+  };
   return (
     <>
       <ModalBody tabIndex={0} aria-label={_("Get a certificate by ACME")}>
@@ -127,7 +131,7 @@ function OrderForm({ accounts, onClose }: { accounts: string[]; onClose: () => v
             void send();
           }}
         >
-          <Fields fields={fields} state={state} onChange={setState} errors={errors} object={null} />
+          <Fields fields={fields} state={state} onChange={typed} errors={errors} object={null} />
         </Form>
       </ModalBody>
       <ModalFooter>

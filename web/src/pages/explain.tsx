@@ -2,20 +2,61 @@
 // explain.tsx - why can this host not see that volume?  Every step of the way, in words.
 import { Button, Card, CardBody, Form, Grid, GridItem, ProgressStep, ProgressStepper } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
-import { useEffect, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { useSearchParams } from "wouter";
 import { useRead } from "~/api/data";
-import type { Explained } from "~/api/types";
+import type { Explained, ExplainedStep } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { Field, NameInput } from "~/parts/fields";
 import { Screen } from "~/parts/page";
 import { Failed, Loading, Nothing } from "~/parts/states";
+
+const checks = (): Record<string, string> => ({
+  volume: _("Volume"),
+  mapping: _("Mapping"),
+  name: _("Name"),
+  address: _("Address"),
+  portal: _("Portal"),
+  target: _("Target"),
+  access: _("Access"),
+  lun: _("LUN"),
+  secret: _("Secret"),
+  session: _("Session"),
+  refusals: _("Refusals"),
+  size: _("Size"),
+  reservation: _("Reservations"),
+});
+
+function Steps({ steps, label }: { steps: ExplainedStep[]; label: string }) {
+  const id = useId();
+  return (
+    <ProgressStepper isVertical aria-label={label}>
+      {steps.map((s, i) => {
+        const word = s.ok === true ? _("fine") : s.ok === false ? _("wrong") : _("not known");
+        const check = checks()[s.check] ?? s.check;
+        return (
+          <ProgressStep
+            key={i}
+            id={`${id}-${i}`}
+            titleId={`${id}-${i}-title`}
+            variant={s.ok === true ? "success" : s.ok === false ? "danger" : "pending"}
+            aria-label={`${check}: ${word}`}
+            description={s.ok !== true && s.fix ? _("What to do: {fix}", { fix: s.fix }) : ""}
+          >
+            <span className="hf-step-check">{check}</span> – {s.text}
+          </ProgressStep>
+        );
+      })}
+    </ProgressStepper>
+  );
+}
 
 function Answer({ host, volume }: { host: string; volume: string }) {
   const q = useRead<Explained>("/explain", { host, volume });
   if (q.error) return <Failed error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const wrong = q.data.steps.find((s) => s.ok === false);
+  const targets = [...new Set(q.data.steps.map((s) => s.target).filter((t) => t !== null))];
   return (
     <>
       <Notice
@@ -25,23 +66,17 @@ function Answer({ host, volume }: { host: string; volume: string }) {
       >
         {wrong?.fix ?? (q.data.visible ? null : wrong?.text)}
       </Notice>
-      <ProgressStepper isVertical aria-label={_("Steps of the way")} className="hf-below">
-        {q.data.steps.map((s, i) => {
-          const word = s.ok === true ? _("fine") : s.ok === false ? _("wrong") : _("not known");
-          return (
-            <ProgressStep
-              key={i}
-              id={`step-${i}`}
-              titleId={`step-${i}-title`}
-              variant={s.ok === true ? "success" : s.ok === false ? "danger" : "pending"}
-              aria-label={`${s.check}: ${word}`}
-              description={s.ok === false && s.fix ? _("What to do: {fix}", { fix: s.fix }) : ""}
-            >
-              <span className="hf-step-check">{s.check}</span> – {s.text}
-            </ProgressStep>
-          );
-        })}
-      </ProgressStepper>
+      {[null, ...targets].map((target) => {
+        const steps = q.data.steps.filter((s) => s.target === target);
+        return (
+          steps.length > 0 && (
+            <div key={target ?? ""} className="hf-below">
+              {target && <h2 className="hf-legend">{_("By target {name}", { name: target })}</h2>}
+              <Steps steps={steps} label={target ? _("Steps of the way by {name}", { name: target }) : _("Steps of the way")} />
+            </div>
+          )
+        );
+      })}
       <Button variant="secondary" onClick={() => void q.refetch()} isLoading={q.isFetching} className="hf-below">
         {_("Look again")}
       </Button>

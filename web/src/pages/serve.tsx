@@ -6,7 +6,7 @@ import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import { post, Problem } from "~/api/client";
 import { useAll, useItems, useMay, useRefresh } from "~/api/data";
-import type { Host, Pool, Refused, Served, Volume } from "~/api/types";
+import type { ConnectLines, Host, Pool, Refused, Served, Volume } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatBytes, parseSize } from "~/lib/units";
 import { ConnectTabs, CopyText } from "~/parts/copy";
@@ -111,7 +111,13 @@ function start(params: URLSearchParams): Wish {
   };
 }
 
-function Result({ served, onAgain }: { served: Served; onAgain: () => void }) {
+/** The server never tells a secret again, so it is put in here, where it was typed a moment ago. */
+export function withSecret(lines: ConnectLines, secret: string): ConnectLines {
+  const put = (l: string[]) => (secret ? l.map((x) => x.split("<secret>").join(secret)) : l);
+  return { linux: put(lines.linux), windows: put(lines.windows), esxi: put(lines.esxi) };
+}
+
+function Result({ served, secret, onAgain }: { served: Served; secret: string; onAgain: () => void }) {
   return (
     <Grid hasGutter>
       <GridItem>
@@ -123,7 +129,8 @@ function Result({ served, onAgain }: { served: Served; onAgain: () => void }) {
         <Card isFullHeight>
           <CardTitle component="h2">{_("What to type on the host")}</CardTitle>
           <CardBody>
-            <ConnectTabs connect={served.connect} />
+            <ConnectTabs connect={withSecret(served.connect, secret)} />
+            {secret && <p className="hf-quiet">{_("The secret is in these lines now and is not shown again.")}</p>}
           </CardBody>
         </Card>
       </GridItem>
@@ -217,6 +224,7 @@ export default function ServePage() {
       <Screen title={_("Serve a volume")}>
         <Result
           served={served}
+          secret={w.who === "new" && w.protocol === "iscsi" && w.withChap ? w.chapSecret : ""}
           onAgain={() => {
             setServed(null);
             setWish(start(new URLSearchParams()));

@@ -234,7 +234,7 @@ export function ChannelStep({ onDone }: StepProps) {
       {(errors) => (
         <>
           <p>{_("Who is told when something needs a person.")}</p>
-          <Fields fields={fields} state={state} onChange={setState} errors={{ ...local, ...errors }} object={null} />
+          <Fields fields={fields} state={state} onChange={(next) => setState(next)} errors={{ ...local, ...errors }} object={null} />
         </>
       )}
     </Step>

@@ -5,20 +5,23 @@
 // few hundred rows only those on the screen are drawn.
 import {
   Button,
+  Checkbox,
   EmptyState,
   EmptyStateBody,
   EmptyStateFooter,
   FormSelect,
   FormSelectOption,
+  MenuToggle,
   SearchInput,
   Toolbar,
   ToolbarContent,
   ToolbarGroup,
   ToolbarItem,
+  type MenuToggleElement,
 } from "@patternfly/react-core";
-import { SearchIcon } from "@patternfly/react-icons";
+import { EllipsisVIcon, SearchIcon } from "@patternfly/react-icons";
 import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr, type IAction } from "@patternfly/react-table";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
 import { useSearchParams } from "wouter";
 import type { All } from "~/api/data";
 import { _, _n } from "~/lib/i18n";
@@ -95,6 +98,7 @@ export function DataTable<T>(p: Props<T>) {
   }, [p.data.rows, query, filterKey, sortKey, descending]);
   const chosenRows = useMemo(() => p.data.rows.filter((r) => chosen.has(p.rowKey(r))), [p.data.rows, chosen, p.rowKey]);
 
+  const tableId = useId();
   const box = useRef<HTMLDivElement>(null);
   const [scrollTop, setScrollTop] = useState(0);
   const [rowHeight, setRowHeight] = useState(44);
@@ -195,10 +199,14 @@ export function DataTable<T>(p: Props<T>) {
             <Thead>
               <Tr>
                 {hasBulk && (
-                  <Th
-                    aria-label={_("Choose all rows")}
-                    select={{ isSelected: all, onSelect: (_e, on) => setChosen(on ? new Set(rows.map(p.rowKey)) : new Set()) }}
-                  />
+                  <Th className="hf-check">
+                    <Checkbox
+                      id={`${tableId}-all`}
+                      aria-label={_("Choose all rows")}
+                      isChecked={all ? true : chosenRows.length ? null : false}
+                      onChange={(_e, on) => setChosen(on ? new Set(rows.map(p.rowKey)) : new Set())}
+                    />
+                  </Th>
                 )}
                 {p.columns.map((c, i) => (
                   <Th
@@ -231,19 +239,20 @@ export function DataTable<T>(p: Props<T>) {
                 return (
                   <Tr key={key} data-row={key} aria-rowindex={win.first + i + 2} {...(hasBulk ? { isRowSelected: chosen.has(key) } : {})}>
                     {hasBulk && (
-                      <Td
-                        select={{
-                          rowIndex: win.first + i,
-                          isSelected: chosen.has(key),
-                          onSelect: (_e, on) =>
+                      <Td className="hf-check">
+                        <Checkbox
+                          id={`${tableId}-${key}`}
+                          aria-label={_("Choose {name}", { name })}
+                          isChecked={chosen.has(key)}
+                          onChange={(_e, on) =>
                             setChosen((old) => {
                               const next = new Set(old);
                               on ? next.add(key) : next.delete(key);
                               return next;
-                            }),
-                          props: { "aria-label": _("Choose {name}", { name }) },
-                        }}
-                      />
+                            })
+                          }
+                        />
+                      </Td>
                     )}
                     {p.columns.map((c) => (
                       <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : ""} modifier="breakWord">
@@ -252,7 +261,15 @@ export function DataTable<T>(p: Props<T>) {
                     ))}
                     {p.actions && (
                       <Td isActionCell>
-                        {actions.length > 0 && <ActionsColumn items={actions} popperProps={{ position: "right" }} actionsToggle={undefined} aria-label={_("Actions of {name}", { name })} />}
+                        {actions.length > 0 && (
+                          <ActionsColumn
+                            items={actions}
+                            popperProps={{ position: "right" }}
+                            actionsToggle={({ onToggle, isOpen, toggleRef }) => (
+                              <MenuToggle ref={toggleRef as Ref<MenuToggleElement>} variant="plain" icon={<EllipsisVIcon />} onClick={onToggle} isExpanded={isOpen} aria-label={_("Actions of {name}", { name })} />
+                            )}
+                          />
+                        )}
                       </Td>
                     )}
                   </Tr>

@@ -220,7 +220,7 @@ function Input(p: InputProps & { known: PluginOption[] }) {
   }
 }
 
-export function Fields({ fields, state, onChange, errors, object, known = [] }: { fields: FieldSpec[]; state: Values; onChange: (state: Values) => void; errors: Record<string, string>; object: Values | null; known?: PluginOption[] }) {
+export function Fields({ fields, state, onChange, errors, object, known = [] }: { fields: FieldSpec[]; state: Values; onChange: (state: Values, name: string) => void; errors: Record<string, string>; object: Values | null; known?: PluginOption[] }) {
   const form = useId();
   return (
     <>
@@ -233,7 +233,7 @@ export function Fields({ fields, state, onChange, errors, object, known = [] }: 
           const help = bytes !== null && bytes > 0 ? `${formatBytes(bytes)} = ${bytes.toLocaleString()} ${_("bytes")}` : f.help;
           return (
             <Field key={f.name} id={id} label={f.kind === "bool" ? "" : f.label} isRequired={!!f.isRequired} help={help} error={error}>
-              <Input id={id} f={f} value={state[f.name]} error={error} known={known} isStored={f.kind === "secret" && object?.[f.name] === true} onChange={(v) => onChange({ ...state, [f.name]: v })} />
+              <Input id={id} f={f} value={state[f.name]} error={error} known={known} isStored={f.kind === "secret" && object?.[f.name] === true} onChange={(v) => onChange({ ...state, [f.name]: v }, f.name)} />
             </Field>
           );
         })}

@@ -141,6 +141,12 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
     setStep({ at: "fields" });
   };
 
+  /** What was wrong is no longer known to be wrong once it is typed over. */
+  const typed = (next: Values, name: string) => {
+    setState(next);
+    setErrors(({ [name]: _gone, ...rest }) => rest);
+  };
+
   const options = typeof known === "function" ? known(state) : known;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="object-dialog-title" className="hf-dialog">
@@ -151,7 +157,7 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
         ))}
         {step.at === "fields" && (
           <Form id="object-form" onSubmit={preview} noValidate>
-            <Fields fields={fields} state={state} onChange={setState} errors={errors} object={base as unknown as Values | null} {...(options ? { known: options } : {})} />
+            <Fields fields={fields} state={state} onChange={typed} errors={errors} object={base as unknown as Values | null} {...(options ? { known: options } : {})} />
           </Form>
         )}
         {step.at === "plan" && <PlanView plan={step.plan} />}
