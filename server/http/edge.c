@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define CONNECTIONS_MAX 512u
@@ -70,12 +71,14 @@ int edge_start(struct edge *e, bool with_tls, unsigned threads)
 
 void edge_quiesce(struct edge *e)
 {
-	if (e->listen_fd < 0)
+	if (e->listen_fd < 0 || e->is_quiet)
 		return;
+	e->is_quiet = true;
 	if (e->daemon)
 		MHD_quiesce_daemon(e->daemon);
-	close(e->listen_fd);
-	e->listen_fd = -1;
+	/* Not closed: the library's threads may still be about to take it out of their epoll sets, and end
+	 * the process when they cannot. */
+	(void)shutdown(e->listen_fd, SHUT_RDWR);
 }
 
 void edge_end(struct edge *e)
@@ -91,4 +94,8 @@ void edge_end(struct edge *e)
 	if (e->daemon)
 		MHD_stop_daemon(e->daemon);
 	e->daemon = NULL;
+	if (e->listen_fd >= 0)
+		close(e->listen_fd);
+	e->listen_fd = -1;
+	e->is_quiet = false;
 }

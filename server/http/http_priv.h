@@ -21,6 +21,7 @@ struct edge {
 	struct MHD_Daemon *daemon;
 	int listen_fd;
 	bool is_local;
+	bool is_quiet;                   /* listens no more; listen_fd is closed at the end */
 	unsigned admin_uid;              /* local only */
 	char name[96];                   /* for the log: "local socket", "https [::1]:8443" */
 	_Atomic(unsigned) active;        /* requests begun and not answered; streams do not count */

@@ -142,10 +142,10 @@ static void test_slow_changes_hold_nobody_up(void **state)
 	struct got *g = malloc(sizeof(*g)), *slow[3];
 	struct timespec t0, t1;
 	pthread_t thread[3];
-	int fd;
+	int fd, answered = 0;
 
 	(void)state;
-	fake_control_delay_ms = 700;
+	fake_control_delay_ms = 1500;
 	for (int i = 0; i < 3; i++) {
 		slow[i] = malloc(sizeof(*g));
 		pthread_create(&thread[i], NULL, slow_change, slow[i]);
@@ -161,14 +161,14 @@ static void test_slow_changes_hold_nobody_up(void **state)
 	text[0] = '\0';
 	assert_true(read_until(fd, text, sizeof(text), "retry: 2000"));
 	clock_gettime(CLOCK_MONOTONIC, &t1);
-	assert_true((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000 < 600);
+	assert_true((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000 < 1400);
 	http_stop();                             /* with changes under way: they are answered first */
 	for (int i = 0; i < 3; i++) {
 		pthread_join(thread[i], NULL);
-		if (i == 0)
-			assert_int_equal(slow[i]->status, 200);
+		answered += slow[i]->status == 200;
 		free(slow[i]);
 	}
+	assert_true(answered > 0);               /* those that had begun */
 	close(fd);
 	free(g);
 	fake_control_delay_ms = 0;
@@ -353,6 +353,25 @@ static void fingerprint_of(unsigned port, char *text, size_t text_bytes)
 	assert_true(*text);
 }
 
+/* A portal that is closed as soon as it is open, and its address that is wanted again at once. */
+static void test_portals_come_and_go(void **state)
+{
+	struct got *g = malloc(sizeof(*g));
+	void *portal;
+	unsigned port = open_portal(&portal);
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		http_portal_close(portal);
+		assert_int_equal(http_portal_open("127.0.0.1", (uint16_t)port, -1, &portal), 0);
+	}
+	assert_int_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	assert_int_equal(g->status, 200);
+	http_portal_close(portal);
+	assert_int_not_equal(fetch(port, "GET", "/healthz", NULL, NULL, g), CURLE_OK);
+	free(g);
+}
+
 static void test_certificate_swap(void **state)
 {
 	const char *names[] = { "localhost" };
@@ -416,6 +435,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_starting_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_https, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_portal_closed_by_its_own_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_portals_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certificate_swap, setup, teardown),
 	};
 
