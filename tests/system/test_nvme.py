@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from harness import ENGINES, wait_for
+from harness import ENGINES, Refused as NotSaid, free_port, wait_for
 from hostile_wire import DATA_IN, Wire
 from nvme_client import C2H_TERM, Controller, Queue, Refused, Terminated, discover
 
@@ -133,6 +133,62 @@ def test_a_resize_is_seen_live(daemon):
     assert struct.unpack("<Q", c.admin.identify(0, 1)[:8])[0] == (128 << 20) // 512
     q.write((128 << 20) // 512 - 1, b"z" * 512)
     c.close()
+
+
+def test_path_states_by_portal_group(daemon):
+    """What `target ana` says reaches the controllers of that portal group, and no others; it outlives a restart."""
+    one, nqn = serve(daemon)
+    two = free_port()
+    daemon.cli("portal", "add", "nvme-tcp", f"127.0.0.1:{two}", "--group-tag", "2")
+    a, b = Controller(one, nqn), Controller(two, nqn)
+    qa, qb = a.queue(), b.queue()
+    b.admin.command(0x09, 0, (0x0B, 1 << 11))
+    for word, state, status in (("non-optimized", 2, 0), ("inaccessible", 3, 0x302), ("change", 15, 0x303)):
+        event = b.admin.start(0x0C)
+        daemon.cli("target", "ana", "nv", "--group", "2", "--ana-state", word)
+        assert b.admin.finish(event)[0] == 0x0C0302
+        assert b.admin.log(12, 64)[32] == state and a.admin.log(12, 64)[32] == 1
+        qa.read(0, 1)
+        try:
+            qb.read(0, 1)
+            assert not status
+        except Refused as e:
+            assert e.status == status
+    assert daemon.json("target", "show", "nv")["path_states"] == {"2": "change"}
+    with pytest.raises(NotSaid) as e:
+        daemon.cli("target", "ana", "nv", "--group", "0", "--ana-state", "change")
+    assert "from 1 to 65535" in e.value.stderr
+    a.close()
+    b.close()
+    daemon.restart()
+    wait_for("the portal listens again", 10, lambda: discover(two)[1])
+    b = Controller(two, nqn)
+    assert b.admin.log(12, 64)[32] == 15
+    daemon.cli("target", "ana", "nv", "--group", "2", "--ana-state", "optimized")
+    assert b.admin.log(12, 64)[32] == 1 and daemon.json("target", "show", "nv")["path_states"] == {}
+    b.close()
+
+
+def test_static_controllers_and_referrals(daemon):
+    port, nqn = serve(daemon)
+    daemon.cli("target", "set", "nv", "--static-controllers", "2")
+    q = Queue(port)
+    with pytest.raises(Refused) as e:
+        q.connect(nqn)
+    assert e.value.status == 0x182
+    assert q.connect(nqn, cntlid=0xFFFE) == 1
+    q.property_set(0x14, 0x00460001)
+    assert q.identify(1)[1802] & 1               # FCATT: static
+    q.close()
+    with pytest.raises(NotSaid) as e:
+        daemon.cli("setting", "set", "nvme_referrals", "somewhere")
+    assert "somewhere" in e.value.stderr
+    daemon.cli("setting", "set", "nvme_referrals", "192.0.2.7:8009, [2001:db8::7]:8010")
+    entries = discover(port)[1]
+    assert [(e["traddr"], e["trsvcid"], e["adrfam"]) for e in entries if e["subtype"] == 1] == [("192.0.2.7", "8009", 1), ("2001:db8::7", "8010", 2)]
+    daemon.restart()
+    wait_for("the portal listens again", 10, lambda: discover(port)[1])
+    assert len([e for e in discover(port)[1] if e["subtype"] == 1]) == 2
 
 
 @pytest.mark.parametrize("what,fault,info", [
