@@ -2,6 +2,7 @@
 /* setting.c - options of the whole server: one row each; the store holds only those that somebody set. */
 #include "control/control_priv.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +113,53 @@ static void apply_iscsi(const char *value)
 	(void)value;
 	iscsi_limits(&o);
 	iscsi_set_limits(&o);
+}
+
+/* ---- iSNS: "192.0.2.1", "192.0.2.1:3205", "[2001:db8::1]:3205" ---- */
+static int isns_parse(const char *value, char address[64], uint16_t *ret_port)
+{
+	const char *colon = strrchr(value, ':');
+	size_t len = strlen(value);
+	unsigned long port = 0;
+	bool bracket = *value == '[';
+	char *end;
+	if (bracket ? colon && colon > value + 1 && colon[-1] == ']' : colon && strchr(value, ':') == colon) {
+		port = colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 0;
+		if (port < 1 || port > 65535 || *end)
+			return -EINVAL;
+		len = (size_t)(colon - value);
+	}
+	if (bracket) {
+		if (len < 2 || value[len - 1] != ']')
+			return -EINVAL;
+		value++;
+		len -= 2;
+	}
+	if (len >= 64)
+		return -EINVAL;
+	snprintf(address, 64, "%.*s", (int)len, value);
+	*ret_port = (uint16_t)port;
+	struct in6_addr a;
+	return inet_pton(AF_INET, address, &a) == 1 || inet_pton(AF_INET6, address, &a) == 1 ? 0 : -EINVAL;
+}
+static int check_isns(const char *value, char *why, size_t why_bytes)
+{
+	char address[64];
+	uint16_t port;
+	if (!*value || isns_parse(value, address, &port) == 0)
+		return 0;
+	snprintf(why, why_bytes, "not an address, nor ADDRESS:PORT");
+	return -EINVAL;
+}
+static void apply_isns(const char *value)
+{
+	char address[64], name[256];
+	uint16_t port = 0;
+	setting_value("server_name", name, sizeof(name));
+	if (!*value)
+		iscsi_isns(NULL, 0, name);
+	else if (isns_parse(value, address, &port) == 0)
+		iscsi_isns(address, port, name);
 }
 
 /* ---- CHAP of discovery sessions: that of a host ---- */
@@ -241,6 +289,8 @@ const struct setting_row setting_rows[] = {
 	{ .key = "login_max_hours", .type = SETTING_INT, .min = 1, .max = 168, .default_value = "12", .help = "Hours after which a browser must log in again in any case." },
 	{ .key = "login_confirm_minutes", .type = SETTING_INT, .min = 1, .max = 60, .default_value = "10",
 	  .help = "Minutes for which the password counts as just given, before what is dangerous asks for it again." },
+	{ .key = "isns_server", .type = SETTING_TEXT, .max = 80, .default_value = "", .check = check_isns, .apply = apply_isns,
+	  .help = "iSNS server that is told of all targets and portals: ADDRESS or ADDRESS:PORT (3205); none when empty." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "history_max_mb", .type = SETTING_INT, .min = 16, .max = 65536, .default_value = "512", .help = "Size in MiB that history.db may have; the oldest goes first." },

@@ -118,6 +118,11 @@ int iscsi_name_check(const char *s, char *why, size_t why_bytes);
 int iscsi_discovery_auth(const char *chap_user, const uint8_t *secret, size_t secret_len,
 			 const char *mutual_user, const uint8_t *mutual_secret, size_t mutual_secret_len);
 
+/* ---- iSNS ------------------------------------------------------------------------------------------ */
+/* Keeps the iSNS server at address (NULL: none) told of all enabled targets and all portals, under the name entity.  RFC 4171.
+ * port 0: 3205.  -EINVAL not an address.  A server that does not answer is logged and tried again. */
+int iscsi_isns(const char *address, uint16_t port, const char *entity);
+
 /* ---- sessions ------------------------------------------------------------------------------------- */
 struct iscsi_session_info {
 	uint64_t id;                     /* unique in this run of the daemon */

@@ -430,6 +430,11 @@ struct iscsi_conn {
 /* room.c */
 extern const struct stream_ops iscsi_conn_ops;
 
+/* isns_client.c */
+void iscsi_isns_start(void);
+void iscsi_isns_stop(void);              /* before portals and targets go */
+void iscsi_isns_changed(void);           /* under the lock: a target or portal came, went or changed */
+
 /* conn.c: takes fd; tpgt and portal describe where it came in */
 void iscsi_conn_accept(struct iscsi_portal *p, int fd);
 void iscsi_conn_close(struct iscsi_conn *c, const char *reason, bool abort); /* reason: constant, NULL: in order */

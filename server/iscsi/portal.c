@@ -61,6 +61,7 @@ int iscsi_portal_add(const struct iscsi_portal_spec *s, struct iscsi_portal **re
 	}
 	room_lock();
 	list_add_tail(&iscsi_room.portals, &p->link);
+	iscsi_isns_changed();
 	room_unlock();
 	*ret_portal = p;
 	return 0;
@@ -72,6 +73,7 @@ void iscsi_portal_remove(struct iscsi_portal *p)
 		return;
 	room_lock();
 	list_del(&p->link);
+	iscsi_isns_changed();
 	room_unlock();
 	reactor_call(p->home->reactor, stop_on_reactor, p);
 	close(p->fd);

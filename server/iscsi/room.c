@@ -59,6 +59,7 @@ int iscsi_start(const struct iscsi_opts *opts)
 		list_init(&room->home[i].conns);
 	}
 	room->stopping = false;
+	iscsi_isns_start();
 	room->started = true;
 	return 0;
 }
@@ -79,6 +80,7 @@ void iscsi_stop(void)
 
 	if (!room->started)
 		return;
+	iscsi_isns_stop();
 	while (!list_is_empty(&room->portals))
 		iscsi_portal_remove(list_entry(room->portals.next, struct iscsi_portal, link));
 	room_lock();

@@ -71,6 +71,7 @@ int iscsi_target_add(const struct iscsi_target_spec *s, struct iscsi_target **re
 	t->conf = TAKE(conf);
 	removed_forget(t->name);
 	list_add_tail(&iscsi_room.targets, &t->link);
+	iscsi_isns_changed();
 	room_unlock();
 	*ret_target = t;
 	return 0;
@@ -169,6 +170,7 @@ int iscsi_target_update(struct iscsi_target *t, const struct iscsi_target_spec *
 	}
 	struct iscsi_target_conf *old = t->conf;
 	t->conf = TAKE(conf);
+	iscsi_isns_changed();
 	room_unlock();
 	iscsi_conf_unref(old);
 	for (size_t i = 0; i < count; i++) {
@@ -200,6 +202,7 @@ void iscsi_target_remove(struct iscsi_target *t)
 	room_lock();
 	list_del(&t->link);
 	t->removed = true;
+	iscsi_isns_changed();
 	removed_remember(t->name);
 	/* A login that is on its way compares its configuration with this one at its end. */
 	struct iscsi_target_conf *old = t->conf;

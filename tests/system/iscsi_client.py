@@ -9,7 +9,9 @@ hand, errors on purpose.  RFC 7143.
     a.ack = False                          # from now on ExpStatSN stands still
 
 Nothing is hidden: a conversation says what it sends and looks at what comes."""
+import hashlib
 import itertools
+import os
 import select
 import socket
 import struct
@@ -23,6 +25,7 @@ ABORT_TASK, ABORT_TASK_SET, CLEAR_ACA, CLEAR_TASK_SET, LUN_RESET, WARM_RESET, CO
 SNACK_DATA, SNACK_STATUS, SNACK_ACK, SNACK_R_DATA = range(4)
 BLOCK = 512
 counter = itertools.count(1)
+HASHES = {5: hashlib.md5, 6: hashlib.sha1, 7: hashlib.sha256, 8: hashlib.sha3_256}
 
 
 class Closed(Exception):
@@ -193,9 +196,40 @@ class Connection:
 
     # ---- login and logout ----
 
-    def login(self, **keys):
+    def _request(self, flags, pairs):
         s = self.s
-        text = {"InitiatorName": s.name, "SessionType": "Normal", "TargetName": s.target, "AuthMethod": "None"}
+        self.send(hw.LOGIN | hw.IMMEDIATE, flags, lun=s.isid + s.tsih.to_bytes(2, "big"), itt=0x77, f20=self.cid << 16,
+                  f24=s.cmdsn, data=hw.keys(pairs.items()))
+        p = self.recv(hw.LOGIN_RSP)
+        self.exp_statsn = p.statsn + 1
+        if p.w36 >> 16:
+            raise Refused(p.w36 >> 16, p.text)
+        self.text = p.text
+        return p
+
+    def _chap(self, names, user, secret, algorithms, mutual):
+        """The security stage with CHAP; mutual: (user, secret) that the target must prove."""
+        self._request(0x00, {**names, "AuthMethod": "CHAP"})
+        challenge = self._request(0x00, {"CHAP_A": ",".join(map(str, algorithms))}).text
+        self.algorithm = int(challenge["CHAP_A"])
+        assert self.algorithm in algorithms
+
+        def proof(number, key, value):
+            return HASHES[self.algorithm](bytes([int(number)]) + key.encode() + value).hexdigest()
+        answer = {"CHAP_N": user, "CHAP_R": "0x" + proof(challenge["CHAP_I"], secret, bytes.fromhex(challenge["CHAP_C"][2:]))}
+        ours = os.urandom(16)
+        if mutual:
+            answer.update({"CHAP_I": 77, "CHAP_C": "0x" + ours.hex()})
+        p = self._request(0x81, answer)
+        if mutual:
+            assert p.text["CHAP_N"] == mutual[0] and p.text["CHAP_R"] == "0x" + proof(77, mutual[1], ours)
+        return p
+
+    def login(self, chap=None, algorithms=(5,), mutual=None, **keys):
+        s = self.s
+        names = {"InitiatorName": s.name, "SessionType": keys.pop("SessionType", "Normal")}
+        if names["SessionType"] == "Normal":
+            names["TargetName"] = s.target
         operational = {"HeaderDigest": "None", "DataDigest": "None", "MaxRecvDataSegmentLength": 65536}
         if not s.tsih:
             operational.update({"InitialR2T": "No", "ImmediateData": "Yes", "FirstBurstLength": 65536, "MaxBurstLength": 262144})
@@ -203,15 +237,11 @@ class Connection:
         else:
             operational.update({k: v for k, v in s.keys.items() if k in ("HeaderDigest", "DataDigest", "MaxRecvDataSegmentLength")})
         operational.update(keys)
-        for flags, pairs in ((0x81, text), (0x87, operational)):
-            self.send(hw.LOGIN | hw.IMMEDIATE, flags, lun=s.isid + s.tsih.to_bytes(2, "big"), itt=0x77, f20=self.cid << 16,
-                      f24=s.cmdsn, data=hw.keys(pairs.items()))
-            p = self.recv(hw.LOGIN_RSP)
-            self.exp_statsn = p.statsn + 1
-            status = p.w36 >> 16
-            if status:
-                raise Refused(status, p.text)
-            self.text = p.text
+        if chap:
+            self._chap(names, *chap, algorithms, mutual)
+        else:
+            self._request(0x81, {**names, "AuthMethod": "None"})
+        p = self._request(0x87, operational)
         if not s.tsih:
             s.agreed = p.text
         s.tsih = int.from_bytes(p.head[14:16], "big")

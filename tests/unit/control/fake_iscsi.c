@@ -174,3 +174,8 @@ int iscsi_ban_lift(uint64_t id)
 	(void)id;
 	return -ENOENT;
 }
+int iscsi_isns(const char *address, uint16_t port, const char *entity)
+{
+	(void)address, (void)port, (void)entity;
+	return 0;
+}
