@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One volume over iSCSI and NVMe/TCP at once: one state, whichever way it is seen."""
 import multiprocessing
-import os
 import random
 import struct
 import subprocess
@@ -217,13 +216,16 @@ def test_reservations_and_configuration_survive_kill_9(daemon_factory, engine):
         pytest.skip("nvme_load is not built")
     d, sport, iqn, nport, nqn = serve_both(daemon_factory(engine=engine), plugin="file")
     load = d.disk("load", "64M", protocol="nvme")
-    seconds = 5 + 5 * rounds
-    command = [str(w) for w in (writer, "--portal", f"127.0.0.1:{nport}", "--target", load, "--verify", "--journal", d.base / "journal", "--flush-every", "16",
+    seconds, journal = 6 + 8 * rounds, d.base / "journal"
+    command = [str(w) for w in (writer, "--portal", f"127.0.0.1:{nport}", "--target", load, "--verify", "--journal", journal, "--flush-every", "16",
                                 "--read", "20", "--depth", "8", "--sleep", "--reconnect", "60", "--seconds", seconds)]
     chance = random.Random(3)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:
         try:
             for i in range(1, rounds + 1):
+                before = journal.stat().st_size if journal.exists() else 0
+                wait_for("the writer works again", 60, lambda b=before: p.poll() is not None or (journal.exists() and journal.stat().st_size > b))
+                assert p.poll() is None, p.stdout.read()
                 c = Controller(nport, nqn)
                 q = c.queue()
                 resv(q, 0x0D, 2 | 8 | 3 << 30 if i > 1 else 3 << 30, 0, i)          # a new key, kept through power loss
@@ -251,4 +253,4 @@ def test_reservations_and_configuration_survive_kill_9(daemon_factory, engine):
         finally:
             p.kill()
     assert p.returncode == 0, out
-    print(os.path.getsize(d.base / "journal"), "bytes of journal")
+    assert journal.stat().st_size > 0

@@ -47,7 +47,7 @@ def test_hostile_host(daemon_factory, engine):
     peak = Peak(d)
     peak.start()
     attacked(d, port, victim, good, SEED, max(4.0, seconds / 4))
-    time.sleep(GIVEN_BACK_S if LONG else 12)
+    time.sleep(GIVEN_BACK_S if LONG else 1)
     rss, fds = d.rss_bytes(), descriptors(d)
     counts = attacked(d, port, victim, good, SEED + 1, max(4.0, seconds - seconds / 4))
     if LONG:
