@@ -23,6 +23,7 @@
 #include "nvme/nvme.h"
 #include "sdk/plugin.h"
 #include "wire/nvme.h"
+#include "wire/nvme_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
 
@@ -328,9 +329,23 @@ static void send_command(const uint8_t *r, const uint8_t *out, size_t out_len)
 		let_go(s, how & 16);
 }
 
+/* What comes from elsewhere: another state of the paths, a reservation lost, a host fenced. */
+static void news(const uint8_t *r)
+{
+	static const uint8_t states[] = { NVME_ANA_OPTIMIZED, NVME_ANA_NONOPTIMIZED, NVME_ANA_INACCESSIBLE, NVME_ANA_LOSS, NVME_ANA_CHANGE };
+	const struct resv_change c = { .id = { .len = 16, .bytes = { (uint8_t)(1 + (r[5] >> 7)) } }, .loss = (enum resv_loss)(r[5] & 3), .abort = r[5] & 4 };
+	if (r[3] & 4)
+		nvme_ctrl_set_ana(talk.ctrl[r[0] & 1], states[r[4] % ARRAY_COUNT(states)]);
+	if (r[3] & 8 && vol.watcher)
+		vol.watcher->lost(vol.watcher, &vol, &c, 1);
+}
+
 static void property(const uint8_t *r)
 {
 	uint64_t v;
+	news(r);
+	if (r[3] & 16)
+		return;                  /* that was all */
 	(void)nvme_property_get(talk.ctrl[r[0] & 1], r[2], r[3] & 1, &v);
 	uint32_t cc = (uint32_t)(r[4] | r[5] << 8 | r[6] << 16);
 	(void)nvme_property_set(talk.ctrl[r[0] & 1], NVME_REG_CC, false, r[3] & 2 ? cc : 0x460001);
