@@ -139,15 +139,15 @@ static void count(struct job *j)
 {
 	struct nexus_stats *s = &j->queue->stats;
 	if (j->op->flags & OP_READ_STATS) {
-		s->read_ops++;
-		s->read_bytes += j->c->data_in_bytes;
+		counter_add(&s->read_ops, 1);
+		counter_add(&s->read_bytes, j->c->data_in_bytes);
 	} else if (j->op->flags & OP_WRITE_STATS) {
-		s->write_ops++;
-		s->write_bytes += j->slot ? j->done_blocks << j->slot->ns->block_shift : 0;
+		counter_add(&s->write_ops, 1);
+		counter_add(&s->write_bytes, j->slot ? j->done_blocks << j->slot->ns->block_shift : 0);
 	} else {
-		s->other_ops++;
+		counter_add(&s->other_ops, 1);
 	}
-	s->errors += j->result != RES_OK;
+	counter_add(&s->errors, j->result != RES_OK);
 	if (!(j->op->flags & OP_WAITS))
 		hist_add(&s->latency, reactor_now_ns(j->queue->reactor) - j->start_ns);
 }
@@ -183,7 +183,7 @@ int nvme_cmd_parse(struct nvme_cmd *c)
 		c->direction = NVME_NO_DATA;
 		c->data_len_bytes = 0;
 		report(j);
-		q->stats.errors++;
+		counter_add(&q->stats.errors, 1);
 		return 1;
 	}
 	j->state = JOB_PARSED;

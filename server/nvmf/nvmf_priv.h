@@ -272,7 +272,8 @@ struct nvmf_assoc {
 	struct nvmf_subsystem *subsystem;
 	struct nvmf_conf *conf;          /* that its map is from; under the lock */
 	struct nvme_ctrl *ctrl;          /* until closed() */
-	bool discovery, ending, reset_asked;
+	bool discovery, reset_asked;
+	_Atomic(bool) ending;            /* set under the lock; looked at without it too */
 	bool shut_down;                  /* the host said so */
 	bool ready;                      /* it was told of: it has proved what it had to */
 	const char *auth;                /* "none", ..; constant */

@@ -220,6 +220,7 @@ static void fused_illegal(void **state)
 	f.hold = true;
 	cmd_send(&host, 1, &f);          /* its data never come */
 	assert_int_equal(cmd_do(&host, 2, &r), 0);
+	rig_calm(&rig);
 	cmd_drop(&f);
 	cmd_wait(&f);
 	struct cmd w = RW(NVME_IO_WRITE, 0, 1);
