@@ -49,7 +49,8 @@ static void put(struct out *o, const void *data, size_t len)
 		o->is_bad = true;
 		return;
 	}
-	memcpy(o->p + o->len, data, len);
+	if (len)
+		memcpy(o->p + o->len, data, len);
 	o->len += len;
 }
 static void put16(struct out *o, unsigned v)
@@ -244,7 +245,11 @@ static int verify(const uint8_t *msg, size_t len, size_t tsig_at, uint16_t id, c
 	int a = algorithm_at(t->algorithm);
 	bool named = name_is(&i, t->key_name);
 
-	skip(&i, 2 + 2 + 4 + 2);
+	skip(&i, 2);                             /* the type, which was looked at */
+	named &= get16(&i) == CLASS_ANY;         /* these three are signed as if they stood so */
+	named &= get16(&i) == 0;
+	named &= get16(&i) == 0;
+	skip(&i, 2);
 	named &= !i.is_bad && name_is(&i, t->algorithm);
 	if (i.is_bad || i.len - i.at < 10)
 		return -EBADMSG;
@@ -252,11 +257,12 @@ static int verify(const uint8_t *msg, size_t len, size_t tsig_at, uint16_t id, c
 	uint64_t time = (uint64_t)p[0] << 40 | (uint64_t)p[1] << 32 | (uint64_t)p[2] << 24 | (uint64_t)p[3] << 16 | (uint64_t)p[4] << 8 | p[5];
 	skip(&i, 8);                             /* time, fudge: its clock is not our judge */
 	size_t mac_len = get16(&i), mac_at = i.at;
-	skip(&i, mac_len + 2);
+	skip(&i, mac_len);
+	named &= get16(&i) == id;                /* nobody stands between who may change it */
 	v->tsig_error = get16(&i);
 	size_t other_len = get16(&i), other_at = i.at;
 	skip(&i, other_len);
-	if (i.is_bad || a < 0)
+	if (i.is_bad || i.at != i.len || a < 0)
 		return -EBADMSG;
 	/* An error about the key itself comes unsigned (5.3.2): believed, since it grants nothing. */
 	if (mac_len == 0 && v->tsig_error)
@@ -308,7 +314,7 @@ int dns_answer_parse(const uint8_t *msg, size_t len, uint16_t id, const struct d
 		skip(&i, 6);
 		skip(&i, get16(&i));
 	}
-	if (i.is_bad)
+	if (i.is_bad || i.at != len)
 		return -EBADMSG;
 	if (tsig) {
 		if (!count[3] || type != TYPE_TSIG) {

@@ -194,8 +194,9 @@ static int check_dns(const json_t *row, struct config_error *e)
 			return config_fail(e, -EINVAL, "dns_options", "wait is a number of seconds up to 999");
 		if (*port && (strspn(port, "0123456789") != strlen(port) || strlen(port) > 5 || strtoul(port, NULL, 10) - 1 > 65534))
 			return config_fail(e, -EINVAL, "dns_options", "port is a number from 1 to 65535");
-		if (*text_of(options, "script") && (strchr(text_of(options, "script"), '/') || *text_of(options, "script") == '.'))
-			return config_fail(e, -EINVAL, "dns_options", "script is the name of a program in the folder dns-scripts of the server, without a path");
+		char script[4200];
+		if (strcmp(method, "script") == 0 && order_script(row, script, sizeof(script), e))
+			return e->code;
 		const char *algorithm = text_of(options, "algorithm");
 		if (*algorithm && strcmp(algorithm, "hmac-sha256") != 0 && strcmp(algorithm, "hmac-sha384") != 0 && strcmp(algorithm, "hmac-sha512") != 0)
 			return config_fail(e, -EINVAL, "dns_options", "algorithm is one of hmac-sha256, hmac-sha384, hmac-sha512");
@@ -222,7 +223,7 @@ static int check_acme(const json_t *row, struct config_error *e)
 	json_array_foreach(names, i, name) {
 		const char *wrong = acme_name_wrong(json_string_value(name), c);
 		char where[32];
-		snprintf(where, sizeof(where), "names/%zu", i);
+		snprintf(where, sizeof(where), "names.%zu", i);
 		if (wrong)
 			return config_fail(e, -EINVAL, where, "%s %s", json_string_value(name), wrong);
 	}

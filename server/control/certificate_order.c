@@ -465,19 +465,16 @@ static int gather_account(struct order_work *w, const char *id, struct config_er
 	return e->code;
 }
 
-/* Programs that the API can name lie in one folder, put there by somebody on the machine. */
-static int find_script(struct order_work *w, struct config_error *e)
+int order_script(const json_t *row, char *path, size_t path_bytes, struct config_error *e)
 {
-	const char *name = text_of(json_object_get(w->row, "dns_options"), "script");
+	const char *name = text_of(json_object_get(row, "dns_options"), "script");
 	struct stat st;
 
-	if (strcmp(text_of(w->row, "dns_method"), "script") != 0)
-		return 0;
-	snprintf(w->script, sizeof(w->script), "%s/dns-scripts/%s", ctl.state_dir, name);
-	if (strchr(name, '/') || *name == '.' || stat(w->script, &st) < 0 || !S_ISREG(st.st_mode) || access(w->script, X_OK) < 0)
-		return config_fail(e, -ENOENT, "dns_options", "there is no program %s/dns-scripts/%s", ctl.state_dir, name);
+	snprintf(path, path_bytes, "%s/dns-scripts/%s", ctl.state_dir, name);
+	if (strchr(name, '/') || *name == '.' || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+		return config_fail(e, -ENOENT, "dns_options", "there is no program %.100s in the folder %.300s/dns-scripts", name, ctl.state_dir);
 	if (st.st_mode & S_IWOTH)
-		return config_fail(e, -EACCES, "dns_options", "%s can be written by everybody, so it is not run", w->script);
+		return config_fail(e, -EACCES, "dns_options", "%.400s can be written by everybody, so it is not run", path);
 	return 0;
 }
 
@@ -510,6 +507,9 @@ static int gather_certificate(struct order_work *w, const json_t *row, struct co
 	w->dns_secret = secret_text(MODEL_CERTIFICATE, w->certificate_id, "dns_secret", e);
 	if (e->code)
 		return e->code;
+	/* Files end with a line end; no secret does. */
+	for (size_t len = w->dns_secret ? strlen(w->dns_secret) : 0; len && strchr(" \r\n", w->dns_secret[len - 1]);)
+		w->dns_secret[--len] = '\0';
 	json_array_foreach(json_object_get(w->row, "names"), i, v)
 		if (i < ARRAY_COUNT(w->names))
 			w->names[w->name_count++] = json_string_value(v);
@@ -517,7 +517,7 @@ static int gather_certificate(struct order_work *w, const json_t *row, struct co
 	w->http_port = (uint16_t)setting_int("acme_http_port");
 	w->tls_port = (uint16_t)setting_int("acme_tls_port");
 	w->has_tls_portal = https_listens(w->tls_port);
-	return find_script(w, e);
+	return strcmp(text_of(w->row, "dns_method"), "script") == 0 ? order_script(w->row, w->script, sizeof(w->script), e) : 0;
 }
 
 static struct order_work *work_new(enum action a)

@@ -31,6 +31,8 @@ int self_signed_renew(const json_t *row, struct config_error *e);
 int order_start(const json_t *row, char task_id[CONFIG_ID_BYTES], struct config_error *e);
 /* Asks the authority when to renew, without a task that people see. */
 int order_ask(const json_t *row, struct config_error *e);
+/* Where a script for dns-01 lies: programs that the API can name are in one folder, put there by somebody on the machine. */
+int order_script(const json_t *row, char *path, size_t path_bytes, struct config_error *e);
 /* The task that is at a certificate; NULL: none. */
 const char *order_task_of(const char *certificate_id);
 void certificate_tell(const json_t *certificate, const json_t *account, const char *action, int status, const struct acme_error *e, uint64_t seconds);

@@ -11,7 +11,7 @@
 
 /* What an object stands on comes before it. */
 static const enum model_kind order[] = {
-	MODEL_SETTING, MODEL_POOL, MODEL_VOLUME, MODEL_HOST, MODEL_HOST_GROUP, MODEL_TARGET, MODEL_LUN, MODEL_ACCESS, MODEL_PORTAL,
+	MODEL_SETTING, MODEL_ACME_ACCOUNT, MODEL_CERTIFICATE, MODEL_CHANNEL, MODEL_POOL, MODEL_VOLUME, MODEL_HOST, MODEL_HOST_GROUP, MODEL_TARGET, MODEL_LUN, MODEL_ACCESS, MODEL_PORTAL,
 };
 
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
@@ -124,6 +124,9 @@ static const struct {
 	const char *key[3];
 } natural_keys[] = {
 	{ MODEL_SETTING, { "key" } },
+	{ MODEL_ACME_ACCOUNT, { "name" } },
+	{ MODEL_CERTIFICATE, { "name" } },
+	{ MODEL_CHANNEL, { "name" } },
 	{ MODEL_POOL, { "name" } },
 	{ MODEL_VOLUME, { "name" } },
 	{ MODEL_HOST, { "name" } },
@@ -199,9 +202,29 @@ static json_t *import_patch(enum model_kind k, const json_t *body, const json_t 
 	return patch;
 }
 
+/* Each server has a self-signed certificate of its own, and one without its key is of no use: such an item changes
+ * nothing, or only the wishes of one that is ordered. */
+static bool certificate_stays(const json_t *item, json_t *body, json_t *match)
+{
+	bool ordered = strcmp(text_of(item, "source"), "acme") == 0, has_key = json_is_object(json_object_get(item, "key_pem")) || json_is_string(json_object_get(item, "key_pem"));
+	bool mine = strcmp(text_of(item, "source"), "self-signed") == 0;
+	if (has_key && !(mine && match))
+		return false;
+	json_object_del(body, "chain_pem");
+	json_object_del(body, "active");
+	if (match && !ordered)
+		json_object_set_new(match, "\x01seen", json_true());
+	return !ordered;
+}
+
 static int import_item(struct import *m, enum model_kind k, const json_t *item, json_t *have, const char *where)
 {
 	json_t *match = find_match(k, have, item), *body = import_body(k, item);
+	if (k == MODEL_CERTIFICATE && certificate_stays(item, body, match)) {
+		json_decref(body);
+		m->same++;
+		return 0;
+	}
 	struct control_change c = { .kind = k };
 	const char *id = json_string_value(json_object_get(item, "id"));
 	if (match) {
@@ -255,6 +278,8 @@ static int prune_kind(struct import *m, enum model_kind k, json_t *have)
 		struct control_change c = { .verb = CONTROL_DELETE, .kind = k, .force = true, .keep_data = true };
 		if (json_object_get(o, "\x01seen"))
 			continue;
+		if (k == MODEL_CERTIFICATE && true_of(o, "active"))
+			continue;        /* HTTPS is served with it */
 		c.id = k == MODEL_SETTING ? text_of(o, "key") : text_of(o, "id");
 		m->removed++;
 		if (import_add(m, &c, NULL, models[k].plural))
