@@ -49,6 +49,15 @@ void nvmf_auth_late(struct nvmf_conn *c)
 	nvmf_note_refused(c, c->assoc->host_nqn, c->assoc->subsystem->nqn, "the host did not authenticate in time");
 }
 
+void nvmf_auth_left(struct nvmf_conn *c)
+{
+	if (!c->auth_told && !(c->auth && !c->auth_job && c->auth->done))
+		nvmf_note_refused(c, c->assoc->host_nqn, c->assoc->subsystem->nqn,
+				  c->auth ? "the host left in the middle of the authentication" :
+					    "the host left without authenticating: it has no key, or does not know how");
+	c->auth_told = true;
+}
+
 /* ---- one transaction -------------------------------------------------------------------------------------- */
 static _Atomic(uint32_t) next_seqnum;
 

@@ -109,6 +109,8 @@ static void stream_closed(struct stream *s, int err)
 	struct nvmf_conn *c = container_of(s, struct nvmf_conn, stream);
 
 	c->stream_is_open = false;
+	if (c->phase == CONN_READY && c->gate & GATE_AUTH)
+		nvmf_auth_left(c);
 	if (c->phase < CONN_CLOSING && !c->close_reason)
 		c->close_reason = err == 0	     ? "the host closed the connection" :
 				  err == -ECONNRESET ? "the host reset the connection" :

@@ -362,6 +362,7 @@ void nvmf_cmd_r2t(struct nvmf_cmd *cmd);
 uint16_t nvmf_gate(const struct nvmf_conn *c, const struct nvmf_cmd *cmd);
 uint32_t nvmf_auth_gate(struct nvmf_conn *c);    /* after Connect: bits of its result */
 void nvmf_auth_late(struct nvmf_conn *c);
+void nvmf_auth_left(struct nvmf_conn *c);        /* the host closed before it was through */
 void nvmf_auth_orphan(struct nvmf_conn *c);      /* commands end, the job goes on */
 void nvmf_auth_conn_done(struct nvmf_conn *c);
 uint32_t nvmf_auth_data_bytes(const struct nvme_sqe *sqe);

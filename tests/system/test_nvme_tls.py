@@ -94,12 +94,12 @@ def test_old_tls_and_noise_are_refused(daemon, tls):
     for first in (b"\x16\x03\x01\x00\x00", b"\x16\x03\x01\xff\xff", b"\x16\x03\x01\x00\x05hello", b"\x16\x07\x07\x00\x05hello",
                   b"\x16\x03\x01\x40\x00" + os.urandom(16384), b"\x16"):
         s = socket.create_connection(("127.0.0.1", port), timeout=15)
-        s.sendall(first)
-        s.shutdown(socket.SHUT_WR)
         try:
+            s.sendall(first)
+            s.shutdown(socket.SHUT_WR)
             while s.recv(4096):
                 pass
-        except ConnectionError:
+        except OSError:
             pass
         s.close()
     for options in (["-tls1_2"], ["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"]):
