@@ -176,11 +176,35 @@ void api_do_config_export(struct api_call *c)
 
 	if (!call_flag(c, "secrets", &secrets))
 		return;
+	if (secrets && !call_is_confirmed(c))
+		return;
+	if (secrets)
+		auth_audit(call_caller(c), "export", "config", "", NULL, json_pack("{s:s}", "secrets", "sealed by secret.key"));
 	doc = secrets ? control_export_sealed() : control_export();
 	if (doc)
 		answer_json(c->rs, 200, doc);
 	else
 		answer_problem(c->rs, PROBLEM_BUSY, "The configuration cannot be read now.");
+}
+
+void api_do_config_backup(struct api_call *c)
+{
+	const char *passphrase = json_string_value(json_object_get(c->body, "passphrase"));
+	struct config_error e = { .code = -EINVAL, .field = "passphrase" };
+	json_t *doc;
+
+	if (json_object_size(c->body) != 1 || !passphrase || strlen(passphrase) < 10) {
+		snprintf(e.why, sizeof(e.why), "give a passphrase of 10 characters or more, and nothing else");
+		answer_error(c->rs, &e, "");
+		return;
+	}
+	doc = control_export_passphrase(passphrase);
+	if (!doc) {
+		answer_problem(c->rs, PROBLEM_BUSY, "The configuration cannot be read now.");
+		return;
+	}
+	auth_audit(call_caller(c), "export", "config", "", NULL, json_pack("{s:s}", "secrets", "sealed by a passphrase"));
+	answer_json(c->rs, 200, doc);
 }
 
 void api_do_config_import(struct api_call *c)
@@ -192,7 +216,10 @@ void api_do_config_import(struct api_call *c)
 
 	if (!call_flag(c, "prune", &prune) || !call_flag(c, "dry_run", &dry_run))
 		return;
-	code = control_import(c->body, prune, dry_run, &who, &r);
+	code = control_unseal(c->body, json_string_value(json_object_get(c->body, "passphrase")), &r.error);
+	json_object_del(c->body, "passphrase");
+	if (code == 0)
+		code = control_import(c->body, prune, dry_run, &who, &r);
 	if (code < 0 || r.error.code < 0) {
 		if (r.error.code == 0)
 			r.error.code = code;

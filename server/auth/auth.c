@@ -431,7 +431,7 @@ void auth_audit(const struct auth_caller *by, const char *verb, const char *kind
 	time_write(auth_now_s(), now);
 	struct audit_call c = { .fields = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:n, s:o?}", "at", now, "actor", by->actor, "source", by->source,
 						    "verb", verb, "kind", kind, "object", object ? object : "", "object_name", object_name, "before", "after", facts) };
-	if (!c.fields || auth.opts.with_store(audit_put, &c))
+	if (!c.fields || !auth.opts.with_store || auth.opts.with_store(audit_put, &c))
 		log_error(&log_auth, "a row of the audit could not be written, continuing without it", "verb=%s kind=%s why=\"%s\"", verb, kind, c.e.why);
 	json_decref(c.fields);
 }

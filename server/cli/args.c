@@ -339,6 +339,11 @@ static int add_value(const struct cli *c, const struct flag *f, const char *valu
 	return CLI_DONE;
 }
 
+int args_secret(const struct cli *c, const char *flag, json_t *body)
+{
+	return read_secret(c, flag_find(c->verb, flag, strlen(flag)), cli_flag(c, flag), body);
+}
+
 int args_body(const struct cli *c, json_t *body)
 {
 	for (size_t i = 0; i < c->given_count; i++) {

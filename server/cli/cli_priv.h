@@ -101,6 +101,8 @@ int args_parse(struct cli *c, int argc, char **argv);
 const char *cli_flag(const struct cli *c, const char *name);
 /* Adds the flags that belong into the body.  CLI_DONE, CLI_USAGE. */
 int args_body(const struct cli *c, json_t *body);
+/* The secret in the file that an IN_VERB flag names, as its field of the body.  CLI_DONE, CLI_USAGE, CLI_REFUSED. */
+int args_secret(const struct cli *c, const char *flag, json_t *body);
 /* "?force=true&dry_run=true" or ""; owned. */
 char *args_query(const struct cli *c);
 

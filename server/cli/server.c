@@ -184,9 +184,13 @@ int run_setting_reset(struct cli *c)
 int run_export(struct cli *c)
 {
 	_cleanup_(freep) char *query = args_query(c), *path = text_format("/api/v1/config%s", query);
-	struct reply r;
-	int code = client_do(c, "GET", path, NULL, NULL, &r);
+	json_t *body = cli_flag(c, "passphrase-file") ? json_object() : NULL;
+	struct reply r = { 0 };
+	int code = body ? args_secret(c, "passphrase-file", body) : CLI_DONE;
 
+	if (code == CLI_DONE)
+		code = body ? client_do(c, "POST", "/api/v1/config/backup", body, NULL, &r) : client_do(c, "GET", path, NULL, NULL, &r);
+	json_decref(body);
 	if (code == CLI_DONE && c->arg_count && strcmp(c->arg[0], "-") != 0) {
 		/* It names hosts and their users: not for everybody to read. */
 		int fd = open(c->arg[0], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -223,9 +227,10 @@ int run_import(struct cli *c)
 		fclose(f);
 	if (!doc)
 		return refused("%s is not JSON: %s at line %d, column %d.", c->arg[0], e.text, e.line, e.column);
-	if (cli_flag(c, "prune") && !is_stdin && !confirm(c, c->arg[0]))
+	code = cli_flag(c, "passphrase-file") ? args_secret(c, "passphrase-file", doc) : CLI_DONE;
+	if (code == CLI_DONE && cli_flag(c, "prune") && !is_stdin && !confirm(c, c->arg[0]))
 		code = CLI_REFUSED;
-	else
+	if (code == CLI_DONE)
 		code = client_do(c, "POST", path, doc, NULL, &r);
 	if (code == CLI_DONE && !say_dry_run(c, &r))
 		say_done(c, r.json, "configuration imported from %s", c->arg[0]);

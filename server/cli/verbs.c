@@ -286,10 +286,13 @@ static const struct column setting_columns[] = {
 	{ "KEY", "key", COL_TEXT }, { "VALUE", "value", COL_TEXT }, { "DEFAULT", "default_value", COL_TEXT },
 	{ "WHAT IT DOES", "help", COL_TEXT }, { .title = NULL }
 };
+#define PASSPHRASE(h) { .name = "passphrase-file", .metavar = "FILE", .type = FLAG_SECRET_FILE, .where = IN_VERB, .field = "passphrase", .help = h }
 static const struct flag config_import[] = {
+	PASSPHRASE("File with the passphrase that the document's secrets were sealed with; - reads it from standard input."),
 	QUERY_YES("prune", "prune", "Also delete what the document does not have."), END_FLAGS
 };
 static const struct flag config_export[] = {
+	PASSPHRASE("Seal the secrets with the passphrase in this file instead, and write the accounts too: for a restore on another machine."),
 	QUERY_YES("with-secrets", "secrets", "Also the secrets, sealed: they open only beside the same secret.key."), END_FLAGS
 };
 static const struct verb config_verbs[] = {

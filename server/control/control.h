@@ -90,6 +90,10 @@ char *control_metrics(void);
 json_t *control_export(void);
 /* The same with secrets, sealed with the key file: for a restore beside the same secret.key. */
 json_t *control_export_sealed(void);
+/* The same with accounts and with secrets, sealed by a passphrase: for a restore anywhere. */
+json_t *control_export_passphrase(const char *passphrase);
+/* Opens the secrets of such a document in place; does nothing to another.  Wipe it after use. */
+int control_unseal(json_t *doc, const char *passphrase, struct config_error *e);
 /* Makes the configuration what the document says: adds, changes; removes only with prune. */
 int control_import(const json_t *doc, bool prune, bool dry_run, const struct config_actor *actor, struct control_result *r);
 int control_task_cancel(const char *id, struct config_error *e);

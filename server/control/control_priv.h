@@ -151,6 +151,10 @@ bool portal_retry_all(void);
 void retry_now(void);                    /* as when the timer fires */
 void retry_soon(unsigned seconds);       /* arms the retry timer, not later than now + seconds */
 
+/* ---- backup.c: secrets of an export, sealed by a passphrase --------------------------------------------- */
+json_t *backup_secret(const uint8_t key[32], enum model_kind k, const json_t *o, const struct field *f); /* returns owned */
+json_t *backup_sealing(const char *passphrase, uint8_t key[32]); /* returns owned; NULL: no memory */
+
 /* ---- front_end.c: which protocols this build serves ------------------------------------------------------- */
 const char *front_end_missing(enum model_kind k, const char *protocol); /* NULL: it is there; else the reason */
 

@@ -12,6 +12,7 @@
 /* What an object stands on comes before it. */
 static const enum model_kind order[] = {
 	MODEL_SETTING, MODEL_ACME_ACCOUNT, MODEL_CERTIFICATE, MODEL_CHANNEL, MODEL_POOL, MODEL_VOLUME, MODEL_HOST, MODEL_HOST_GROUP, MODEL_TARGET, MODEL_LUN, MODEL_ACCESS, MODEL_PORTAL,
+	MODEL_ACCOUNT,                   /* only in documents sealed by a passphrase; never pruned */
 };
 
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
@@ -26,7 +27,7 @@ static json_t *sealed_secret(enum model_kind k, const json_t *o, const struct fi
 	return v;
 }
 
-static json_t *export_object(enum model_kind k, const json_t *o, bool sealed)
+static json_t *export_object(enum model_kind k, const json_t *o, bool sealed, const uint8_t *key)
 {
 	json_t *out = json_object();
 	json_object_set(out, "id", json_object_get(o, "id"));
@@ -34,7 +35,9 @@ static json_t *export_object(enum model_kind k, const json_t *o, bool sealed)
 		const struct field *f = &models[k].fields[i];
 		if (f->flags & FIELD_SERVER)
 			continue;
-		if (f->type == FIELD_SECRET && sealed)
+		if (f->type == FIELD_SECRET && key)
+			json_object_set_new(out, f->name, backup_secret(key, k, o, f));
+		else if (f->type == FIELD_SECRET && sealed)
 			json_object_set_new(out, f->name, sealed_secret(k, o, f));
 		else
 			json_object_set(out, f->name, json_object_get(o, f->name));
@@ -45,6 +48,7 @@ static json_t *export_object(enum model_kind k, const json_t *o, bool sealed)
 struct export_call {
 	json_t *doc;
 	bool sealed;
+	const uint8_t *key;              /* of a passphrase, or NULL */
 };
 static int export_run(void *arg)
 {
@@ -52,15 +56,18 @@ static int export_run(void *arg)
 	json_t *doc = json_pack("{s:s, s:i, s:i}", "document", "holdfast configuration", "version", 1, "schema", config_schema_version());
 	struct config_error e;
 	for (size_t n = 0; n < ARRAY_COUNT(order); n++) {
-		json_t *rows, *row, *out = json_array();
+		json_t *rows, *row, *out;
 		size_t i;
+		if (order[n] == MODEL_ACCOUNT && !x->key)
+			continue;
+		out = json_array();
 		if (config_list(ctl.db, order[n], NULL, &rows, &e)) {
 			json_decref(out);
 			json_decref(doc);
 			return e.code;
 		}
 		json_array_foreach(rows, i, row)
-			json_array_append_new(out, export_object(order[n], row, x->sealed));
+			json_array_append_new(out, export_object(order[n], row, x->sealed, x->key));
 		json_decref(rows);
 		json_object_set_new(doc, models[order[n]].plural, out);
 	}
@@ -72,6 +79,21 @@ json_t *control_export(void)
 {
 	struct export_call x = { .sealed = false };
 	return reactor_call(ctl.reactor, export_run, &x) ? NULL : x.doc;
+}
+
+json_t *control_export_passphrase(const char *passphrase)
+{
+	uint8_t key[32];
+	json_t *sealing = backup_sealing(passphrase, key);
+	struct export_call x = { .key = key };
+	int r = sealing ? reactor_call(ctl.reactor, export_run, &x) : -ENOMEM;
+	explicit_bzero(key, sizeof(key));
+	if (r) {
+		json_decref(sealing);
+		return NULL;
+	}
+	json_object_set_new(x.doc, "sealing", sealing);
+	return x.doc;
 }
 
 json_t *control_export_sealed(void)
@@ -135,6 +157,7 @@ static const struct {
 	{ MODEL_LUN, { "target", "volume" } },
 	{ MODEL_ACCESS, { "target", "host", "group" } },
 	{ MODEL_PORTAL, { "address", "port" } },
+	{ MODEL_ACCOUNT, { "name" } },
 };
 static bool same_object(enum model_kind k, const json_t *a, const json_t *b)
 {
@@ -312,7 +335,7 @@ static int import_plan(struct import *m, json_t *have[ARRAY_COUNT(order)])
 	/* Removals first, top down, so that names are free; then the rest follows.  They were added last: turn around. */
 	size_t kept = m->count;
 	for (size_t i = ARRAY_COUNT(order); !r && i-- > 0;)
-		r = prune_kind(m, order[i], have[i]);
+		r = order[i] == MODEL_ACCOUNT ? 0 : prune_kind(m, order[i], have[i]);
 	if (r)
 		return config_fail(e, r, "", "out of memory");
 	size_t gone = m->count - kept;

@@ -26,6 +26,7 @@ struct challenge {
 };
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct pair served;               /* under lock */
+static _Atomic(bool) served_is_public;
 static struct list challenges = LIST_INIT(challenges); /* under lock */
 static _Atomic(unsigned) challenge_count;
 
@@ -38,9 +39,36 @@ static void pair_done(struct pair *p)
 	*p = (struct pair){ 0 };
 }
 
+/* By the machine's own list of authorities. */
+static bool is_public(const char *cert)
+{
+	gnutls_x509_trust_list_t list = NULL;
+	gnutls_x509_crt_t *chain = NULL;
+	const gnutls_datum_t text = { (unsigned char *)(uintptr_t)cert, cert ? (unsigned)strlen(cert) : 0 };
+	unsigned count = 0, status = 1;
+
+	if (!cert || gnutls_x509_trust_list_init(&list, 0) < 0)
+		return false;
+	if (gnutls_x509_trust_list_add_system_trust(list, 0, 0) <= 0 ||
+	    gnutls_x509_crt_list_import2(&chain, &count, &text, GNUTLS_X509_FMT_PEM, 0) < 0 ||
+	    gnutls_x509_trust_list_verify_crt(list, chain, count, 0, &status, NULL) < 0)
+		status = 1;
+	for (unsigned i = 0; chain && i < count; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	gnutls_x509_trust_list_deinit(list, 1);
+	return status == 0;
+}
+
+bool cert_is_public(void)
+{
+	return atomic_load(&served_is_public);
+}
+
 /* takes both */
 static void install(char *cert, char *key)
 {
+	atomic_store(&served_is_public, is_public(cert));
 	pthread_rwlock_wrlock(&lock);
 	pair_done(&served);
 	served = (struct pair){ cert, key };

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define CONNECTIONS_MAX 512u
+#define CONNECTIONS_MAX 2048u
 #define CONNECTIONS_PER_IP 64u
 #define CONNECTION_MEMORY_BYTES ((size_t)32 << 10) /* bounds the header, and the read and write buffers */
 #define IDLE_TIMEOUT_S 60u
@@ -35,12 +35,24 @@ static void mhd_log(void *cls, const char *fmt, va_list ap)
 	log_debug(&log_http, "libmicrohttpd", "edge=\"%s\" text=\"%s\"", e->name, line);
 }
 
+/* TLS 1.2 and 1.3; ciphers by the machine's policy where there is one (RHEL's crypto-policies). */
+static const char *priorities(void)
+{
+	static const char *const choices[] = { "@SYSTEM:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" };
+	gnutls_priority_t p;
+
+	if (gnutls_priority_init(&p, choices[0], NULL) < 0)
+		return choices[1];
+	gnutls_priority_deinit(p);
+	return choices[0];
+}
+
 int edge_start(struct edge *e, bool with_tls, unsigned threads)
 {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)cert_retrieve },
-		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)priorities() },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };

@@ -55,6 +55,20 @@ enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *deta
 /* Headers that every answer carries, whatever it is. */
 void headers_for_all(struct MHD_Response *r, struct MHD_Connection *conn);
 
+/* ---- slow clients, slow.c -------------------------------------------------------------------------------- */
+enum slow_stage { SLOW_HEAD, SLOW_BODY, SLOW_ANSWER, SLOW_IDLE, SLOW_STREAM, SLOW_STAGES };
+struct slow_place {
+	struct list link;
+	int fd;                          /* -1: not watched */
+	enum slow_stage stage;
+	uint64_t since_ms;
+};
+extern unsigned slow_limit_ms[SLOW_STAGES];      /* tests are less patient */
+void slow_add(struct slow_place *p, int fd);
+void slow_remove(struct slow_place *p);
+void slow_stage(struct slow_place *p, enum slow_stage stage);
+bool slow_check(void);                   /* true while there are connections */
+
 /* ---- the page, page.c --------------------------------------------------------------------------------- */
 int page_init(const char *web_root, char *why, size_t why_bytes); /* NULL: the one inside the program */
 void page_done(void);
@@ -75,8 +89,9 @@ void worker_push(struct job *j);
 #define STREAMS_MAX 128
 void streams_start(void);                /* subscribes at control */
 void http_streams_stop(void);                 /* every stream ends soon; none starts any more */
-/* A response that streams; last_id: Last-Event-ID or NULL.  NULL: too many streams. */
-struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id);
+/* A response that streams; last_id: Last-Event-ID or NULL; login_id: ends with this login, "" with none.
+ * NULL: too many streams. */
+struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const char *login_id);
 /* Wakes those that heard nothing for a while, so that dead ones are noticed.  True while there are any. */
 bool streams_heartbeat(void);
 extern unsigned streams_heartbeat_ms;    /* 15 s; tests are less patient */
@@ -85,6 +100,8 @@ extern unsigned streams_heartbeat_ms;    /* 15 s; tests are less patient */
 int cert_init(char *why, size_t why_bytes);
 void cert_done(void);
 void cert_session_begin(gnutls_session_t session); /* before the handshake */
+/* Do browsers trust it without being told to? */
+bool cert_is_public(void);
 int cert_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **ret_certs,
 		  unsigned *ret_count, gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
 		  gnutls_privkey_t *ret_key, unsigned *ret_flags);

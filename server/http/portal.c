@@ -117,17 +117,20 @@ static void *keeper_run(void *arg)
 	(void)arg;
 	pthread_mutex_lock(&keeper.lock);
 	while (!keeper.must_stop) {
-		bool busy = end_some(false), streaming;
+		bool busy = end_some(false), streaming, watching;
 		uint64_t wait_ms = IDLE_MS;
 		struct timespec until;
 
 		pthread_mutex_unlock(&keeper.lock);
 		streaming = streams_heartbeat();
+		watching = slow_check();
 		pthread_mutex_lock(&keeper.lock);
 		if (keeper.must_stop)
 			break;
 		if (busy)
 			wait_ms = 100;
+		else if (watching)
+			wait_ms = 1000;
 		else if (streaming)
 			wait_ms = streams_heartbeat_ms;
 		else if (!list_is_empty(&keeper.ending))

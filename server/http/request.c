@@ -12,6 +12,7 @@
 
 /* Who is at the other end of a connection; lives as long as it. */
 struct peer {
+	struct slow_place slow;
 	bool is_refused;
 	char actor[64], source[96], address[64];
 };
@@ -20,7 +21,7 @@ struct request {
 	struct job job;
 	struct edge *edge;
 	struct MHD_Connection *conn;
-	const struct peer *peer;
+	struct peer *peer;
 	struct auth_caller caller;
 	const char *method;              /* the connection's */
 	struct api_response rs;
@@ -74,6 +75,9 @@ void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MH
 	struct peer *p;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		p = *context;
+		if (p && p->slow.fd >= 0)
+			slow_remove(&p->slow);
 		free(*context);
 		*context = NULL;
 		return;
@@ -83,10 +87,14 @@ void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MH
 	if (!p)
 		return;
 	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (e->is_local)
+	p->slow.fd = -1;
+	if (e->is_local) {
 		peer_local(p, e, info ? info->connect_fd : -1);
-	else
+	} else {
 		peer_remote(p, conn);
+		if (info)
+			slow_add(&p->slow, info->connect_fd);
+	}
 	info = e->is_local ? NULL : MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	if (info && info->tls_session)
 		cert_session_begin(info->tls_session);
@@ -95,8 +103,10 @@ void peer_notify(void *cls, struct MHD_Connection *conn, void **context, enum MH
 void *request_begin(void *cls, const char *uri, struct MHD_Connection *conn)
 {
 	struct request *rq = calloc(1, sizeof(*rq));
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
-	(void)conn;
+	if (info && info->socket_context)
+		slow_stage(&((struct peer *)info->socket_context)->slow, SLOW_HEAD);
 	if (!rq)
 		return NULL;
 	rq->edge = cls;
@@ -108,7 +118,11 @@ void request_end(void *cls, struct MHD_Connection *conn, void **request, enum MH
 {
 	struct request *rq = *request;
 
-	(void)cls, (void)conn, (void)why;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	(void)cls, (void)why;
+	if (info && info->socket_context)
+		slow_stage(&((struct peer *)info->socket_context)->slow, SLOW_IDLE);
 	if (!rq)
 		return;
 	if (rq->counts)
@@ -131,9 +145,11 @@ void headers_for_all(struct MHD_Response *r, struct MHD_Connection *conn)
 		{ "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()" },
 	};
 
-	(void)conn;
 	for (size_t i = 0; i < ARRAY_COUNT(always); i++)
 		MHD_add_response_header(r, always[i][0], always[i][1]);
+	/* With a certificate of our own making it would lock people out: browsers let nobody past a warning then. */
+	if (cert_is_public() && MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION))
+		MHD_add_response_header(r, "Strict-Transport-Security", "max-age=31536000");
 }
 
 static void add_headers(struct MHD_Response *r, struct MHD_Connection *conn, const struct api_response *rs)
@@ -177,7 +193,7 @@ enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *deta
 
 static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request *rq, struct api_response *rs)
 {
-	struct MHD_Response *r = stream_new(conn, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Last-Event-ID"));
+	struct MHD_Response *r = stream_new(conn, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Last-Event-ID"), rq->caller.login_id);
 	enum MHD_Result ok;
 
 	if (!r) {
@@ -185,6 +201,7 @@ static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request
 		return refuse(conn, 503, "Too many event streams are open; close one.");
 	}
 	add_headers(r, conn, rs);
+	slow_stage(&rq->peer->slow, SLOW_STREAM);
 	ok = MHD_queue_response(conn, 200, r);
 	MHD_destroy_response(r);
 	api_response_done(rs);
@@ -266,7 +283,7 @@ static void request_run(struct job *j)
 }
 
 /* All of it is here: to a worker. */
-static enum MHD_Result hand_over(struct request *rq, struct MHD_Connection *conn, const char *method, const struct peer *p)
+static enum MHD_Result hand_over(struct request *rq, struct MHD_Connection *conn, const char *method, struct peer *p)
 {
 	atomic_fetch_add(&rq->edge->jobs, 1);
 	if (!atomic_load(&rq->edge->takes_jobs)) {
@@ -284,10 +301,11 @@ static enum MHD_Result hand_over(struct request *rq, struct MHD_Connection *conn
 }
 
 /* First call for a request: refuse what can be refused before its body is read. */
-static enum MHD_Result first_look(struct request *rq, struct MHD_Connection *conn, const struct peer *p)
+static enum MHD_Result first_look(struct request *rq, struct MHD_Connection *conn, struct peer *p)
 {
 	const char *length = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
 
+	slow_stage(&p->slow, SLOW_BODY);
 	rq->is_seen = true;
 	rq->counts = true;
 	atomic_fetch_add(&rq->edge->active, 1);
@@ -335,7 +353,7 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 {
 	struct request *rq = *request;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	const struct peer *p = info ? info->socket_context : NULL;
+	struct peer *p = info ? info->socket_context : NULL;
 
 	enum MHD_Result page = MHD_NO;
 
@@ -352,6 +370,7 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *conn, const cha
 		*upload_bytes = 0;
 		return MHD_YES;
 	}
+	slow_stage(&p->slow, SLOW_ANSWER);
 	if (rq->is_too_large)
 		return refuse(conn, 413, "A body may have up to 1 MiB.");
 	if (!rq->edge->is_local && page_answers(conn, method, rq->target, &page))

@@ -23,6 +23,7 @@
 
 #define RING_FRAMES 1024
 #define BLOCK_BYTES 4096
+#define STREAMS_PER_LOGIN 16u
 
 unsigned streams_heartbeat_ms = 15000;
 
@@ -36,7 +37,8 @@ struct frame {
 struct http_stream {
 	struct list link;
 	struct MHD_Connection *conn;
-	bool is_suspended, wants_heartbeat;
+	bool is_suspended, wants_heartbeat, must_end;
+	char login_id[CONFIG_ID_BYTES];  /* whose it is, or "" */
 	uint64_t seen_seq;               /* last frame sent or skipped */
 	uint64_t seen_stats;             /* the same of all.stats_seq */
 	struct frame *frame;             /* being sent */
@@ -160,6 +162,10 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max)
 
 	(void)pos;
 	pthread_mutex_lock(&all.lock);
+	if (s->must_end) {
+		pthread_mutex_unlock(&all.lock);
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	}
 	if (!s->frame) {
 		s->frame = next_frame(s);
 		s->sent = 0;
@@ -209,7 +215,18 @@ static uint64_t resume_after(const char *last_id)
 	return seq;
 }
 
-struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id)
+/* With the lock held. */
+static unsigned count_of_login(const char *login_id)
+{
+	struct http_stream *s;
+	unsigned n = 0;
+
+	list_for_each(s, &all.streams, link)
+		n += *login_id && strcmp(s->login_id, login_id) == 0;
+	return n;
+}
+
+struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const char *login_id)
 {
 	struct http_stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *r;
@@ -218,7 +235,7 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 	if (!s)
 		return NULL;
 	pthread_mutex_lock(&all.lock);
-	if (all.is_stopping || all.count == STREAMS_MAX) {
+	if (all.is_stopping || all.count == STREAMS_MAX || count_of_login(login_id) == STREAMS_PER_LOGIN) {
 		pthread_mutex_unlock(&all.lock);
 		free(s);
 		return NULL;
@@ -227,6 +244,7 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 		control_stats_wanted(true);
 	after = resume_after(last_id);
 	s->conn = conn;
+	snprintf(s->login_id, sizeof(s->login_id), "%s", login_id);
 	s->last_ms = http_now_ms();
 	s->seen_stats = all.stats_seq;
 	s->seen_seq = after == UINT64_MAX ? all.last_seq : after;
@@ -242,12 +260,45 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 	return r;
 }
 
+/* Streams of logins that have ended since go too.  Asked without our lock: the answer may wait for control,
+ * which waits for our lock when it has an event. */
+static void end_logged_out(void)
+{
+	char (*ids)[CONFIG_ID_BYTES] = calloc(STREAMS_MAX, sizeof(*ids));
+	struct http_stream *s;
+	unsigned n = 0;
+
+	if (!ids)
+		return;
+	pthread_mutex_lock(&all.lock);
+	list_for_each(s, &all.streams, link)
+		if (*s->login_id && n < STREAMS_MAX)
+			memcpy(ids[n++], s->login_id, sizeof(*ids));
+	pthread_mutex_unlock(&all.lock);
+	for (unsigned i = 0; i < n; i++) {
+		if (auth_login_is_alive(ids[i]))
+			continue;
+		pthread_mutex_lock(&all.lock);
+		list_for_each(s, &all.streams, link)
+			if (strcmp(s->login_id, ids[i]) == 0) {
+				s->must_end = true;
+				if (s->is_suspended) {
+					s->is_suspended = false;
+					MHD_resume_connection(s->conn);
+				}
+			}
+		pthread_mutex_unlock(&all.lock);
+	}
+	free(ids);
+}
+
 bool streams_heartbeat(void)
 {
 	uint64_t now = http_now_ms();
 	struct http_stream *s;
 	bool any;
 
+	end_logged_out();
 	pthread_mutex_lock(&all.lock);
 	list_for_each(s, &all.streams, link)
 		if (s->is_suspended && now - s->last_ms >= streams_heartbeat_ms * 9 / 10) {

@@ -56,3 +56,12 @@ int tls_open(const uint8_t key[32], const void *aad, size_t aad_len, const uint8
 	tls_wipe(out, len);
 	return -EBADMSG;
 }
+
+int tls_scrypt(const char *passphrase, size_t len, const uint8_t *salt, size_t salt_len, unsigned log_n, uint8_t key[32])
+{
+	uint64_t n;
+	if (log_n < 1 || log_n > 20)
+		return -EINVAL;
+	n = UINT64_C(1) << log_n;
+	return EVP_PBE_scrypt(passphrase, len, salt, salt_len, n, 8, 1, 128 * n * 8 + (UINT64_C(1) << 20), key, 32) == 1 ? 0 : -ENOMEM;
+}

@@ -32,6 +32,9 @@ int tls_seal(const uint8_t key[32], const void *aad, size_t aad_len, const void 
 int tls_open(const uint8_t key[32], const void *aad, size_t aad_len, const uint8_t *sealed, size_t sealed_len,
 	     uint8_t *out) _must_check_;
 
+/* A key from a passphrase: scrypt (RFC 7914) with N = 2^log_n, r = 8, p = 1; 128 * N * 8 bytes of memory. */
+int tls_scrypt(const char *passphrase, size_t len, const uint8_t *salt, size_t salt_len, unsigned log_n, uint8_t key[32]) _must_check_;
+
 /* A self-signed certificate for the page: P-256, SAN for each name and address, valid for days.
  * PEM, returns owned. */
 int tls_self_signed(const char *const *names, size_t count, unsigned days, char **ret_cert_pem, char **ret_key_pem) _must_check_;
