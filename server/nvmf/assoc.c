@@ -217,9 +217,29 @@ static struct nvmf_assoc *assoc_new(struct nvmf_conn *c, const struct nvme_conne
 	return a;
 }
 
-uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d, uint32_t kato_ms, uint16_t entries,
+/* Has the host another association with this subsystem that is ending, so that commands of it may still be with
+ * the backend?  What it writes next must not be overtaken by those. */
+static bool older_is_ending(const struct nvme_connect_data *d)
+{
+	struct nvmf_assoc *a;
+	bool yes = false;
+
+	room_lock();
+	list_for_each(a, &nvmf_room.assocs, link)
+		yes |= a->ending && !a->discovery && !strncmp(a->subsystem->nqn, d->subsystem_nqn, sizeof(d->subsystem_nqn)) &&
+		       !strncmp(a->host_nqn, d->host_nqn, sizeof(d->host_nqn)) && !memcmp(a->host_id, d->host_id, sizeof(a->host_id));
+	room_unlock();
+	return yes;
+}
+
+uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d, uint32_t kato_ms, uint16_t entries, bool may_wait,
 			 uint64_t *ret_info, const char **ret_why)
 {
+	if (older_is_ending(d)) {
+		if (may_wait)
+			return NVMF_AGAIN;
+		log_warn(&log_nvmf, "a host is back, and the volume still has commands of its older association", "peer=%s portal=%s", c->peer, c->portal);
+	}
 	_cleanup_(nvme_ns_map_unrefp) struct nvme_ns_map *map = NULL;
 	struct nvmf_assoc *a = assoc_new(c, d, kato_ms);
 

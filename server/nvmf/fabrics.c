@@ -43,7 +43,7 @@ static void connect_run(struct nvmf_cmd *cmd)
 	uint16_t status = nvmf_connect_check(k, d, nvmf_room.opts.max_queues, &info, &why);
 	if (!status)
 		status = qid ? nvmf_assoc_join(c, d, qid, entries, &info, &why) :
-			       nvmf_assoc_open(c, d, le32_get(k->kato_ms), entries, &info, &why);
+			       nvmf_assoc_open(c, d, le32_get(k->kato_ms), entries, cmd->connect_tries + 1 < CONNECT_TRIES, &info, &why);
 	if (status == NVMF_AGAIN) {
 		if (++cmd->connect_tries < CONNECT_TRIES) {
 			cmd->buf_timer.fire = connect_again;

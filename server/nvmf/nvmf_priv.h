@@ -297,8 +297,9 @@ struct nvmf_assoc {
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors;
 };
 struct nvmf_assoc *nvmf_assoc_find(const struct nvmf_subsystem *n, uint16_t cntlid); /* under the lock */
-/* Registers a controller for the admin queue c.  0 or a status; *ret_info: the result of Connect. */
-uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d, uint32_t kato_ms, uint16_t entries,
+/* Registers a controller for the admin queue c.  0 or a status; *ret_info: the result of Connect.  NVMF_AGAIN (only
+ * when it may wait): an older association of the host is still ending. */
+uint16_t nvmf_assoc_open(struct nvmf_conn *c, const struct nvme_connect_data *d, uint32_t kato_ms, uint16_t entries, bool may_wait,
 			 uint64_t *ret_info, const char **ret_why);
 /* Gives c a queue of an association.  NVMF_AGAIN: an older queue of this id is on its way out. */
 #define NVMF_AGAIN 0xffff

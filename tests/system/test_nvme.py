@@ -4,6 +4,8 @@ import os
 import random
 import socket
 import struct
+import threading
+import time
 
 import pytest
 
@@ -167,6 +169,42 @@ def test_path_states_by_portal_group(daemon):
     daemon.cli("target", "ana", "nv", "--group", "2", "--ana-state", "optimized")
     assert b.admin.log(12, 64)[32] == 1 and daemon.json("target", "show", "nv")["path_states"] == {}
     b.close()
+
+
+def test_a_host_that_is_back_waits_for_its_older_commands(daemon):
+    """A write that is stuck in the backend when its connection goes ends before the host can write again."""
+    daemon.cli("volume", "create", "st", "--size", "8M", "--plugin", "fault:ram")
+    daemon.cli("target", "create", "st", "--protocol", "nvme")
+    daemon.cli("target", "attach", "st", "st")
+    daemon.cli("target", "allow", "st", "--any")
+    port, nqn = daemon.portal("nvme-tcp"), daemon.json("target", "show", "st")["qualified_name"]
+    c = Controller(port, nqn)
+    q = c.queue()
+    q.write(0, b"0" * 512)
+    daemon.cli("volume", "set", "st", "--option", "stuck=true")
+    q.start(0x01, 1, (0, 0, 0), data=b"1" * 512, capsule=True)
+    q.start(0x01, 1, (1, 0, 0), data=b"1" * 512, capsule=True)
+    c.close()
+    time.sleep(0.2)                      # the server has seen the end of it
+    free = threading.Timer(1.0, daemon.cli, ("volume", "set", "st", "--option", "stuck=false"))
+    begin = time.monotonic()
+    free.start()
+    c = Controller(port, nqn)
+    assert time.monotonic() - begin > 0.5, "it did not wait"
+    q = c.queue()
+    q.write(0, b"2" * 512)
+    free.join()
+    assert q.read(0, 1) == b"2" * 512 and q.read(1, 1) == b"1" * 512
+    # Not for ever: a backend that hangs does not keep a host out.
+    daemon.cli("volume", "set", "st", "--option", "stuck=true")
+    q.start(0x01, 1, (2, 0, 0), data=b"3" * 512, capsule=True)
+    c.close()
+    time.sleep(0.2)
+    begin = time.monotonic()
+    c = Controller(port, nqn)
+    assert 2 < time.monotonic() - begin < 15
+    c.close()
+    daemon.cli("volume", "set", "st", "--option", "stuck=false")
 
 
 def test_static_controllers_and_referrals(daemon):
