@@ -191,3 +191,104 @@ dd if="$(disk "$IQN" 0)" of=/dev/null bs=1M count=4 iflag=direct status=none
 at "LUNs came and went, the others served"
 logout
 """
+
+# Mutual CHAP with one hash, digests on both, and file contents that survive.  ALGORITHM: as open-iscsi calls it
+CHAP_HASH = LIB + r"""
+discover | grep "$IQN" >/dev/null
+node node.session.auth.authmethod=CHAP
+node node.session.auth.chap_algs="$ALGORITHM"
+node node.session.auth.username="$CHAPUSER"
+node node.session.auth.password="$SECRET"
+node node.session.auth.username_in="$MUTUALUSER"
+node node.session.auth.password_in="$MUTUAL"
+node "node.conn[0].iscsi.HeaderDigest=CRC32C"
+node "node.conn[0].iscsi.DataDigest=CRC32C"
+login
+d=$(disk "$IQN" 0)
+[ "$(cat /sys/class/iscsi_connection/*/header_digest) $(cat /sys/class/iscsi_connection/*/data_digest)" = "1 1" ]
+head -c 8M /dev/urandom >/run/data
+dd if=/run/data of="$d" bs=256k oflag=direct status=none
+[ "$(dd if="$d" bs=256k count=32 iflag=direct status=none | sha256sum)" = "$(sha256sum </run/data)" ]
+at "mutual CHAP $ALGORITHM, header and data digests, 8 MiB written and read"
+logout
+node node.session.auth.chap_algs=MD5
+refused login
+at "MD5 refused"
+"""
+
+# One disk by two portals; under load one portal goes away and comes back.
+# PORTAL2; host cut, host mend: the second portal's address goes and comes back
+MULTIPATH = LIB + r"""
+modprobe -a dm-multipath dm-round-robin dm-service-time scsi_dh_alua
+mkdir -p /run/udev
+/usr/lib/systemd/systemd-udevd --daemon
+cat >/etc/multipath.conf <<'X'
+defaults {
+	user_friendly_names yes
+	find_multipaths no
+	polling_interval 2
+	path_grouping_policy multibus
+	no_path_retry 60
+}
+X
+multipathd
+discover | tee /run/found
+[ "$(grep -c "$IQN" /run/found)" = 2 ] # SendTargets told of both portals
+iscsiadm -m node -T "$IQN" -o update -n node.session.timeo.replacement_timeout -v 5
+iscsiadm -m node -T "$IQN" -o update -n "node.conn[0].timeo.noop_out_interval" -v 2
+iscsiadm -m node -T "$IQN" -o update -n "node.conn[0].timeo.noop_out_timeout" -v 4
+timeout 60 iscsiadm -m node -T "$IQN" --login >/dev/null
+waitfor 30 test -b /dev/mapper/mpatha
+waitfor 30 sh -c '[ "$(multipath -ll mpatha | grep -c "active ready")" = 2 ]'
+multipath -ll mpatha
+at "two paths"
+load() {
+	fio --name=v --filename=/dev/mapper/mpatha --direct=1 --ioengine=libaio --iodepth=4 --rw=randrw --bs=8k --size=24m --io_size=48m \
+		--verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=64 --rate=,1500k --randseed="$1" >/run/fio.$1 2>&1
+	echo $? >/run/fio.status.$1
+}
+load 1 &
+waitfor 20 sh -c "grep -q . /sys/block/dm-0/stat"
+sleep 4
+host cut
+waitfor 60 sh -c '[ "$(multipath -ll mpatha | grep -c "active ready")" = 1 ]'
+at "one path is left"
+multipath -ll mpatha
+waitfor 120 test -e /run/fio.status.1
+[ "$(cat /run/fio.status.1)" = 0 ] || die "$(cat /run/fio.1)"
+at "fio wrote, read and verified through the loss"
+load 2 &
+sleep 2
+host mend
+waitfor 90 sh -c '[ "$(multipath -ll mpatha | grep -c "active ready")" = 2 ]'
+at "both paths are back"
+waitfor 120 test -e /run/fio.status.2
+[ "$(cat /run/fio.status.2)" = 0 ] || die "$(cat /run/fio.2)"
+grep -h "err=" /run/fio.1 /run/fio.2
+multipath -f mpatha
+timeout 60 iscsiadm -m node -T "$IQN" --logout >/dev/null
+"""
+
+# A backend that hangs: the kernel's timeout aborts the command, the disk works again afterwards.
+# host hang, host heal: the backend sits on requests, or no longer
+STUCK = LIB + r"""
+discover >/dev/null
+login
+d=$(disk "$IQN" 0)
+dd if="$d" of=/dev/null bs=4k count=1 iflag=direct status=none
+echo 4 >"/sys/block/${d##*/}/device/timeout"
+echo 10 >"/sys/block/${d##*/}/device/eh_timeout"
+host hang
+start=$(cut -d. -f1 /proc/uptime)
+dd if="$d" of=/dev/null bs=4k count=1 skip=100 iflag=direct status=none 2>/run/err &
+reader=$!
+sleep 24
+host heal
+wait $reader && at "the read came back after $(($(cut -d. -f1 /proc/uptime) - start)) s" || at "the read failed after $(($(cut -d. -f1 /proc/uptime) - start)) s: $(cat /run/err)"
+waitfor 60 sh -c "dd if=$d of=/dev/null bs=4k count=1 skip=7 iflag=direct status=none"
+[ "$(cat "/sys/block/${d##*/}/device/state")" = running ]
+dd if=/dev/zero of="$d" bs=4k count=16 oflag=direct status=none
+at "the disk works again"
+host sessions
+logout
+"""

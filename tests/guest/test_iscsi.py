@@ -2,6 +2,7 @@
 """A Linux kernel (open-iscsi) as the initiator: the main job, with both engines, digests and noise."""
 import contextlib
 import os
+import subprocess
 import threading
 import time
 
@@ -135,3 +136,45 @@ def test_luns_come_and_go_while_logged_in(wire, guest, daemon_factory):
     d.cli("target", "attach", "v0", "v1", "--lun", 1, "--read-only")
     host = {"attach": lambda n: d.cli("target", "attach", "v0", f"v{n}", "--lun", n), "detach": lambda n: d.cli("target", "detach", "v0", f"v{n}")}
     guest.run(scripts.LUNS, env={"PORTAL": PORTAL, "IQN": iqn}, host=host)
+
+
+@pytest.mark.parametrize("algorithm", ["SHA256"])
+def test_mutual_chap_and_digests(wire, guest, daemon_factory, algorithm):
+    d = serve(daemon_factory, wire)
+    d.cli("setting", "set", "iscsi_chap_minimum", algorithm.lower())
+    iqn = d.disk("disk", "64M", plugin="ram", allow=False)
+    allow_chap(d, "disk", mutual=True)
+    d.cli("target", "set", "disk", "--require-header-digest", "on", "--require-data-digest", "on")
+    guest.run(scripts.CHAP_HASH, env={"PORTAL": PORTAL, "IQN": iqn, "CHAPUSER": "u1", "SECRET": SECRET, "MUTUALUSER": "u2", "MUTUAL": MUTUAL,
+                                      "ALGORITHM": algorithm})
+    assert d.json("refused", "list")
+
+
+def test_multipath_loses_a_portal_under_load(wire, guest, daemon_factory):
+    """Two portals in two groups; the second one's address goes away under fio, and comes back."""
+    second = "10.99.0.3"
+
+    def address(word):
+        subprocess.run(wire.prefix + ["ip", "addr", word, f"{second}/24", "dev", "tap0"], check=True)
+    address("add")
+    try:
+        d = serve(daemon_factory, wire)
+        d.cli("portal", "add", "iscsi", f"{second}:3260", "--group-tag", 2)
+        iqn = d.disk("disk", "64M")
+        guest.run(scripts.MULTIPATH, env={"PORTAL": PORTAL, "IQN": iqn}, host={"cut": lambda: address("del"), "mend": lambda: address("add")},
+                  seconds=500, memory_mb=1024)
+    finally:
+        subprocess.run(wire.prefix + ["ip", "addr", "del", f"{second}/24", "dev", "tap0"], check=False, capture_output=True)
+
+
+def test_backend_that_hangs(wire, guest, daemon_factory):
+    """The kernel aborts what takes too long; the server goes on, and so does the disk when the backend does."""
+    d = serve(daemon_factory, wire)
+    d.cli("setting", "set", "log_topics", "iscsi=debug")
+    iqn = d.disk("disk", "64M", plugin="fault:ram")
+
+    def delay(ms):
+        d.cli("volume", "set", "disk", "--option", f"delay_ms={ms}")
+    guest.run(scripts.STUCK, env={"PORTAL": PORTAL, "IQN": iqn},
+              host={"hang": lambda: delay(60000), "heal": lambda: delay(0), "sessions": lambda: len(d.json("session", "list"))}, seconds=300)
+    assert "task management" in d.log() and "function=1 " in d.log(), "the kernel aborted nothing"

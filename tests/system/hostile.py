@@ -24,6 +24,7 @@ import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import hostile_sessions  # noqa: E402
 import hostile_wire as hw  # noqa: E402
 from hostile_wire import Gone, Wire  # noqa: E402
 
@@ -421,6 +422,9 @@ def reinstate(c, rng):
         finally:
             c.done(w)
             c.done(w2)
+
+
+hostile_sessions.register(attack, session, EDGES)
 
 
 @attack(1)

@@ -176,12 +176,14 @@ class Wire:
         security = self.names(target, kind) + [("AuthMethod", "None")]
         operational = [("HeaderDigest", digests), ("DataDigest", digests), ("MaxRecvDataSegmentLength", 65536),
                        ("InitialR2T", "No"), ("ImmediateData", "Yes"), ("FirstBurstLength", 65536),
-                       ("MaxBurstLength", 262144), ("ErrorRecoveryLevel", 0), *more]
+                       ("MaxBurstLength", 262144), ("ErrorRecoveryLevel", 0)]
+        operational = list({**dict(operational), **dict(more)}.items())
         for flags, pairs in ((LOGIN_TO_OPERATIONAL, security), (LOGIN_TO_FULL, operational)):
             self.send(self.login_pdu(flags, keys(pairs)))
             got = self.receive()
             if got is None or got[0] != LOGIN_RSP or got[36] or not got[1] & 0x80:
                 raise Gone("login refused" if got else "no answer to a login")
+        self.tsih = int.from_bytes(got[14:16], "big")
         if digests == "CRC32C" and b"HeaderDigest=CRC32C" in got:
             self.header_digest = self.data_digest = True
         return self
