@@ -124,7 +124,7 @@ void nvmf_cmd_answer(struct nvmf_cmd *cmd)
 	struct build b = { .cmd = cmd, .c = cmd->conn };
 	bool success = false;
 
-	if (!cmd->more && ((cmd->parsed && !cmd->answered && !cmd->status && cmd->nvme.direction == NVME_TO_HOST) || cmd->blob_out)) {
+	if (!cmd->more && cmd->parsed && !cmd->answered && !cmd->status && cmd->nvme.direction == NVME_TO_HOST) {
 		cmd->send_bytes = (uint32_t)min_u64(cmd->nvme.data_in_bytes, cmd->nvme.sgl_len_bytes);
 		cmd->sent_bytes = 0;
 		cmd->iov_at = 0;

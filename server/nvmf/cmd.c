@@ -154,8 +154,10 @@ void nvmf_cmd_finish_with(struct nvmf_cmd *cmd, uint32_t len_bytes)
 	cmd->blob_iov = (struct iovec){ cmd->blob, len_bytes };
 	cmd->nvme.iov = &cmd->blob_iov;
 	cmd->nvme.iov_count = 1;
-	cmd->nvme.data_in_bytes = len_bytes;
-	cmd->blob_out = true;
+	cmd->send_bytes = (uint32_t)min_u64(len_bytes, cmd->nvme.sgl_len_bytes);
+	cmd->sent_bytes = 0;
+	cmd->iov_at = 0;
+	cmd->iov_skip_bytes = 0;
 	finish(cmd, 0, 0);
 }
 

@@ -153,7 +153,6 @@ struct nvmf_cmd {
 	bool answered;                   /* refused while data was on its way: status stands */
 	bool more;                       /* C2HData PDUs are still to be built */
 	bool last;                       /* after this answer the queue ends (Disconnect) */
-	bool blob_out;                   /* the blob is what the host gets */
 	uint16_t cid, ttag;
 	uint16_t status;
 	uint64_t result;
