@@ -131,13 +131,22 @@ class Guest:
         return f"{status} {text}\n".encode()
 
 
-@pytest.fixture(scope="session")
-def guest_folder():
-    built = subprocess.run([HERE / "build"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def build(suite):
+    built = subprocess.run([HERE / "build", suite], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if built.returncode == 77:
         pytest.skip(built.stderr.strip().splitlines()[-1])
     assert built.returncode == 0, f"the guest could not be built:\n{built.stderr[-3000:]}"
     return built.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def guest_folder():
+    return build("bookworm")
+
+
+@pytest.fixture(scope="session")
+def new_guest_folder():
+    return build("trixie")
 
 
 @pytest.fixture
@@ -147,9 +156,19 @@ def wire():
     w.close()
 
 
-@pytest.fixture
-def guest(wire, guest_folder):
+def start(wire, folder):
     qemu = shutil.which("qemu-system-x86_64") or shutil.which("qemu-kvm", path="/usr/libexec")
     if not qemu:
         pytest.skip("needs qemu-system-x86_64 (package qemu-system-x86)")
-    return Guest(wire, guest_folder, qemu)
+    return Guest(wire, folder, qemu)
+
+
+@pytest.fixture
+def guest(wire, guest_folder):
+    return start(wire, guest_folder)
+
+
+@pytest.fixture
+def new_guest(wire, new_guest_folder):
+    """Debian 13: Linux 6.12 with NVMe authentication and TLS, nvme-cli 2.13, tlshd."""
+    return start(wire, new_guest_folder)
