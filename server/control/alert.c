@@ -10,8 +10,13 @@
 static const struct {
 	const char *type, *fix;
 } fixes[] = {
-	{ "certificate.expiring", "Renew the certificate, or upload a new one." },
+	{ "acme.key_lost", "Make another account for the authority, and let the certificates use that one." },
+	{ "certificate.expires", "Renew the certificate, or upload a new one; holdfast acme-history list says why it was not renewed." },
+	{ "certificate.expires_soon", "Renew the certificate or upload a new one now, or activate another one." },
 	{ "certificate.failed", "Read what the certificate authority said, mend it, and renew the certificate again." },
+	{ "certificate.temporary", "Put the file secret.key of this server back into its state folder and restart, or upload a certificate anew and activate it." },
+	{ "change.unfinished", "Do by hand what the message names, or make the change once more." },
+	{ "channel.failed", "Test the channel: it shows what the other side says. What waits is sent when it works again." },
 	{ "clock.jump", "Let the machine keep time by NTP: chronyd or systemd-timesyncd." },
 	{ "clock.unsynchronised", "Let the machine keep time by NTP: chronyd or systemd-timesyncd." },
 	{ "discovery.locked", "Give the host that the setting iscsi_discovery_host names a CHAP name and secret, or empty the setting." },

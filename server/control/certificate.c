@@ -232,7 +232,7 @@ static int check_acme(const json_t *row, struct config_error *e)
 	if (!known)
 		return config_fail(e, -EINVAL, "key_type", "ordered certificates have ec256, ec384, rsa2048, rsa3072 or rsa4096");
 	if (true_of(row, "staging_first") && row_get(MODEL_ACME_ACCOUNT, text_of(row, "account"), &account, e) == 0) {
-		bool has = *text_of(account, "staging_directory") || acme_staging_of(text_of(account, "directory"));
+		bool has = *text_of(account, "staging_directory") || acme_staging_of(text_of(account, "directory")) || order_is_rehearsal(account);
 		json_decref(account);
 		if (!has)
 			return config_fail(e, -EINVAL, "staging_first", "the authority has no staging directory that is known here; set staging_directory of the account");

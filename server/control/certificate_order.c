@@ -465,6 +465,11 @@ static int gather_account(struct order_work *w, const char *id, struct config_er
 	return e->code;
 }
 
+bool order_is_rehearsal(const json_t *account)
+{
+	return strstr(text_of(account, "directory"), "staging") != NULL;
+}
+
 int order_script(const json_t *row, char *path, size_t path_bytes, struct config_error *e)
 {
 	const char *name = text_of(json_object_get(row, "dns_options"), "script");
@@ -555,7 +560,7 @@ int order_start(const json_t *row, char task_id[CONFIG_ID_BYTES], struct config_
 	w = work_new(*text_of(row, "chain_pem") ? ACTION_RENEW : ACTION_ORDER);
 	int r = w ? gather_certificate(w, row, e) : config_fail(e, -ENOMEM, "", "out of memory");
 	if (!r) {
-		w->rehearse = true_of(row, "staging_first") && (w->action == ACTION_ORDER || int_of(row, "failures"));
+		w->rehearse = true_of(row, "staging_first") && !order_is_rehearsal(w->account) && (w->action == ACTION_ORDER || int_of(row, "failures"));
 		r = work_start(w, e);
 	}
 	if (!r) {

@@ -31,6 +31,8 @@ int self_signed_renew(const json_t *row, struct config_error *e);
 int order_start(const json_t *row, char task_id[CONFIG_ID_BYTES], struct config_error *e);
 /* Asks the authority when to renew, without a task that people see. */
 int order_ask(const json_t *row, struct config_error *e);
+/* The account's own directory is one to rehearse with: there is nothing to try before. */
+bool order_is_rehearsal(const json_t *account);
 /* Where a script for dns-01 lies: programs that the API can name are in one folder, put there by somebody on the machine. */
 int order_script(const json_t *row, char *path, size_t path_bytes, struct config_error *e);
 /* The task that is at a certificate; NULL: none. */

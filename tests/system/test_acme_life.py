@@ -51,7 +51,7 @@ def test_authorizations_are_reused_or_not(rig):  # noqa: F811
 
 
 def test_renewal_by_age_comes_by_itself_and_drops_nobody(rig):  # noqa: F811
-    r = rig(validity_s=36)
+    r = rig(validity_s=24)
     r.account()
     r.request("a", "a.example.org")
     first = served(r.https)

@@ -121,6 +121,7 @@ def test_without_the_key_file_a_temporary_one_serves(daemon):
 
 def test_wishes_that_cannot_come_true(daemon):
     daemon.cli("acme-account", "create", "le", "--directory", "letsencrypt-staging", "--email", "a@example.org", "--agree-terms")
+    daemon.cli("acme-account", "create", "own", "--directory", "https://ca.example.org/dir")
     for body, pointer in (
             ({"names": ["a.example.org"]}, "/names"),
             ({"account": "none", "names": ["a.example.org"]}, "/account"),
@@ -134,7 +135,7 @@ def test_wishes_that_cannot_come_true(daemon):
             ({"account": "le", "names": ["a.example.org"], "challenge": "dns-01", "dns_method": "rfc2136"}, "/dns_options"),
             ({"account": "le", "names": ["a.example.org"], "challenge": "dns-01", "dns_method": "rfc2136", "dns_options": {"server": "x", "key": "k"}}, "/dns_secret"),
             ({"account": "le", "names": ["a.example.org"], "key_type": "ed25519"}, "/key_type"),
-            ({"account": "le", "names": ["a.example.org"], "staging_first": True}, "/staging_first")):
+            ({"account": "own", "names": ["a.example.org"], "staging_first": True}, "/staging_first")):
         status, _, problem = post(daemon, {"name": "x", "source": "acme" if "account" in body else "upload", **body})
         assert status == 422 and problem["errors"][0]["pointer"].startswith(pointer), (body, problem)
     for body, pointer in (({"directory": "http://example.org/"}, "/directory"), ({"directory": "elsewhere"}, "/directory"), ({"directory": "letsencrypt", "eab_kid": "x"}, "/eab_hmac"),
