@@ -101,6 +101,19 @@ static void test_certificate(void **state)
 	assert_false(tls_equal("abc", "abd", 3));
 }
 
+/* RFC 7914 12: N = 16384, r = 8, p = 1; its first 32 bytes. */
+static void test_scrypt(void **state)
+{
+	static const uint8_t want[32] = { 0x70, 0x23, 0xbd, 0xcb, 0x3a, 0xfd, 0x73, 0x48, 0x46, 0x1c, 0x06, 0xcd, 0x81, 0xfd, 0x38, 0xeb,
+					  0xfd, 0xa8, 0xfb, 0xba, 0x90, 0x4f, 0x8e, 0x3e, 0xa9, 0xb5, 0x43, 0xf6, 0x54, 0x5d, 0xa1, 0xf2 };
+	uint8_t key[32];
+	(void)state;
+	assert_int_equal(tls_scrypt("pleaseletmein", 13, (const uint8_t *)"SodiumChloride", 14, 14, key), 0);
+	assert_memory_equal(key, want, sizeof(key));
+	assert_int_equal(tls_scrypt("x", 1, want, 16, 0, key), -EINVAL);
+	assert_int_equal(tls_scrypt("x", 1, want, 16, 21, key), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +121,7 @@ int main(void)
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_certificate),
+		cmocka_unit_test(test_scrypt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
