@@ -2,9 +2,10 @@
 // objects.test.mjs - every page: create, an error at the field, change with its plan, undo, delete with its guard.
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { Browser, confirmIfAsked, freePort, login, PASSWORD, Server, settled, shoot } from "./lib.mjs";
+import { Browser, confirmIfAsked, freePort, login, PASSWORD, run, Server, settled, shoot } from "./lib.mjs";
 
 let server, browser, context, page;
 before(async () => {
@@ -53,8 +54,9 @@ async function rowAction(name, action) {
   await page.getByRole("menuitem", { name: action, exact: true }).click();
 }
 
-async function deleteRow(name, guard) {
+async function deleteRow(name, guard, isUsed = false) {
   await rowAction(name, "Delete");
+  if (isUsed) await dialog().getByLabel("Also take away what depends on it").check();
   const button = dialog().getByRole("button", { name: "Delete", exact: true });
   if (guard) {
     await dialog().locator(".hf-plan").waitFor();
@@ -288,6 +290,70 @@ each("events, tasks, audit", async () => {
   assert.match(fs.readFileSync(file, "utf8"), /cluster/);
 });
 
+each("channels: create, try, delete", async () => {
+  const heard = [];
+  const sink = http.createServer((q, r) => {
+    let body = "";
+    q.on("data", (d) => (body += d));
+    q.on("end", () => {
+      heard.push({ token: q.headers["x-token"], body });
+      r.end("ok");
+    });
+  });
+  await new Promise((resolve) => sink.listen(0, "127.0.0.1", resolve));
+  try {
+    await open("/alerts?tab=channels");
+    await page.getByRole("button", { name: "Create a channel" }).first().click();
+    await field("Name").fill("chat");
+    await field("How").selectOption("webhook");
+    await field("Address").fill("not an address");
+    await press("Continue");
+    await dialog().locator(".pf-m-error").first().waitFor();
+    await field("Address").fill(`http://127.0.0.1:${sink.address().port}/hook`);
+    await field("Headers").fill("X-Token: {{secret}}");
+    await field("Secret").fill("hush hush");
+    await press("Continue");
+    await press("Create");
+    await toast("channel chat was created").waitFor();
+    await rowAction(/chat/, "Send a test");
+    await dialog().locator(".pf-m-success").waitFor();
+    assert.equal(heard.length, 1);
+    assert.equal(heard[0].token, "hush hush");
+    assert.equal(await page.getByText("hush hush").count(), 0, "the secret is not in the transcript");
+    await page.keyboard.press("Escape");
+    await deleteRow(/chat/);
+  } finally {
+    sink.close();
+  }
+});
+
+each("certificates: upload, a key that does not fit, use it", async () => {
+  const pair = async (name) => {
+    const [key, cert] = [path.join(server.base, `${name}.key`), path.join(server.base, `${name}.crt`)];
+    await run("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=nas.example", "-addext", "subjectAltName=DNS:nas.example,IP:127.0.0.1"]);
+    return [fs.readFileSync(cert, "utf8"), fs.readFileSync(key, "utf8")];
+  };
+  const [cert, key] = await pair("a");
+  const [, other] = await pair("b");
+  await open("/certificates");
+  await page.getByRole("button", { name: "Upload one" }).click();
+  await field("Name").fill("mine");
+  await field("Certificate and chain (PEM)").fill(cert);
+  await field("Key (PEM)").fill(other);
+  await press("Continue");
+  await dialog().locator(".pf-m-error").first().waitFor();
+  await field("Key (PEM)").fill(key);
+  await press("Continue");
+  await press("Create");
+  await confirmIfAsked(page, PASSWORD, toast("certificate mine was created"));
+  await toast("certificate mine was created").waitFor();
+  await rowAction(/mine/, "Use this one");
+  await confirmIfAsked(page, PASSWORD, page.getByRole("row", { name: /mine/ }).getByText("in use"));
+  await page.getByRole("row", { name: /mine/ }).getByText("in use").waitFor();
+  await page.reload(); // by the new certificate
+  await page.getByRole("row", { name: /mine/ }).getByText("in use").waitFor();
+});
+
 each("backup and restore: what changes is said before", async () => {
   await open("/backup");
   const download = page.waitForEvent("download");
@@ -308,7 +374,7 @@ each("backup and restore: what changes is said before", async () => {
 
 each("hosts and volumes go when they are told to", async () => {
   await open("/hosts");
-  await deleteRow(/h2 /);
+  await deleteRow(/h2 /, null, true); // the group has it
   await open("/targets/t1");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await dialog().getByLabel("Also take away what depends on it").check({ timeout: 3000 }).catch(() => undefined);

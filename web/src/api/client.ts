@@ -120,7 +120,7 @@ export async function request<T>(method: string, path: string, o: Options = {}):
 
 export const get = async <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
   (await request<T>("GET", path, { query, signal })).data;
-export const post = async <T>(path: string, body: unknown = {}, query?: Query): Promise<T> =>
+export const post = async <T>(path: string, body?: unknown, query?: Query): Promise<T> =>
   (await request<T>("POST", path, { body, query })).data;
 export const patch = async <T>(path: string, body: unknown, revision: number | "*", query?: Query): Promise<T> =>
   (await request<T>("PATCH", path, { body, revision, query })).data;

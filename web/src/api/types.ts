@@ -352,5 +352,9 @@ export interface Channel extends Entity {
   type: "email" | "webhook";
   enabled: boolean;
   min_level: Level;
-  [name: string]: unknown;
+  url: string | null;
+  to: string[];
+  state: "ready" | "failing" | "disabled";
+  last_error: string | null;
+  queued: number;
 }

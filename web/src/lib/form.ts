@@ -4,7 +4,7 @@ import type { FieldError } from "~/api/client";
 import { _ } from "~/lib/i18n";
 import { editBytes, parseSize } from "~/lib/units";
 
-export type FieldKind = "text" | "area" | "size" | "int" | "bool" | "enum" | "ref" | "refs" | "texts" | "secret" | "options" | "time";
+export type FieldKind = "text" | "area" | "size" | "int" | "bool" | "enum" | "ref" | "refs" | "texts" | "secret" | "options" | "map" | "time";
 export type Values = Record<string, unknown>;
 
 export interface FieldSpec {
@@ -47,6 +47,10 @@ export function toField(f: FieldSpec, value: unknown): unknown {
       return value === true;
     case "options":
       return value && typeof value === "object" ? { ...value } : {};
+    case "map":
+      return Object.entries((value ?? {}) as Values)
+        .map(([k, v]) => `${k}=${String(v)}`)
+        .join("\n");
     case "secret":
       return "";
     default:
@@ -80,6 +84,14 @@ export function fromField(f: FieldSpec, content: unknown): Read {
           .map((s) => s.trim())
           .filter(Boolean),
       };
+    case "map": {
+      const lines = String(content ?? "")
+        .split("\n")
+        .map((l) => l.trim())
+        .filter(Boolean);
+      const pairs = lines.map((l) => /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(l));
+      return pairs.some((m) => !m) ? { error: _("Write one NAME=VALUE per line.") } : { value: Object.fromEntries(pairs.map((m) => [m![1], m![2]])) };
+    }
     case "bool":
       return { value: content === true };
     case "refs":
@@ -112,7 +124,7 @@ export function bodyOf(fields: FieldSpec[], state: Values, object: Values | null
     if ("error" in read) {
       errors[f.name] = read.error;
     } else if (object) {
-      if (f.kind === "secret" ? read.value !== undefined : !same(read.value, object[f.name])) body[f.name] = f.kind === "options" ? optionsPatch(object[f.name], read.value) : read.value;
+      if (f.kind === "secret" ? read.value !== undefined : !same(read.value, object[f.name])) body[f.name] = f.kind === "options" || f.kind === "map" ? optionsPatch(object[f.name], read.value) : read.value;
     } else if (read.value !== undefined && read.value !== null && read.value !== "" && !same(read.value, []) && !same(read.value, {})) {
       body[f.name] = read.value;
     }

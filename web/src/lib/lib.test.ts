@@ -99,6 +99,13 @@ describe("forms", () => {
     const state = { ...startOf(fields, object), size_bytes: "2 GiB", iqns: "a\n b ,c", secret: "s3 cret", user: "", options: { cache: "writeback" } };
     expect(bodyOf(fields, state, object).body).toEqual({ size_bytes: 2 ** 31, iqns: ["a", "b", "c"], secret: "s3 cret", user: null, options: { old: null, cache: "writeback" } });
   });
+  it("reads maps as lines", () => {
+    const map: FieldSpec[] = [{ name: "headers", label: "Headers", kind: "map" }];
+    const old = { headers: { "X-A": "1", "X-B": "2" } };
+    expect(startOf(map, old)).toEqual({ headers: "X-A=1\nX-B=2" });
+    expect(bodyOf(map, { headers: "X-A=1\nX-C: a=b" }, old).body).toEqual({ headers: { "X-B": null, "X-C": "a=b" } });
+    expect(Object.keys(bodyOf(map, { headers: "nothing" }, old).errors)).toEqual(["headers"]);
+  });
   it("a secret can be taken away", () => expect(bodyOf(fields, { ...startOf(fields, object), secret: null }, object).body).toEqual({ secret: null }));
   it("says what is wrong at the field", () => {
     const { errors } = bodyOf(fields, { ...startOf(fields, null), size_bytes: "much" }, null);

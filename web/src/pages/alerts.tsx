@@ -76,13 +76,14 @@ function Alerts() {
 }
 
 export default function AlertsPage() {
+  const may = useMay("admin");
   return (
     <Screen title={_("Alerts")}>
       <PageTabs
         label={_("Alerts")}
         tabs={[
           { key: "alerts", title: _("Alerts"), content: () => <Alerts /> },
-          { key: "channels", title: _("Channels"), content: () => <Channels /> },
+          ...(may ? [{ key: "channels", title: _("Channels"), content: () => <Channels /> }] : []),
         ]}
       />
     </Screen>

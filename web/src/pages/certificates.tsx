@@ -6,7 +6,7 @@ import { useState } from "react";
 import { at, post } from "~/api/client";
 import { useAll, useMay, useRefresh } from "~/api/data";
 import type { Certificate, Entity } from "~/api/types";
-import type { FieldSpec } from "~/lib/form";
+import type { FieldSpec, Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
 import { formatAgo, formatTime } from "~/lib/units";
 import { DataTable } from "~/parts/data-table";
@@ -19,16 +19,21 @@ import { Facts, Screen } from "~/parts/page";
 import { explain, Nothing, State } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
 import { useToast } from "~/parts/toast";
-import { OrderDialog } from "~/pages/acme-order";
 
 interface AcmeAccount extends Entity {
   name: string;
   directory: string;
   email: string | null;
+  url: string | null;
+  last_error: string | null;
 }
 interface AcmeRow extends Entity {
-  at?: string;
-  [name: string]: unknown;
+  at: string;
+  action: string;
+  certificate: string | null;
+  account: string | null;
+  result: "done" | "failed" | "cancelled";
+  message: string | null;
 }
 
 const sources = (): Record<string, string> => ({ "self-signed": _("self-signed"), upload: _("uploaded"), acme: "ACME" });
@@ -40,6 +45,35 @@ const uploadFields = (): FieldSpec[] => [
 ];
 const certificateKind = (): Kind => ({ kind: "certificate", plural: "certificates", one: _("certificate"), least: "admin", fields: uploadFields(), isGuarded: true });
 
+const isDns = (s: Values) => s.challenge === "dns-01";
+const orderKind = (): Kind => ({
+  ...certificateKind(),
+  fields: [
+    { name: "name", label: _("Name of the certificate"), kind: "text", isRequired: true },
+    { name: "names", label: _("Names in it"), kind: "texts", placeholder: "nas.example.com\n*.nas.example.com", help: _("One per line; names with * need dns-01.") },
+    { name: "account", label: _("ACME account"), kind: "ref", ref: "acme-accounts", isRequired: true },
+    {
+      name: "challenge",
+      label: _("How the names are proven"),
+      kind: "enum",
+      initial: "dns-01",
+      options: [
+        ["dns-01", _("dns-01: a record in the DNS; works also behind a firewall")],
+        ["http-01", _("http-01: port 80 of this server is reached from outside")],
+        ["tls-alpn-01", _("tls-alpn-01: port 443 of this server is reached from outside")],
+      ],
+    },
+    { name: "dns_method", label: _("How the record is made"), kind: "enum", initial: "rfc2136", options: [["rfc2136", _("DNS update (RFC 2136)")], ["script", _("A script")], ["lego", "lego"]], when: isDns },
+    { name: "dns_options", label: _("Options of the DNS"), kind: "map", placeholder: "server=192.0.2.53\nzone=example.com\nkey=holdfast", help: _("One NAME=VALUE per line. DNS update: server, port, zone, key, algorithm; script: script; lego: provider, resolvers; all: wait."), when: isDns },
+    { name: "dns_secret", label: _("Secret of the DNS"), kind: "secret", help: _("The TSIG key in base64, or what the script or lego needs."), when: isDns },
+    { name: "key_type", label: _("Key"), kind: "enum", initial: "ec256", options: ["ec256", "ec384", "rsa2048", "rsa3072", "rsa4096"].map((k) => [k, k]) },
+    { name: "staging_first", label: _("Try it with staging first"), kind: "bool", initial: true },
+    { name: "auto_activate", label: _("Use it as soon as it is issued"), kind: "bool", initial: true },
+    { name: "auto_renew", label: _("Renew it in time"), kind: "bool", initial: true },
+    { name: "comment", label: _("Comment"), kind: "area" },
+  ],
+});
+
 const accountKind = (): Kind => ({
   kind: "acme-account",
   plural: "acme-accounts",
@@ -48,8 +82,8 @@ const accountKind = (): Kind => ({
   fields: [
     { name: "name", label: _("Name"), kind: "text", isRequired: true },
     { name: "directory", label: _("Authority"), kind: "text", isRequired: true, isFixed: true, initial: "letsencrypt-staging", help: _("letsencrypt, letsencrypt-staging, zerossl, google, or the address of a directory.") },
-    { name: "email", label: _("E-mail"), kind: "text" },
-    { name: "ca_pem", label: _("Certificate of the authority (PEM)"), kind: "area", help: _("For a directory with its own root.") },
+    { name: "email", label: _("E-mail"), kind: "text", isNullable: true },
+    { name: "ca_pem", label: _("Certificate of the authority (PEM)"), kind: "area", isNullable: true, help: _("For a directory with its own root.") },
     { name: "eab_kid", label: _("EAB key id"), kind: "text", isNullable: true, help: _("ZeroSSL and Google ask for it.") },
     { name: "eab_hmac", label: _("EAB key"), kind: "secret" },
     { name: "terms_agreed", label: _("I agree to the terms of the authority"), kind: "bool" },
@@ -90,12 +124,13 @@ function Certificates() {
   const may = useMay("admin");
   const [open, setOpen] = useState<"upload" | "order" | null>(null);
   const [shown, setShown] = useState<Certificate | null>(null);
+  const [editing, setEditing] = useState<Certificate | null>(null);
   const [deleting, setDeleting] = useState<Certificate | null>(null);
   const refresh = useRefresh();
   const toast = useToast();
   const act = async (c: Certificate, verb: "activate" | "renew" | "revoke", done: string) => {
     try {
-      await post(`${at("certificates", c.id)}/${verb}`);
+      await post(`${at("certificates", c.id)}/${verb}`, verb === "revoke" ? {} : undefined);
       toast({ title: done, variant: verb === "activate" ? "success" : "info" });
     } catch (e) {
       toast({ title: _("It was refused"), text: explain(e), variant: "danger" });
@@ -134,6 +169,7 @@ function Certificates() {
                 ...(c.active ? [] : [{ title: _("Use this one"), onClick: () => void act(c, "activate", _("{name} is in use now", { name: c.name })) }]),
                 ...(c.source === "acme"
                   ? [
+                      { title: _("Change"), onClick: () => setEditing(c) },
                       { title: _("Renew now"), onClick: () => void act(c, "renew", _("The renewal has begun; see the tasks")) },
                       { title: _("Revoke"), isDanger: true, onClick: () => void act(c, "revoke", _("{name} was revoked", { name: c.name })) },
                     ]
@@ -145,7 +181,8 @@ function Certificates() {
         empty={<Nothing icon={CertificateIcon} title={_("No certificates")} text={_("A self-signed one is made at the first start. Upload one, or get one by ACME, and browsers stop warning.")} />}
       />
       {open === "upload" && <ObjectDialog kind={certificateKind()} object={null} title={_("Upload a certificate")} onClose={() => setOpen(null)} />}
-      {open === "order" && <OrderDialog onClose={() => setOpen(null)} />}
+      {open === "order" && <ObjectDialog kind={orderKind()} object={null} title={_("Get a certificate by ACME")} onClose={() => setOpen(null)} />}
+      {editing && <ObjectDialog kind={orderKind()} object={editing} onClose={() => setEditing(null)} />}
       {shown && <Shown c={shown} onClose={() => setShown(null)} />}
       {deleting && <DeleteDialog kind={certificateKind()} objects={[deleting]} onClose={() => setDeleting(null)} />}
     </>
@@ -164,6 +201,8 @@ function Accounts() {
         { key: "name", title: _("Name"), value: (a) => a.name },
         { key: "directory", title: _("Authority"), value: (a) => a.directory },
         { key: "email", title: _("E-mail"), value: (a) => a.email },
+        { key: "url", title: _("Registered"), value: (a) => (a.url ? _("yes") : _("no")) },
+        { key: "error", title: _("Last error"), value: (a) => a.last_error },
       ]}
     >
       {(create, list) => (
@@ -178,7 +217,6 @@ function Accounts() {
 
 function AcmeHistory() {
   const data = useOlder<AcmeRow>("acme-history");
-  const text = (r: AcmeRow, ...names: string[]) => names.map((n) => r[n]).find((v) => v != null && v !== "") as string | undefined;
   return (
     <DataTable<AcmeRow>
       id="h"
@@ -188,10 +226,12 @@ function AcmeHistory() {
       sort="at"
       descending
       columns={[
-        { key: "at", title: _("When"), value: (r) => text(r, "at", "created_at"), cell: (r) => formatTime(text(r, "at", "created_at")) },
-        { key: "certificate", title: _("Certificate"), value: (r) => text(r, "certificate", "name", "object") },
-        { key: "what", title: _("What"), value: (r) => text(r, "step", "verb", "what", "action", "state") },
-        { key: "result", title: _("Result"), value: (r) => text(r, "result", "text", "message", "error", "detail"), width: 50 },
+        { key: "at", title: _("When"), value: (r) => r.at, cell: (r) => formatTime(r.at) },
+        { key: "action", title: _("What"), value: (r) => r.action },
+        { key: "certificate", title: _("Certificate"), value: (r) => r.certificate },
+        { key: "account", title: _("ACME account"), value: (r) => r.account },
+        { key: "result", title: _("Result"), value: (r) => r.result, cell: (r) => <State state={r.result} /> },
+        { key: "message", title: _("Message"), value: (r) => r.message, width: 40 },
       ]}
       empty={<Nothing title={_("Nothing was ordered yet")} text={_("Every order, renewal and refusal is kept here, with what the authority said.")} />}
       footer={data.button}
@@ -200,13 +240,14 @@ function AcmeHistory() {
 }
 
 export default function CertificatesPage() {
+  const may = useMay("admin");
   return (
     <Screen title={_("Certificates")} text={_("A new certificate is in use at once; no connection is dropped.")}>
       <PageTabs
         label={_("Certificates")}
         tabs={[
           { key: "certificates", title: _("Certificates"), content: () => <Certificates /> },
-          { key: "accounts", title: _("ACME accounts"), content: () => <Accounts /> },
+          ...(may ? [{ key: "accounts", title: _("ACME accounts"), content: () => <Accounts /> }] : []),
           { key: "history", title: _("History"), content: () => <AcmeHistory /> },
         ]}
       />

@@ -23,16 +23,19 @@ export function channelFields(): FieldSpec[] {
     { name: "type", label: _("How"), kind: "enum", isFixed: true, initial: "email", options: [["email", _("E-mail")], ["webhook", _("Webhook")]] },
     { name: "min_level", label: _("From this level on"), kind: "enum", initial: "warning", options: (["info", "warning", "error"] as const).map((l) => [l, stateWord(l)]) },
     { name: "enabled", label: _("Sends"), kind: "bool", initial: true },
-    { name: "host", label: _("Mail server"), kind: "text", placeholder: "smtp.example.com", when: isMail },
-    { name: "port", label: _("Port"), kind: "int", initial: 587, when: isMail },
-    { name: "security", label: _("Encryption"), kind: "enum", initial: "starttls", options: [["starttls", "STARTTLS"], ["tls", "TLS"], ["none", _("none")]], when: isMail },
+    { name: "interval_s", label: _("Seconds between two messages"), kind: "int", initial: 300, help: _("What happens meanwhile comes together in the next one.") },
+    { name: "host", label: _("Mail server"), kind: "text", isNullable: true, placeholder: "smtp.example.com", when: isMail },
+    { name: "port", label: _("Port"), kind: "int", help: _("Empty: 587, or 465 with TLS, or 25 without encryption."), when: isMail },
+    { name: "security", label: _("Encryption"), kind: "enum", initial: "starttls", options: [["starttls", "STARTTLS"], ["tls", "TLS"], ["plain", _("none")]], when: isMail },
     { name: "user", label: _("User name"), kind: "text", isNullable: true, when: isMail },
     { name: "password", label: _("Password"), kind: "secret", when: isMail },
-    { name: "from", label: _("From"), kind: "text", placeholder: "holdfast@example.com", when: isMail },
+    { name: "from", label: _("From"), kind: "text", isNullable: true, placeholder: "holdfast@example.com", when: isMail },
     { name: "to", label: _("To"), kind: "texts", placeholder: "admin@example.com", help: _("One per line."), when: isMail },
-    { name: "url", label: _("Address"), kind: "text", placeholder: "https://chat.example.com/hooks/…", when: isHook },
-    { name: "template", label: _("Body"), kind: "area", help: _("JSON with {{text}}, {{level}}, {{object}} and so on; empty: all of the alert."), when: isHook },
-    { name: "headers", label: _("Headers"), kind: "texts", placeholder: "X-Token: …", help: _("One per line."), when: isHook },
+    { name: "url", label: _("Address"), kind: "text", isNullable: true, placeholder: "https://chat.example.com/hooks/…", when: isHook },
+    { name: "template", label: _("Body"), kind: "area", isNullable: true, help: _("JSON with {{text}}, {{subject}}, {{level}}, {{server}}, {{count}}, {{time}}, {{events}}; empty: a body of our own."), when: isHook },
+    { name: "headers", label: _("Headers"), kind: "map", placeholder: "X-Token=…", help: _("One NAME=VALUE per line."), when: isHook },
+    { name: "secret", label: _("Secret"), kind: "secret", help: _("Stands for {{secret}} in the address, the headers and the body."), when: isHook },
+    { name: "comment", label: _("Comment"), kind: "area" },
   ];
 }
 
@@ -40,8 +43,8 @@ export const channelKind = (): Kind => ({ kind: "channel", plural: "channels", o
 
 interface Tried {
   ok: boolean;
-  error?: string | null;
-  transcript?: string | string[];
+  message: string;
+  transcript: string;
 }
 
 function Try({ channel, onClose }: { channel: Channel; onClose: () => void }) {
@@ -50,14 +53,14 @@ function Try({ channel, onClose }: { channel: Channel; onClose: () => void }) {
   useState(() => {
     post<Tried>(`${at("channels", channel.id)}/test`).then(setResult, (e) => setError(explain(e)));
   });
-  const lines = Array.isArray(result?.transcript) ? result.transcript.join("\n") : (result?.transcript ?? "");
+  const lines = result?.transcript ?? "";
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="try-title">
       <ModalHeader title={_("Test of {name}", { name: channel.name })} labelId="try-title" />
       <ModalBody tabIndex={0} aria-label={_("Test of {name}", { name: channel.name })}>
         {!result && !error && <Spinner aria-label={_("It is being sent")} size="lg" />}
         {error && <Notice variant="danger" isInline title={error} isLiveRegion />}
-        {result && <Notice variant={result.ok ? "success" : "danger"} isInline isLiveRegion title={result.ok ? _("It was sent") : (result.error ?? _("It was not sent"))} />}
+        {result && <Notice variant={result.ok ? "success" : "danger"} isInline isLiveRegion title={result.message || (result.ok ? _("It was sent") : _("It was not sent"))} />}
         {lines && (
           <div className="hf-below">
             <Lines id="transcript" text={lines} />
@@ -82,9 +85,10 @@ export function Channels() {
         columns={[
           { key: "name", title: _("Name"), value: (c) => c.name },
           { key: "type", title: _("How"), value: (c) => (c.type === "email" ? _("E-mail") : _("Webhook")) },
-          { key: "where", title: _("To"), value: (c) => String((c.type === "email" ? (Array.isArray(c.to) ? c.to.join(", ") : c.to) : c.url) ?? "") },
+          { key: "where", title: _("To"), value: (c) => (c.type === "email" ? c.to.join(", ") : c.url) },
           { key: "level", title: _("From this level on"), value: (c) => stateWord(c.min_level) },
-          { key: "enabled", title: _("State"), value: (c) => (c.enabled ? _("enabled") : _("disabled")), cell: (c) => <State state={c.enabled ? "enabled" : "disabled"} /> },
+          { key: "enabled", title: _("State"), value: (c) => stateWord(c.state), cell: (c) => <State state={c.state} /> },
+          { key: "error", title: _("Last error"), value: (c) => c.last_error },
         ]}
         {...(may ? { moreActions: (c) => [{ title: _("Send a test"), onClick: () => setTrying(c) }] } : {})}
       >

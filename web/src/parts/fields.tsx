@@ -199,8 +199,9 @@ function Input(p: InputProps & { known: PluginOption[] }) {
     case "options":
       return <OptionsInput {...p} />;
     case "texts":
+    case "map":
     case "area":
-      return <TextArea id={id} value={String(value ?? "")} onChange={(_e, v) => onChange(v)} validated={validated} rows={f.kind === "texts" ? 3 : 2} resizeOrientation="vertical" placeholder={f.placeholder ?? ""} {...described} />;
+      return <TextArea id={id} value={String(value ?? "")} onChange={(_e, v) => onChange(v)} validated={validated} rows={f.kind === "area" ? 2 : 3} resizeOrientation="vertical" placeholder={f.placeholder ?? ""} {...described} />;
     case "time":
       return <TextInput id={id} type="datetime-local" value={String(value ?? "")} onChange={(_e, v) => onChange(v)} validated={validated} {...described} />;
     default:

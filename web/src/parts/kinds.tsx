@@ -61,6 +61,9 @@ export const volumeKind = (plugins: string[] = ["file"]): Kind => ({
   ],
 });
 
+const isNvme = (s: Values) => s.protocol === "nvme";
+const isIscsi = (s: Values) => !isNvme(s);
+
 export const targetKind = (): Kind => ({
   kind: "target",
   plural: "targets",
@@ -75,6 +78,12 @@ export const targetKind = (): Kind => ({
     { name: "alias", label: _("Alias"), kind: "text", help: _("Shown by some initiators."), when: (s) => s.protocol !== "nvme" },
     { name: "enabled", label: _("Accepts logins"), kind: "bool", initial: true },
     { name: "allow_any", label: _("Any host may use it, without authentication"), kind: "bool" },
+    { name: "chap_user", label: _("CHAP name for hosts without one"), kind: "text", isNullable: true, when: isIscsi },
+    { name: "chap_secret", label: _("CHAP secret for hosts without one"), kind: "secret", generate: 16, when: isIscsi },
+    { name: "portal_groups", label: _("Only by these portal groups"), kind: "texts", help: _("One tag per line; none: all."), when: isIscsi },
+    { name: "require_auth", label: _("Only hosts that prove themselves by a key"), kind: "bool", when: isNvme },
+    { name: "require_tls", label: _("Only encrypted connections"), kind: "bool", when: isNvme },
+    { name: "path_states", label: _("States of paths"), kind: "map", help: _("By portal group, such as 2=non-optimized; optimized when not named.") },
     comment(),
   ],
 });

@@ -41,7 +41,7 @@ type Step = { at: "fields" } | { at: "plan"; plan: Plan | null; body: Values } |
 /** What puts the old values back. */
 function inverse(before: Values, body: Values, fields: FieldSpec[]): Values | null {
   const names = Object.keys(body);
-  if (names.some((n) => ["secret", "options", "size"].includes(fields.find((f) => f.name === n)?.kind ?? ""))) return null;
+  if (names.some((n) => ["secret", "options", "map", "size"].includes(fields.find((f) => f.name === n)?.kind ?? ""))) return null;
   return Object.fromEntries(names.map((n) => [n, before[n] ?? null]));
 }
 

@@ -71,12 +71,13 @@ function words(): Record<string, [string, Status]> {
     warning: [_("warning"), "warning"],
     error: [_("error"), "danger"],
     valid: [_("valid"), "success"],
-    active: [_("active"), "success"],
+    ready: [_("ready"), "success"],
+    failing: [_("failing"), "danger"],
+    expiring: [_("ends soon"), "warning"],
+    none: [_("not yet there"), undefined],
     expired: [_("expired"), "danger"],
-    pending: [_("pending"), "info"],
     ordering: [_("ordering"), "info"],
     revoked: [_("revoked"), "danger"],
-    renewing: [_("renewing"), "info"],
   };
 }
 

@@ -37,6 +37,7 @@ import type { Live } from "~/api/live";
 import type { Alert, Me } from "~/api/types";
 import icon from "~/icon.svg";
 import { _, _n } from "~/lib/i18n";
+import { Screen } from "~/parts/page";
 import { Loading, Nothing } from "~/parts/states";
 import { LanguageSelect, ThemeSelect } from "~/shell/prefs";
 import { groups, pages } from "~/shell/routes";
@@ -195,7 +196,7 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
         <Switch>
           {pages.map((p) => (
             <Route key={p.path} path={p.path}>
-              {roleReaches(me.role, p.least ?? "viewer") ? <p.page /> : <Nothing title={_("Not for your role")} text={_("An administrator can show you this, or give you the role it needs.")} />}
+              {roleReaches(me.role, p.least ?? "viewer") ? <p.page /> : <Screen title={p.title?.() ?? ""}><Nothing title={_("Not for your role")} text={_("An administrator can show you this, or give you the role it needs.")} /></Screen>}
             </Route>
           ))}
           <Route path="/login">
@@ -205,7 +206,7 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
             <Redirect to="/" />
           </Route>
           <Route>
-            <Nothing title={_("There is no such page")} text={_("The address may be from another version.")} action={<Link href="/">{_("To the dashboard")}</Link>} />
+            <Screen title={_("There is no such page")}><Nothing title={_("Nothing is here")} text={_("The address may be from another version.")} action={<Link href="/">{_("To the dashboard")}</Link>} /></Screen>
           </Route>
         </Switch>
       </Suspense>
