@@ -370,6 +370,18 @@ each("backup and restore: what changes is said before", async () => {
   await confirmIfAsked(page, PASSWORD, toast("The configuration was restored"));
   await toast("The configuration was restored").waitFor();
   assert.equal((await server.json("host", "show", "h2")).comment, "from a file");
+  // with secrets: sealed in the file, opened by the passphrase and by no other
+  await page.getByLabel("With accounts and secrets, sealed by a passphrase").check();
+  await page.locator("#backup-passphrase").fill("long enough to keep");
+  const second = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save as a file" }).click();
+  await confirmIfAsked(page, PASSWORD, toast("The configuration was saved").last());
+  const sealed = fs.readFileSync(await (await second).path(), "utf8");
+  assert.ok(sealed.includes("passphrase_sealed") && !sealed.includes("a secret of sixteen"));
+  await page.locator("#restore-file").last().fill(sealed);
+  await page.locator("#restore-passphrase").fill("not the right one");
+  await page.getByRole("button", { name: "Show what would change" }).click();
+  await page.getByText(/not the passphrase that the document was sealed with/).waitFor();
 });
 
 each("hosts and volumes go when they are told to", async () => {

@@ -18,5 +18,6 @@ export function differences(before: Record<string, unknown> | null, after: Recor
 export function brief(value: unknown): string {
   if (value === undefined || value === null || value === "") return "–";
   if (typeof value === "string") return value;
+  if (typeof value === "object" && ("passphrase_sealed" in value || "sealed" in value)) return "••••••";
   return JSON.stringify(value);
 }

@@ -9,7 +9,7 @@ import type { DryRun, Plan } from "~/api/types";
 import { brief, differences } from "~/lib/diff";
 import { _, _n } from "~/lib/i18n";
 import { save } from "~/lib/save";
-import { Field } from "~/parts/fields";
+import { Field, SecretInput } from "~/parts/fields";
 import { Screen } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
@@ -47,9 +47,10 @@ export function compareDocs(now: Doc, wanted: Doc, prune: boolean): Row[] {
 function Export() {
   const toast = useToast();
   const [withSecrets, setWithSecrets] = useState(false);
+  const [passphrase, setPassphrase] = useState("");
   const run = async () => {
     try {
-      const doc = await get<Doc>("/config", { secrets: withSecrets });
+      const doc = withSecrets ? await post<Doc>("/config/backup", { passphrase }) : await get<Doc>("/config");
       save(`holdfast-${new Date().toISOString().slice(0, 10)}.json`, "application/json", `${JSON.stringify(doc, null, 2)}\n`);
       toast({ title: _("The configuration was saved") });
     } catch (e) {
@@ -61,9 +62,14 @@ function Export() {
       <CardTitle component="h2">{_("Save the configuration")}</CardTitle>
       <CardBody className="hf-stack">
         <p>{_("Everything that was set up here as a file. The data of volumes is not in it.")}</p>
-        <Checkbox id="backup-secrets" label={_("With secrets, sealed by this server's key")} description={_("CHAP secrets and keys. They open only beside the same file secret.key: keep a copy of it elsewhere.")} isChecked={withSecrets} onChange={(_e, on) => setWithSecrets(on)} />
+        <Checkbox id="backup-secrets" label={_("With accounts and secrets, sealed by a passphrase")} description={_("Without them hosts that use secrets have to be given new ones after a restore on another machine.")} isChecked={withSecrets} onChange={(_e, on) => setWithSecrets(on)} />
+        {withSecrets && (
+          <Field id="backup-passphrase" label={_("Passphrase")} isRequired help={_("At least 10 characters. It is stored nowhere; without it the secrets are lost.")}>
+            <SecretInput id="backup-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} />
+          </Field>
+        )}
         <div>
-          <Button onClick={() => void run()}>
+          <Button isDisabled={withSecrets && passphrase.length < 10} onClick={() => void run()}>
             {_("Save as a file")}
           </Button>
         </div>
@@ -76,12 +82,14 @@ function Import() {
   const [text, setText] = useState("");
   const [fileName, setFileName] = useState("");
   const [prune, setPrune] = useState(false);
+  const [passphrase, setPassphrase] = useState("");
   const [plan, setPlan] = useState<Plan | null | undefined>(undefined);
   const [rows, setRows] = useState<Row[]>([]);
   const [trouble, setTrouble] = useState<string[]>([]);
   const [isBusy, setBusy] = useState(false);
   const client = useQueryClient();
   const toast = useToast();
+  const isSealed = text.includes('"passphrase_sealed"');
   const reset = () => {
     setPlan(undefined);
     setTrouble([]);
@@ -96,13 +104,14 @@ function Import() {
       } catch {
         throw new Error(_("This file is no JSON document."));
       }
+      const body = isSealed ? { ...doc, passphrase } : doc;
       if (dryRun) {
         const now = await get<Doc>("/config");
-        const answer = await post<DryRun>("/config", doc, { dry_run: true, prune });
+        const answer = await post<DryRun>("/config", body, { dry_run: true, prune });
         setRows(compareDocs(now, doc, prune));
         setPlan(answer.plan ?? null);
       } else {
-        await post("/config", doc, { prune });
+        await post("/config", body, { prune });
         await client.invalidateQueries();
         toast({ title: _("The configuration was restored") });
         setText("");
@@ -157,6 +166,11 @@ function Import() {
               allowEditingUploadedText
             />
           </Field>
+          {isSealed && (
+            <Field id="restore-passphrase" label={_("Passphrase")} isRequired help={_("The one that its secrets were sealed with.")}>
+              <SecretInput id="restore-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} autoComplete="off" />
+            </Field>
+          )}
           <Checkbox
             id="restore-prune"
             label={_("Also delete what the file does not have")}

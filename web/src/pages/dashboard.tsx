@@ -66,21 +66,15 @@ function Capacity() {
         {pools.error ? (
           <p>{explain(pools.error)}</p>
         ) : pools.rows.length ? (
-          <Table aria-label={_("Pools")} variant="compact" borders={false} gridBreakPoint="">
-            <Tbody>
-              {pools.rows.slice(0, 6).map((p) => (
-                <Tr key={p.id}>
-                  <Td>
-                    <NameLink plural="pools" name={p.name} />
-                  </Td>
-                  <Td>{p.state === "online" ? _("{free} of {total} free", { free: formatBytes(p.free_bytes), total: formatBytes(p.total_bytes) }) : <State state={p.state} />}</Td>
-                  <Td>
-                    <PoolUse pool={p} />
-                  </Td>
-                </Tr>
-              ))}
-            </Tbody>
-          </Table>
+          <ul className="hf-pools" aria-label={_("Pools")}>
+            {pools.rows.slice(0, 6).map((p) => (
+              <li key={p.id}>
+                <NameLink plural="pools" name={p.name} />
+                <span>{p.state === "online" ? _("{free} of {total} free", { free: formatBytes(p.free_bytes), total: formatBytes(p.total_bytes) }) : <State state={p.state} />}</span>
+                <PoolUse pool={p} />
+              </li>
+            ))}
+          </ul>
         ) : pools.isLoading ? (
           <Loading />
         ) : (

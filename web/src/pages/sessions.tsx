@@ -4,8 +4,8 @@ import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/
 import { PluggedIcon } from "@patternfly/react-icons";
 import { useEffect, useRef, useState } from "react";
 import { at, request } from "~/api/client";
-import { useItems, useMay, useRefresh, type All } from "~/api/data";
-import type { Session } from "~/api/types";
+import { useAll, useItems, useMay, useRefresh, type All } from "~/api/data";
+import type { Session, Target } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 import { rate, type Sample } from "~/lib/rates";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatTime } from "~/lib/units";
@@ -43,6 +43,9 @@ const sum = (r: Record<string, number | null> | undefined, a: string, b: string)
 export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: boolean }) {
   const may = useMay("operator");
   const rates = useRates(data.rows);
+  // A session names its target by IQN or NQN; people know it by its name.
+  const targets = useAll<Target>("targets").rows;
+  const nameOfTarget = (s: Session) => targets.find((t) => t.qualified_name === s.target)?.name ?? s.target;
   const [closing, setClosing] = useState<Session[] | null>(null);
   const [shown, setShown] = useState<Session | null>(null);
   const refresh = useRefresh();
@@ -79,8 +82,17 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
               </>
             ),
           },
-          { key: "target", title: _("Target"), value: (s) => s.target, cell: (s) => (s.discovery ? _("discovery") : <NameLink plural="targets" name={s.target} />) },
-          { key: "protocol", title: _("Protocol"), value: (s) => protocolName(s.protocol) },
+          {
+            key: "target",
+            title: _("Target"),
+            value: (s) => `${nameOfTarget(s)} ${protocolName(s.protocol)}`,
+            cell: (s) => (
+              <>
+                {s.discovery ? _("discovery") : <NameLink plural="targets" name={nameOfTarget(s)} />}
+                <div className="hf-quiet">{protocolName(s.protocol)}</div>
+              </>
+            ),
+          },
           { key: "peer", title: _("Address"), value: (s) => s.peer },
           { key: "rate", title: _("Throughput"), value: (s) => sum(rates.get(s.id), "read_bytes", "write_bytes"), cell: (s) => formatRate(sum(rates.get(s.id), "read_bytes", "write_bytes")), isNumber: true },
           { key: "ops", title: _("IOPS"), value: (s) => sum(rates.get(s.id), "read_ops", "write_ops"), cell: (s) => formatCount(sum(rates.get(s.id), "read_ops", "write_ops")), isNumber: true },
