@@ -59,6 +59,28 @@ static void put_used(struct series *s, int64_t at, uint64_t bytes)
 	s->used_kept_at = at;
 }
 
+/* Before it hurts: little space left, or much more promised than there is. */
+static void warn_of_space(const json_t *pool, const struct pool_facts *f)
+{
+	const char *name = text_of(pool, "name"), *id = text_of(pool, "id");
+	int64_t low = setting_int("pool_low_percent"), over = setting_int("pool_overcommit_percent");
+	uint64_t promised = 0, percent_left = f->total_bytes ? f->free_bytes / (f->total_bytes / 100 + 1) : 0;
+	struct node *n;
+	list_for_each(n, &ctl.volumes.all, all) {
+		const json_t *row = container_of(n, struct rt_volume, node)->row;
+		if (strcmp(text_of(row, "pool"), id) == 0)
+			promised += (uint64_t)int_of(row, "size_bytes");
+	}
+	if (low && percent_left < (uint64_t)low)
+		alert_raise(LOG_LEVEL_WARN, "pool.low_space", name, "pool %s has less than %" PRId64 " %% of its space left", name, low);
+	else
+		alert_resolve("pool.low_space", name);
+	if (over && promised > f->total_bytes / 100 * (uint64_t)over)
+		alert_raise(LOG_LEVEL_WARN, "pool.overcommitted", name, "the volumes of pool %s can grow to more than %" PRId64 " %% of its size", name, over);
+	else
+		alert_resolve("pool.overcommitted", name);
+}
+
 static void look_at_space(int64_t at)
 {
 	uint64_t deadline_ns = reactor_clock_ns() + USED_BUDGET_NS, sum = 0;
@@ -81,8 +103,10 @@ static void look_at_space(int64_t at)
 		s = series_get(WATCH_POOL, text_of(p, "id"), text_of(p, "name"));
 		if (s && f.online)
 			put_used(s, at, f.total_bytes - f.free_bytes);
-		if (f.online)
-			sum += f.total_bytes - f.free_bytes;
+		if (!f.online)
+			continue;
+		sum += f.total_bytes - f.free_bytes;
+		warn_of_space(p, &f);
 	}
 	if (server && json_array_size(pools))
 		put_used(server, at, sum);

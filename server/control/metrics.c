@@ -5,8 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
+#include "control/watch_priv.h"
 
 /* \, " and new lines, as the format asks. */
 static void put_label(FILE *f, const char *text)
@@ -108,6 +110,15 @@ static void volumes(FILE *f)
 		put_label(f, text_of(v->row, "name"));
 		fprintf(f, "\"} %d\n", rt_volume_is_online(v));
 	}
+	family(f, "holdfast_volume_used_bytes", "gauge", "Space that the volume has in its pool, where the backend knows.");
+	list_for_each(n, &ctl.volumes.all, all) {
+		struct rt_volume *v = container_of(n, struct rt_volume, node);
+		if (!v->used_known)
+			continue;
+		fputs("holdfast_volume_used_bytes{volume=\"", f);
+		put_label(f, text_of(v->row, "name"));
+		fprintf(f, "\"} %" PRIu64 "\n", v->used_bytes);
+	}
 	family(f, "holdfast_volume_size_bytes", "gauge", "Size of the volume.");
 	list_for_each(n, &ctl.volumes.all, all) {
 		struct rt_volume *v = container_of(n, struct rt_volume, node);
@@ -117,47 +128,143 @@ static void volumes(FILE *f)
 	}
 }
 
-/* ---- targets, sessions, pools -------------------------------------------------------------------------------------------- */
-static void targets(FILE *f, const json_t *sessions)
+/* ---- targets, hosts, sessions, pools -------------------------------------------------------------------------------------- */
+/* What is counted of a target, a host or a session; the same families for each. */
+static const struct {
+	const char *end, *type, *help;   /* of the name: holdfast_target_ops_total */
+} traffic_families[] = {
+	{ "ops_total", "counter", "Requests done." },
+	{ "bytes_total", "counter", "Bytes moved." },
+	{ "errors_total", "counter", "Requests that failed." },
+};
+
+static void traffic_sample(FILE *f, const struct series *s, const char *kind, size_t fam, const char *labels)
 {
-	json_t *s;
+	const struct traffic *t = &s->total;
+	if (fam == 2) {
+		fprintf(f, "holdfast_%s_errors_total{%s} %" PRIu64 "\n", kind, labels, t->errors);
+		return;
+	}
+	fprintf(f, "holdfast_%s_%s{%s,op=\"read\"} %" PRIu64 "\n", kind, traffic_families[fam].end, labels, fam ? t->read_bytes : t->read_ops);
+	fprintf(f, "holdfast_%s_%s{%s,op=\"write\"} %" PRIu64 "\n", kind, traffic_families[fam].end, labels, fam ? t->write_bytes : t->write_ops);
+}
+
+static char *labels_of(const struct series *s)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *f = open_memstream(&text, &bytes);
+	if (!f)
+		return NULL;
+	if (s->kind == WATCH_SESSION) {
+		fprintf(f, "session=\"%s\",protocol=\"%s\",initiator=\"", s->object, s->protocol);
+		put_label(f, s->initiator);
+		fputs("\",host=\"", f);
+		put_label(f, s->host);
+		fputs("\",target=\"", f);
+		put_label(f, s->target);
+	} else {
+		fprintf(f, "%s=\"", watch_kind_names[s->kind]);
+		put_label(f, s->name);
+	}
+	fputc('"', f);
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* A counter begins at 0, not with the first use: every target and host has its series. */
+static void make_series(enum watch_kind kind, enum model_kind model)
+{
+	struct config_error e;
+	json_t *rows, *row;
 	size_t i;
+	if (config_list(ctl.db, model, NULL, &rows, &e))
+		return;
+	json_array_foreach(rows, i, row)
+		series_get(kind, text_of(row, "id"), text_of(row, "name"));
+	json_decref(rows);
+}
+
+static void traffic(FILE *f, enum watch_kind kind)
+{
+	for (size_t fam = 0; fam < ARRAY_COUNT(traffic_families); fam++) {
+		char name[96];
+		const struct series *s;
+		snprintf(name, sizeof(name), "holdfast_%s_%s", watch_kind_names[kind], traffic_families[fam].end);
+		family(f, name, traffic_families[fam].type, traffic_families[fam].help);
+		list_for_each(s, &watch.series, link) {
+			_cleanup_(freep) char *labels = s->kind == kind && series_is_live(s) ? labels_of(s) : NULL;
+			if (labels)
+				traffic_sample(f, s, watch_kind_names[kind], fam, labels);
+		}
+	}
+}
+
+static void target_sessions(FILE *f, const json_t *sessions)
+{
+	json_t *s, *counts = json_object();
+	size_t i;
+	json_array_foreach((json_t *)sessions, i, s)
+		json_object_set_new(counts, text_of(s, "target"), json_integer(int_of(counts, text_of(s, "target")) + 1));
 	family(f, "holdfast_target_sessions", "gauge", "Sessions logged in to the target.");
 	struct node *n;
 	list_for_each(n, &ctl.targets.all, all) {
 		struct rt_target *t = container_of(n, struct rt_target, node);
-		unsigned count = 0;
-		json_array_foreach((json_t *)sessions, i, s)
-			count += strcmp(text_of(s, "target"), t->name) == 0;
 		fputs("holdfast_target_sessions{target=\"", f);
 		put_label(f, t->name);
-		fprintf(f, "\"} %u\n", count);
+		fprintf(f, "\"} %" PRId64 "\n", int_of(counts, t->name));
+	}
+	json_decref(counts);
+}
+
+static void portals(FILE *f)
+{
+	struct node *n;
+	family(f, "holdfast_portal_up", "gauge", "1 when the portal listens.");
+	list_for_each(n, &ctl.portals.all, all) {
+		struct rt_portal *p = container_of(n, struct rt_portal, node);
+		char label[128];
+		if (!true_of(p->row, "enabled"))
+			continue;
+		object_label(MODEL_PORTAL, p->row, label, sizeof(label));
+		fputs("holdfast_portal_up{portal=\"", f);
+		put_label(f, label);
+		fprintf(f, "\"} %d\n", p->listening);
 	}
 }
 
-static void session_families(FILE *f, const json_t *sessions)
+/* One sample per alert, so that a rule can say which. */
+static void alerts_by_name(FILE *f, const json_t *alerts)
 {
-	static const struct {
-		const char *member, *name, *op, *help;
-	} rows[] = {
-		{ "read_ops", "holdfast_session_ops_total", "read", "Requests of the session." },
-		{ "write_ops", "holdfast_session_ops_total", "write", NULL },
-		{ "read_bytes", "holdfast_session_bytes_total", "read", "Bytes moved for the session." },
-		{ "write_bytes", "holdfast_session_bytes_total", "write", NULL },
-	};
-	json_t *s;
+	json_t *a;
 	size_t i;
-	for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
-		if (rows[r].help)
-			family(f, rows[r].name, "counter", rows[r].help);
-		json_array_foreach((json_t *)sessions, i, s) {
-			fprintf(f, "%s{initiator=\"", rows[r].name);
-			put_label(f, text_of(s, "initiator"));
-			fputs("\",target=\"", f);
-			put_label(f, text_of(s, "target"));
-			fprintf(f, "\",session=\"%" PRId64 "\",op=\"%s\"} %" PRId64 "\n", int_of(s, "id"), rows[r].op, int_of(s, rows[r].member));
-		}
+	family(f, "holdfast_alert", "gauge", "1 for each alert that is not resolved.");
+	json_array_foreach((json_t *)alerts, i, a) {
+		fputs("holdfast_alert{type=\"", f);
+		put_label(f, text_of(a, "type"));
+		fputs("\",object=\"", f);
+		put_label(f, text_of(a, "object"));
+		fputs("\",level=\"", f);
+		put_label(f, text_of(a, "level"));
+		fputs("\"} 1\n", f);
 	}
+}
+
+static void process(FILE *f)
+{
+	struct timespec t;
+	long pages = 0, resident = 0;
+	FILE *statm = fopen("/proc/self/statm", "re");
+	if (statm && fscanf(statm, "%ld %ld", &pages, &resident) != 2)
+		resident = 0;
+	if (statm)
+		fclose(statm);
+	family(f, "process_cpu_seconds_total", "counter", "CPU time of the daemon.");
+	fprintf(f, "process_cpu_seconds_total %.9g\n", clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) ? 0 : (double)t.tv_sec + (double)t.tv_nsec / 1e9);
+	gauge(f, "process_resident_memory_bytes", "Memory that the daemon has.", (double)resident * (double)sysconf(_SC_PAGESIZE));
 }
 
 static void pools(FILE *f)
@@ -199,6 +306,7 @@ static int metrics_run(void *arg)
 	FILE *f = open_memstream(ret_text, &bytes);
 	if (!f)
 		return -ENOMEM;
+	watch_look();                    /* what targets and hosts did until now */
 	json_t *sessions = sessions_list(), *alerts = alerts_active();
 	family(f, "holdfast_info", "gauge", "What runs.");
 	fprintf(f, "holdfast_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
@@ -210,8 +318,15 @@ static int metrics_run(void *arg)
 	reactors(f);
 	pools(f);
 	volumes(f);
-	targets(f, sessions);
-	session_families(f, sessions);
+	target_sessions(f, sessions);
+	make_series(WATCH_TARGET, MODEL_TARGET);
+	make_series(WATCH_HOST, MODEL_HOST);
+	traffic(f, WATCH_TARGET);
+	traffic(f, WATCH_HOST);
+	traffic(f, WATCH_SESSION);
+	portals(f);
+	alerts_by_name(f, alerts);
+	process(f);
 	json_decref(sessions);
 	json_decref(alerts);
 	return fclose(f) ? -ENOMEM : 0;

@@ -294,6 +294,9 @@ const struct setting_row setting_rows[] = {
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "history_max_mb", .type = SETTING_INT, .min = 16, .max = 65536, .default_value = "512", .help = "Size in MiB that history.db may have; the oldest goes first." },
+	{ .key = "pool_low_percent", .type = SETTING_INT, .min = 0, .max = 99, .default_value = "10", .help = "Free space of a pool below which an alert is raised, in percent; 0 for none." },
+	{ .key = "pool_overcommit_percent", .type = SETTING_INT, .min = 0, .max = 1000000, .default_value = "200",
+	  .help = "How much the volumes of a pool may promise before an alert is raised, in percent of the pool's size; 0 for any." },
 	{ .key = "task_retention", .type = SETTING_INT, .min = 10, .max = 100000, .default_value = "1000", .help = "Finished tasks that are kept." },
 };
 const size_t setting_count = ARRAY_COUNT(setting_rows);

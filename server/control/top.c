@@ -59,7 +59,7 @@ static json_t *busy_json(const struct busy *b, double seconds)
 	json_t *o = rates_json(&b->sum, seconds, b->series->name);
 	if (b->series->kind == WATCH_SESSION) {
 		json_object_set_new(o, "id", json_integer(strtoll(b->series->object, NULL, 10)));
-		json_object_set_new(o, "name", json_string(b->series->note));
+		json_object_set_new(o, "name", json_sprintf("%s at %s", *b->series->host ? b->series->host : b->series->initiator, b->series->target));
 	}
 	return o;
 }

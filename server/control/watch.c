@@ -15,6 +15,7 @@
 #define LOOK_S 10
 #define LOOK_WATCHED_S 2
 #define KEEP_S (16 * 60)
+#define IDLE_KEEP_S 86400u               /* counters of a target or host that nobody uses */
 #define MOMENTS_BYTES_MAX (64u << 20)
 #define BUCKETS 2048
 
@@ -77,6 +78,11 @@ static void series_free(struct series *s)
 	free(s);
 }
 
+bool series_is_live(const struct series *s)
+{
+	return s->kind != WATCH_SESSION || s->seen_ns >= last_look_ns;
+}
+
 static struct sample *sample_of(struct series *s)
 {
 	s->touched = true;
@@ -106,10 +112,21 @@ static void latency_grown(struct series *s, enum sample_latency l, const struct 
 	}
 }
 
+static void count_in(struct series *s, const struct sample *by)
+{
+	s->total.read_ops += by->read_ops;
+	s->total.read_bytes += by->read_bytes;
+	s->total.write_ops += by->write_ops;
+	s->total.write_bytes += by->write_bytes;
+	s->total.errors += by->errors;
+}
+
 static void add_to(struct series *whole, const struct sample *part)
 {
-	if (whole)
-		sample_add(sample_of(whole), part);
+	if (!whole)
+		return;
+	sample_add(sample_of(whole), part);
+	count_in(whole, part);
 }
 
 static void look_at_volume(struct rt_volume *v, struct series *server)
@@ -144,7 +161,7 @@ static void look_at_volume(struct rt_volume *v, struct series *server)
 
 struct session_look {
 	uint64_t id;
-	const char *target, *initiator, *host;
+	const char *protocol, *target, *initiator, *host;
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors;
 	const struct hist *latency;
 };
@@ -172,8 +189,12 @@ static void look_at_session(const struct session_look *l)
 	struct series *s = series_get(WATCH_SESSION, number, number);
 	if (!s)
 		return;
-	if (is_new)
-		snprintf(s->note, sizeof(s->note), "%s at %s", *l->host ? l->host : l->initiator, l->target);
+	if (is_new) {
+		s->protocol = l->protocol;
+		snprintf(s->initiator, sizeof(s->initiator), "%s", l->initiator);
+		snprintf(s->host, sizeof(s->host), "%s", l->host);
+		snprintf(s->target, sizeof(s->target), "%s", l->target);
+	}
 	struct sample d = {
 		.read_ops = grown(l->read_ops, &s->last.ops[STATS_READ]), .read_bytes = grown(l->read_bytes, &s->last.bytes[STATS_READ]),
 		.write_ops = grown(l->write_ops, &s->last.ops[STATS_WRITE]), .write_bytes = grown(l->write_bytes, &s->last.bytes[STATS_WRITE]),
@@ -185,6 +206,7 @@ static void look_at_session(const struct session_look *l)
 	memcpy(d.latency, s->now.latency, sizeof(d.latency));
 	memset(&s->now, 0, sizeof(s->now));
 	*sample_of(s) = d;
+	count_in(s, &d);
 	add_to(series_by_name(WATCH_TARGET, MODEL_TARGET, "qualified_name", l->target), &d);
 	add_to(series_by_name(WATCH_HOST, MODEL_HOST, "name", l->host), &d);
 }
@@ -192,13 +214,13 @@ static void look_at_iscsi(void *arg, const struct iscsi_session_info *i)
 {
 	(void)arg;
 	if (!i->discovery)
-		look_at_session(&(struct session_look){ i->id, i->target, i->initiator, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
+		look_at_session(&(struct session_look){ i->id, "iscsi", i->target, i->initiator, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
 }
 static void look_at_nvme(void *arg, const struct nvmf_session_info *i)
 {
 	(void)arg;
 	if (!i->discovery)
-		look_at_session(&(struct session_look){ i->id, i->subsystem, i->host_nqn, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
+		look_at_session(&(struct session_look){ i->id, "nvme-tcp", i->subsystem, i->host_nqn, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
 }
 
 /* ---- moments ------------------------------------------------------------------------------------------------- */
@@ -261,7 +283,7 @@ static void forget_old(uint64_t now_ns)
 		first = list_entry(watch.moments.next, struct moment, link);
 	struct series *s;
 	list_for_each(s, &watch.series, link)
-		if (!s->touched && now_ns - s->seen_ns > 60 * SECOND_NS && (!first || s->seen_ns < first->end_ns - min_u64(first->end_ns, 60 * SECOND_NS)))
+		if (!s->touched && now_ns - s->seen_ns > (s->kind == WATCH_SESSION ? 60u : IDLE_KEEP_S) * SECOND_NS && (!first || s->seen_ns < first->end_ns - min_u64(first->end_ns, 60 * SECOND_NS)))
 			series_free(s);
 }
 

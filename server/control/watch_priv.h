@@ -11,12 +11,18 @@
 #include "control/sample.h"
 
 enum watch_kind { WATCH_SERVER, WATCH_POOL, WATCH_VOLUME, WATCH_TARGET, WATCH_HOST, WATCH_SESSION, WATCH_KINDS };
+struct traffic {
+	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors;
+};
 struct series {
 	struct series *next;             /* in its bucket */
 	struct list link;                /* all */
 	enum watch_kind kind;
 	char object[64];                 /* id of the object; sessions: their number; server: "server" */
-	char name[224], note[448];       /* for people; sessions: "host at target" */
+	char name[224];                  /* for people */
+	char initiator[224], host[64], target[224]; /* of a session */
+	const char *protocol;            /* of a session: constant */
+	struct traffic total;            /* since the start; sessions: since their login */
 	int64_t db_id;                   /* 0: not asked for yet */
 	uint64_t seen_ns;                /* last moment that has it */
 	struct sample now;               /* of the moment under way */
@@ -58,6 +64,8 @@ struct series *series_find(enum watch_kind k, const char *object);
 struct series *series_get(enum watch_kind k, const char *object, const char *name); /* NULL: out of memory */
 /* Adds what the series did in a moment. */
 void moment_add_to(const struct moment *m, const struct series *s, struct sample *into);
+/* Is it still there?  Sessions go, their series stay while a moment shows them. */
+bool series_is_live(const struct series *s);
 /* Looks now, whatever the timer says: for the tests and the end. */
 void watch_look(void);
 

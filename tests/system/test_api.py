@@ -208,16 +208,6 @@ def test_export_and_import(api):
     assert api("GET", "/api/v1/volumes/extra")[0] == 404
 
 
-def test_metrics(api):
-    ram(api, "v", 512)
-    text = api.ok("GET", "/metrics").decode()
-    for line in text.splitlines():
-        assert line.startswith("#") or len(line.rsplit(" ", 1)) == 2, line
-        if not line.startswith("#") and line:
-            float(line.rsplit(" ", 1)[1])
-    assert "holdfast_" in text and text.endswith("\n")
-
-
 def read_events(sock_file, wanted, seconds=10):
     """Events as (id, type, data) until one of the wanted type."""
     event = {}

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Refused, free_port, need, wait_for
+from harness import SRC, Refused, free_port, need, wait_for
 from nvme_client import Controller
 from openapi import check_answer
 
@@ -93,6 +93,13 @@ def test_an_alert_stays_known(daemon):
     daemon.start()
     again = next(a for a in daemon.json("alert", "list") if a["type"] == "pool.offline")
     assert again["id"] == one["id"] and again["acknowledged_by"] == known["acknowledged_by"]
+
+
+def test_every_alert_says_what_to_do():
+    sources = "".join(p.read_text() for p in (SRC / "server").rglob("*.c"))
+    raised = set(re.findall(r'alert_raise\(\s*[^,]+,\s*"([a-z_.]+)"', sources)) | set(re.findall(r'control_event\([^,]+,\s*true,\s*"([a-z_.]+)"', sources))
+    known = set(re.findall(r'\{ "([a-z_.]+)", "[A-Z]', (SRC / "server/control/alert.c").read_text()))
+    assert raised and raised <= known, raised - known
 
 
 def test_machine_and_versions(daemon):
