@@ -80,6 +80,29 @@ void api_do_refused_approve(struct api_call *c)
 	answer_result(c, code, 200, result, &e);
 }
 
+/* ---- taking a change back ---- */
+void api_do_undo(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	unsigned long long revision;
+	bool dry_run;
+	char *end;
+	int code;
+
+	if (!call_flag(c, "dry_run", &dry_run))
+		return;
+	errno = 0;
+	revision = c->id[0] >= '0' && c->id[0] <= '9' ? strtoull(c->id, &end, 10) : 0;
+	if (!revision || errno || *end) {
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "Changes have revisions, numbers from 1.");
+		return;
+	}
+	code = control_undo(revision, dry_run, c->rq->role >= API_ADMIN, &who, &result, &e);
+	answer_result(c, code, 200, result, &e);
+}
+
 /* ---- serve, connect ---- */
 void api_do_serve(struct api_call *c)
 {

@@ -221,6 +221,9 @@ int run_alert_acknowledge(struct cli *c);
 int run_about(struct cli *c);
 int run_top(struct cli *c);
 int run_explain(struct cli *c);
+int run_undo(struct cli *c);
+int run_doctor(struct cli *c);
+int run_support_bundle(struct cli *c);
 int run_history(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */
 void say_done(const struct cli *c, const json_t *object, const char *fmt, ...) _printf_(3, 4);

@@ -166,7 +166,7 @@ int client_call(struct cli *c, const char *method, const char *path, const json_
 {
 	_cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	_cleanup_(freep) char *match = if_match ? text_format("If-Match: %s", if_match) : NULL;
-	struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
+	struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json, text/plain;q=0.5");
 	CURL *h = client_handle(c, path);
 	CURLcode code;
 

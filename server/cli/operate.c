@@ -115,7 +115,7 @@ static void print_objects(const json_t *objects)
 	json_array_foreach(objects, i, o) {
 		const char *verb = text(o, "verb");
 
-		say("  %-7s %-11s %s", strcmp(verb, "create") == 0 ? "new" : strcmp(verb, "update") == 0 ? "changed" : "there", text(o, "kind"), text(o, "name"));
+		say("  %-7s %-11s %s", strcmp(verb, "create") == 0 ? "new" : strcmp(verb, "update") == 0 ? "changed" : strcmp(verb, "delete") == 0 ? "gone" : "there", text(o, "kind"), text(o, "name"));
 	}
 }
 
@@ -141,6 +141,23 @@ int run_serve(struct cli *c)
 	}
 	reply_done(&r);
 	json_decref(body);
+	return code;
+}
+
+/* ---- undo ------------------------------------------------------------------------------------------------- */
+int run_undo(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/changes", c->arg[0]);
+	_cleanup_(freep) char *path = text_format("%s/undo%s", one, c->dry_run ? "?dry_run=true" : "");
+	struct reply r = { 0 };
+	int code = client_do(c, "POST", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE && !say_dry_run(c, &r)) {
+		say_done(c, r.json, "revision %s is taken back", c->arg[0]);
+		if (c->output == OUT_TABLE)
+			print_objects(json_object_get(r.json, "objects"));
+	}
+	reply_done(&r);
 	return code;
 }
 

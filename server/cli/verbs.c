@@ -383,10 +383,11 @@ static const struct flag audit_list[] = {
 };
 static const struct verb audit_verbs[] = {
 	{ "list", "", audit_list, "GET", "/api/v1/audit", "List who changed what, newest first.", NULL, run_list },
+	{ "undo", "REVISION", NULL, "POST", "/api/v1/changes/{id}/undo", "Take a change back, if nobody has changed the object since.", NULL, run_undo },
 	{ .name = NULL }
 };
 static const struct column audit_columns[] = {
-	{ "AT", "at", COL_TIME }, { "WHO", "actor", COL_TEXT }, { "FROM", "source", COL_TEXT }, { "VERB", "verb", COL_TEXT },
+	{ "REVISION", "revision", COL_COUNT }, { "AT", "at", COL_TIME }, { "WHO", "actor", COL_TEXT }, { "FROM", "source", COL_TEXT }, { "VERB", "verb", COL_TEXT },
 	{ "KIND", "kind", COL_TEXT }, { "OBJECT", "object_name", COL_TEXT }, { .title = NULL }
 };
 static const struct flag task_list[] = {
@@ -465,6 +466,14 @@ static const struct verb address_verbs[] = {
 };
 static const struct column address_columns[] = {
 	{ "ADDRESS", "address", COL_TEXT }, { "INTERFACE", "interface", COL_TEXT }, { "UP", "up", COL_YES }, { "MBIT/S", "speed_mbit", COL_COUNT }, { .title = NULL }
+};
+static const struct verb doctor_verbs[] = {
+	{ "", "", NULL, "GET", "/api/v1/status", "Check the server and this machine, and say what to do; changes nothing.", NULL, run_doctor },
+	{ .name = NULL }
+};
+static const struct verb bundle_verbs[] = {
+	{ "", "[FILE]", NULL, "GET", "/api/v1/config", "Gather what a helper wants to see into a tar file, without secrets.", NULL, run_support_bundle },
+	{ .name = NULL }
 };
 static const struct verb explain_verbs[] = {
 	{ "", "HOST VOLUME", NULL, "GET", "/api/v1/explain", "Tell why a host sees a volume, or why not, and what to do.", NULL, run_explain },
@@ -643,6 +652,8 @@ const struct noun cli_nouns[] = {
 	{ "login", "logins", "Signed-in browsers.", login_verbs, login_columns, LIST_WHOLE },
 	{ "setup-code", NULL, "The code for the first account.", setup_code_verbs, NULL, LIST_WHOLE },
 	{ "status", NULL, "The state of the server.", status_verbs, NULL, LIST_WHOLE },
+	{ "doctor", NULL, "Is this machine fit to serve?", doctor_verbs, NULL, LIST_WHOLE },
+	{ "support-bundle", NULL, "What a helper wants to see.", bundle_verbs, NULL, LIST_WHOLE },
 	{ "top", NULL, "Who is busiest.", top_verbs, NULL, LIST_WHOLE },
 	{ "history", NULL, "What was.", history_verbs, NULL, LIST_WHOLE },
 	{ "about", NULL, "Versions and licences.", about_verbs, NULL, LIST_WHOLE },

@@ -34,7 +34,7 @@ _printf_(2, 3) static void add(struct query_sql *s, const char *fmt, ...)
 static int filter_sql(struct query_sql *sql, enum model_kind k, const struct filter *f, struct config_error *e)
 {
 	const struct field *row = model_field(&models[k], f->field);
-	bool fixed = strcmp(f->field, "id") == 0;
+	bool fixed = strcmp(f->field, "id") == 0 || strcmp(f->field, "revision") == 0;
 	if (!fixed && (!row || !field_is_column(row) || row->type == FIELD_SECRET || row->type == FIELD_JSON))
 		return config_fail(e, -EINVAL, f->field, "a list of %s cannot be filtered by \"%.40s\"", models[k].plural, f->field);
 	add(sql, f->value ? " AND t.\"%s\" = ?" : " AND t.\"%s\" IS NULL", f->field);

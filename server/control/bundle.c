@@ -18,19 +18,22 @@ void bundle_done(struct bundle *b)
 	json_decref(TAKE(b->objects));
 }
 
+static const char *const verb_names[] = { [CONTROL_CREATE] = "create", [CONTROL_UPDATE] = "update", [CONTROL_DELETE] = "delete" };
+
 static int add(struct bundle *b, enum control_verb verb, enum model_kind k, const char *id, const char *name, json_t *body)
 {
 	json_t *key = id ? json_string(id) : NULL;
-	if (!body || (id && !key) || b->count == ARRAY_COUNT(b->change)) {
+	if ((!body && verb != CONTROL_DELETE) || (id && !key) || b->count == ARRAY_COUNT(b->change)) {
 		json_decref(body);
 		json_decref(key);
-		return body ? -E2BIG : -ENOMEM;
+		return b->count == ARRAY_COUNT(b->change) ? -E2BIG : -ENOMEM;
 	}
-	json_array_append_new(b->keep, body);
+	if (body)
+		json_array_append_new(b->keep, body);
 	if (key)
 		json_array_append_new(b->keep, key);
 	b->change[b->count++] = (struct control_change){ .verb = verb, .kind = k, .id = json_string_value(key), .body = body };
-	json_array_append_new(b->objects, json_pack("{s:s, s:s, s:s?, s:s?, s:i}", "kind", models[k].name, "verb", verb == CONTROL_CREATE ? "create" : "update", "id", id, "name", name,
+	json_array_append_new(b->objects, json_pack("{s:s, s:s, s:s?, s:s?, s:i}", "kind", models[k].name, "verb", verb_names[verb], "id", id, "name", name,
 						    "\x01change", (int)b->count - 1));
 	return 0;
 }
@@ -44,6 +47,11 @@ int bundle_create(struct bundle *b, enum model_kind k, json_t *body)
 int bundle_update(struct bundle *b, enum model_kind k, const char *id, const char *name, json_t *patch)
 {
 	return add(b, CONTROL_UPDATE, k, id, name, patch);
+}
+
+int bundle_delete(struct bundle *b, enum model_kind k, const char *id, const char *name)
+{
+	return add(b, CONTROL_DELETE, k, id, name, NULL);
 }
 
 int bundle_found(struct bundle *b, enum model_kind k, const json_t *row)

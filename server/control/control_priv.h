@@ -290,6 +290,7 @@ void bundle_done(struct bundle *b);
 /* body: taken; also on error. */
 int bundle_create(struct bundle *b, enum model_kind k, json_t *body);
 int bundle_update(struct bundle *b, enum model_kind k, const char *id, const char *name, json_t *patch);
+int bundle_delete(struct bundle *b, enum model_kind k, const char *id, const char *name);
 int bundle_found(struct bundle *b, enum model_kind k, const json_t *row); /* is there, stays as it is */
 /* Runs them as one batch; ret_plan: owned, may be NULL. */
 int bundle_run(struct bundle *b, const struct config_actor *who, bool dry_run, json_t **ret_plan, struct config_error *e);

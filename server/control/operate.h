@@ -34,6 +34,12 @@ int control_connect(const char *target, const char *host, json_t **ret_result, s
 /* {"visible":bool,"steps":[{"check","ok":true|false|null,"text","fix"}]} */
 int control_explain(const char *host, const char *volume, json_t **ret_result, struct config_error *e);
 
+/* ---- taking a change back ---------------------------------------------------------------------------------- */
+/* By its revision, from the images in the audit.  {"objects":[..],"plan"}.  -ENOENT; -ESTALE changed since;
+ * -EINVAL it cannot be taken back, and why. */
+int control_undo(uint64_t revision, bool dry_run, bool may_admin, const struct config_actor *who, json_t **ret_result,
+		 struct config_error *e);
+
 /* ---- how busy ---------------------------------------------------------------------------------------------- */
 struct control_history_query {
 	const char *object;              /* "server", "volume/NAME", "pool/NAME", "host/NAME", "target/NAME" */

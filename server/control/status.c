@@ -58,6 +58,10 @@ static int status_run(void *arg)
 			 (json_int_t)ctl.targets.count, "portals", (json_int_t)ctl.portals.count, "tasks", (json_int_t)task_running_count(), "crc32c", crc32c_name(), "revision",
 			 (json_int_t)config_revision(ctl.db), "alerts", alerts_active(), "refused_logins", refusals_in_short(), "secrets_problem", config_key_problem(ctl.db));
 	json_decref(sessions);
+	if (*ret) {
+		json_object_set_new(*ret, "pid", json_integer(getpid()));
+		json_object_set_new(*ret, "state_dir", json_string(ctl.state_dir));
+	}
 	return *ret ? 0 : -ENOMEM;
 }
 

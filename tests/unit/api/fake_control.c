@@ -445,6 +445,17 @@ int control_connect(const char *target, const char *host, json_t **ret_result, s
 	return 0;
 }
 
+int control_undo(uint64_t revision, bool dry_run, bool may_admin, const struct config_actor *who, json_t **ret_result, struct config_error *e)
+{
+	(void)who;
+	if (revision == 9)
+		return fail(e, -ESTALE, "", "It has been changed since.");
+	if (!may_admin)
+		return fail(e, -EPERM, "", "That needs the role admin.");
+	*ret_result = json_pack("{s:[], s:b, s:I}", "objects", "dry_run", (int)dry_run, "revision", (json_int_t)revision);
+	return 0;
+}
+
 int control_explain(const char *host, const char *volume, json_t **ret_result, struct config_error *e)
 {
 	if (strcmp(volume, "v1") != 0)

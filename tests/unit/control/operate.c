@@ -263,6 +263,74 @@ static void explains(void **state)
 	json_decref(r);
 }
 
+/* ---- undo ------------------------------------------------------------------------------------------------------------------- */
+static int undo(uint64_t revision, bool admin)
+{
+	json_t *r = NULL;
+	int code = control_undo(revision, false, admin, &who, &r, &err);
+	json_decref(r);
+	return code;
+}
+static uint64_t revision_now(void)
+{
+	json_t *status = control_status();
+	uint64_t n = (uint64_t)int_of(status, "revision");
+	json_decref(status);
+	return n;
+}
+
+static void takes_back(void **state)
+{
+	json_t *o, *r = NULL;
+	(void)state;
+	assert_int_equal(undo(4711, true), -ENOENT);
+	/* A change. */
+	rig_create(MODEL_HOST, "{\"name\":\"h\",\"iqns\":[\"" IQN "\"],\"comment\":\"before\"}");
+	uint64_t made = revision_now();
+	rig_update(MODEL_HOST, "h", "{\"comment\":\"after\",\"iqns\":[]}");
+	assert_int_equal(undo(made, true), -ESTALE);  /* changed since */
+	assert_int_equal(control_undo(revision_now(), true, true, &who, &r, &err), 0);
+	json_decref(r);
+	o = rig_get(MODEL_HOST, "h");
+	assert_string_equal(text_of(o, "comment"), "after");
+	json_decref(o);
+	assert_int_equal(undo(revision_now(), true), 0);
+	o = rig_get(MODEL_HOST, "h");
+	assert_string_equal(text_of(o, "comment"), "before");
+	assert_int_equal(json_array_size(json_object_get(o, "iqns")), 1);
+	json_decref(o);
+	/* Taking back is a change too. */
+	assert_int_equal(undo(revision_now(), true), 0);
+	o = rig_get(MODEL_HOST, "h");
+	assert_string_equal(text_of(o, "comment"), "after");
+	json_decref(o);
+	/* A deletion, and a creation; several objects in one change. */
+	rig_delete(MODEL_HOST, "h");
+	assert_int_equal(undo(revision_now(), true), 0);
+	assert_int_equal(rig_count(MODEL_HOST), 1);
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"}");
+	assert_int_equal(undo(revision_now(), true), -EINVAL); /* it may hold data */
+	rig_create(MODEL_PORTAL, "{\"protocol\":\"iscsi\",\"address\":\"127.0.0.1\",\"port\":3260}");
+	assert_int_equal(undo(revision_now(), false), -EPERM);
+	r = served("{\"volume\":{\"name\":\"v\"},\"host\":{\"name\":\"x\",\"iqn\":\"iqn.2026-11.test:x\"}}");
+	json_decref(r);
+	assert_int_equal(rig_count(MODEL_TARGET) + rig_count(MODEL_LUN) + rig_count(MODEL_ACCESS), 3);
+	assert_int_equal(undo(revision_now(), true), 0);
+	assert_int_equal(rig_count(MODEL_TARGET) + rig_count(MODEL_LUN) + rig_count(MODEL_ACCESS), 0);
+	assert_int_equal(rig_count(MODEL_VOLUME), 1);
+	/* What is gone stays gone, and is not pretended to be back. */
+	rig_update(MODEL_VOLUME, "v", "{\"size_bytes\":2097152}");
+	assert_int_equal(undo(revision_now(), true), -EINVAL);
+	rig_delete(MODEL_VOLUME, "v");
+	assert_int_equal(undo(revision_now(), true), -EINVAL);
+	rig_create(MODEL_HOST, "{\"name\":\"s\",\"chap_user\":\"u\",\"chap_secret\":\"twelve chars!\"}");
+	rig_update(MODEL_HOST, "s", "{\"chap_secret\":\"another twelve\"}");
+	assert_int_equal(undo(revision_now(), true), -EINVAL);
+	assert_non_null(strstr(err.why, "secrets"));
+	rig_delete(MODEL_HOST, "s");
+	assert_int_equal(undo(revision_now(), true), -EINVAL);
+}
+
 /* ---- the inbox ------------------------------------------------------------------------------------------------------ */
 static void knock(const char *initiator, const char *target, const char *reason)
 {
@@ -384,7 +452,7 @@ static void the_machine(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(explains), T(inbox), T(alerts_are_known), T(the_machine) };
+	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(explains), T(takes_back), T(inbox), T(alerts_are_known), T(the_machine) };
 	int r = cmocka_run_group_tests_name("operate", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
