@@ -26,7 +26,8 @@ int stack_parse(const char *names, struct stack *ret_stack, char *why, size_t wh
 		name[len] = 0;
 		int err = plugin_get(name, &s.plugin[s.count]);
 		if (err) {
-			snprintf(why, why_bytes, err == -ENOENT ? "there is no plugin \"%s\""
+			snprintf(why, why_bytes, err == -ENOENT ? "there is no plugin \"%s\"" :
+						 err == -EACCES ? "the plugin \"%s\" is there, but the server's user may not read it, or a folder above it"
 								: "the plugin \"%s\" cannot be loaded, the log says why",
 				 name);
 			return err;

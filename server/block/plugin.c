@@ -25,20 +25,28 @@ static bool name_is_ok(const char *name)
 	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == 0;
 }
 
-static char *find_file(const char *name)
+/* -ENOENT; -EACCES: it is there and may not be read. */
+static int find_file(const char *name, char **ret_path)
 {
+	int err = -ENOENT;
 	for (unsigned d = 0; d < block_room.plugin_dir_count; d++)
 		for (unsigned f = 0; f < 2; f++) {
 			char *path = NULL;
 			int n = f ? asprintf(&path, "%s/%s/.libs/%s.so", block_room.plugin_dirs[d], name, name)
 				  : asprintf(&path, "%s/%s.so", block_room.plugin_dirs[d], name);
 			if (n < 0)
-				return NULL;
-			if (access(path, R_OK) == 0)
-				return path;
+				return -ENOMEM;
+			if (access(path, R_OK) == 0) {
+				*ret_path = path;
+				return 0;
+			}
+			if (errno == EACCES) {
+				log_warn(&log_block, "plugin cannot be read by the server's user", "file=%s uid=%u", path, (unsigned)getuid());
+				err = -EACCES;
+			}
 			free(path);
 		}
-	return NULL;
+	return err;
 }
 
 static const char *what_is_wrong(const struct hf_plugin *p, const char *name)
@@ -58,9 +66,10 @@ static const char *what_is_wrong(const struct hf_plugin *p, const char *name)
 
 static int load(const char *name, struct loaded **ret_loaded)
 {
-	_cleanup_(freep) char *file = find_file(name);
-	if (!file)
-		return -ENOENT;
+	_cleanup_(freep) char *file = NULL;
+	int missing = find_file(name, &file);
+	if (missing)
+		return missing;
 	void *dl = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	if (!dl) {
 		log_warn(&log_block, "plugin cannot be loaded", "file=%s reason=\"%s\"", file, dlerror());

@@ -217,6 +217,11 @@ void live_fill(enum model_kind k, json_t *objects)
 	json_t *array = json_is_array(objects) ? json_incref(objects) : json_pack("[O]", objects), *o;
 	uint64_t deadline_ns = reactor_clock_ns() + USED_BUDGET_NS;
 	size_t i;
+	if (k == MODEL_VOLUME && !json_is_array(objects)) { /* one that somebody asks for: as it is now */
+		struct rt_volume *v = rt_volume_find(text_of(objects, "id"));
+		if (v)
+			v->used_at_ns = 0;
+	}
 	if (k == MODEL_TARGET)
 		fill_targets(array, json_array_size(array) == 1 ? text_of(json_array_get(array, 0), "name") : NULL);
 	json_array_foreach(array, i, o) {

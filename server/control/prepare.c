@@ -201,7 +201,7 @@ static int check_volume(const json_t *old_row, const json_t *new_row, const stru
 	}
 	/* A running volume whose plugin has gone must stay editable: only new ones must pass. */
 	if (r && !old_row)
-		return config_fail(e, r, r == -ENOENT ? "plugin" : "", "%s", *why ? why : strerror(-r));
+		return config_fail(e, r, r == -ENOENT || r == -EACCES || r == -ENOEXEC ? "plugin" : "", "%s", *why ? why : strerror(-r));
 	if (!old_row)
 		return 0;
 	if (r == -EINVAL)

@@ -2,6 +2,12 @@
 /* volume.c - requests and the life of a volume, on real reactors over the ram and null plugins. */
 #include "rig.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "block/block_priv.h"
+
 #define BLOCKS 4096u
 static struct rig rig;
 
@@ -264,6 +270,35 @@ static void plugins_describe_themselves(void **state)
 	assert_int_equal(n, 2);
 }
 
+/* It is there, and its mode is the trouble.  In a process of its own, because root reads all. */
+static void unreadable_plugin(void **state)
+{
+	char dir[] = "/tmp/hf-plugins-XXXXXX", file[64], why[256] = "", *dirs[] = { dir };
+	int status;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
+	snprintf(file, sizeof(file), "%s/secretive.so", dir);
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	close(fd);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct volume_spec s = { .name = "v", .uuid = "0193a000-0000-7000-8000-000000000001", .plugin = "secretive", .size_bytes = 4096, .block_bytes = 512 };
+		if (getuid() == 0 && setresuid(65534, 65534, 65534))
+			_exit(3);
+		block_room.plugin_dirs = dirs;
+		block_room.plugin_dir_count = 1;
+		int r = volume_check(&s, why, sizeof(why));
+		_exit(r == -EACCES && strstr(why, "may not read") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(file);
+	rmdir(dir);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +311,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(missing_backend_is_offline),
 		cmocka_unit_test(plugins_describe_themselves),
+		cmocka_unit_test(unreadable_plugin),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
