@@ -48,6 +48,11 @@ def test_installed_served_and_still_there_after_a_reboot(machine):
     uid = machine.run("id -u holdfast").strip()
     assert status.split()[1:5] == [uid] * 4, "the daemon is not root"
     assert machine.run("stat -c '%U %a' /var/lib/holdfast").split() == ["holdfast", "700"]
+    code = re.search(r"\b[A-Z2-7]{5}(-[A-Z2-7]{4,6})+\b", machine.run("holdfast setup-code")).group()
+    account = '{"code": "%s", "name": "ada", "password": "a long sentence of mine"}' % code
+    ask = "curl -sk -H 'X-Holdfast: 1' -H 'Content-Type: application/json' -o /dev/null -w '%{http_code}' https://127.0.0.1:8443/api/v1/setup"
+    assert machine.run(f"{ask} -d '{account}'") == "201"
+    assert machine.run(f"{ask} -d '{account}'") != "201", "once"
     iqn = serve(machine)
     machine.reboot()
     assert "HOLDFAST" in wait(machine, f"iscsi-inq iscsi://127.0.0.1:3260/{iqn}/0").upper()
