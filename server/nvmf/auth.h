@@ -61,7 +61,7 @@ struct nvmf_auth {
 const char *nvmf_auth_hash_name(uint8_t hash);
 const char *nvmf_auth_group_name(uint8_t group);
 
-/* A message of the host. 0; the answer, good or bad, is fetched by receive. */
+/* A message of the host; the answer, good or bad, is fetched by receive. */
 void nvmf_auth_send(struct nvmf_auth *a, const uint8_t *msg, size_t msg_bytes);
 /* The message that is due.  0 and *ret_bytes; -ENODATA: none is due; -EMSGSIZE: the room is too small. */
 int nvmf_auth_receive(struct nvmf_auth *a, uint8_t *msg, size_t room_bytes, size_t *ret_bytes) _must_check_;

@@ -27,7 +27,7 @@ struct nvmf_opts {
 	void *event_arg;
 	unsigned max_connections;        /* 0: 4096 */
 	unsigned max_queues;             /* I/O queues per controller; 0: 64 */
-	unsigned auth_timeout_s;         /* of an authentication or TLS handshake; 0: 60 */
+	unsigned auth_timeout_s;         /* of an authentication; 0: 60 */
 };
 int nvmf_start(const struct nvmf_opts *opts) _must_check_;
 void nvmf_stop(void);
