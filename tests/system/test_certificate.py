@@ -165,3 +165,25 @@ def test_export_and_import_keep_certificates(daemon, daemon_factory, pki, tmp_pa
     daemon.cli("certificate", "delete", "mine")
     daemon.cli("config", "import", tmp_path / "sealed.json")
     assert daemon.json("certificate", "show", "mine")["active"]
+
+
+def test_backup_with_a_passphrase_moves_them_to_another_machine(daemon, daemon_factory, pki, tmp_path):
+    root, middle, leaf = pki
+    (tmp_path / "chain").write_text(leaf.pem + middle.pem)
+    (tmp_path / "key").write_text(leaf.key_pem)
+    (tmp_path / "pass").write_text("correct horse battery\n")
+    (tmp_path / "hook").write_text("token-1\n")
+    daemon.cli("certificate", "upload", "mine", "--chain-file", tmp_path / "chain", "--key-file", tmp_path / "key", "--active")
+    daemon.cli("acme-account", "create", "le", "--directory", "letsencrypt-staging", "--agree-terms")
+    daemon.cli("channel", "create", "hook", "--type", "webhook", "--url", "https://example.org/", "--header", "X-Key={{secret}}", "--secret-file", tmp_path / "hook")
+    daemon.cli("config", "export", tmp_path / "all.json", "--with-secrets", "--passphrase-file", tmp_path / "pass")
+    text = (tmp_path / "all.json").read_text()
+    assert "PRIVATE" not in text and "token-1" not in text
+    other = daemon_factory()
+    port = other.portal("https")
+    other.cli("config", "import", tmp_path / "all.json", "--passphrase-file", tmp_path / "pass")
+    assert served(port) == leaf.cert and verified(port, root.pem, "nas.example.org") == "200"
+    assert other.json("acme-account", "show", "le")["key_pem"] is True and other.json("channel", "show", "hook")["secret"] is True
+    assert sorted(c["name"] for c in other.json("certificate", "list")) == ["mine", "self-signed"]
+    other.cli("config", "import", tmp_path / "all.json", "--passphrase-file", tmp_path / "pass")      # twice is once
+    assert served(port) == leaf.cert
