@@ -44,15 +44,6 @@ bool is_acme(const json_t *row)
 	return strcmp(text_of(row, "source"), "acme") == 0;
 }
 
-void time_to_text(int64_t unix_s, char out[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 int64_t time_of(const json_t *o, const char *member)
 {
 	struct tm tm = { 0 };

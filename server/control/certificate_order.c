@@ -134,20 +134,13 @@ static void hook_progress(void *arg, int percent, const char *text)
 }
 
 /* ---- on the worker: the talk --------------------------------------------------------------------------------------- */
-static const char *or_null(const json_t *o, const char *member)
-{
-	const char *s = text_of(o, member);
-
-	return *s ? s : NULL;
-}
-
 static struct acme_ca ca_of(const struct order_work *w)
 {
 	const json_t *a = w->account;
 
 	return (struct acme_ca){
-		.directory = text_of(a, "directory"), .ca_pem = or_null(a, "ca_pem"), .key_pem = w->account_key, .account_url = or_null(a, "url"),
-		.email = or_null(a, "email"), .eab_kid = or_null(a, "eab_kid"), .eab_hmac = w->eab_hmac, .terms_agreed = true_of(a, "terms_agreed"),
+		.directory = text_of(a, "directory"), .ca_pem = text_or_null(a, "ca_pem"), .key_pem = w->account_key, .account_url = text_or_null(a, "url"),
+		.email = text_or_null(a, "email"), .eab_kid = text_or_null(a, "eab_kid"), .eab_hmac = w->eab_hmac, .terms_agreed = true_of(a, "terms_agreed"),
 	};
 }
 
@@ -160,13 +153,13 @@ static struct acme_wish wish_of(struct order_work *w)
 	const json_t *row = w->row, *o = json_object_get(row, "dns_options");
 	const char *challenge = text_of(row, "challenge"), *wait = text_of(o, "wait");
 	struct acme_wish x = {
-		.names = w->names, .name_count = w->name_count, .http_port = w->http_port, .profile = or_null(row, "profile"),
-		.preferred_chain = or_null(row, "preferred_chain"), .work_dir = ctl.state_dir,
+		.names = w->names, .name_count = w->name_count, .http_port = w->http_port, .profile = text_or_null(row, "profile"),
+		.preferred_chain = text_or_null(row, "preferred_chain"), .work_dir = ctl.state_dir,
 		.challenge = strcmp(challenge, "dns-01") == 0 ? ACME_DNS_01 : strcmp(challenge, "http-01") == 0 ? ACME_HTTP_01 : ACME_TLS_ALPN_01,
 		.key_type = tls_key_type_by_name(text_of(row, "key_type")),
-		.dns = { .server = text_of(o, "server"), .port = (uint16_t)strtoul(text_of(o, "port"), NULL, 10), .zone = or_null(o, "zone"), .key_name = or_null(o, "key"),
-			 .algorithm = or_null(o, "algorithm"), .alias = or_null(o, "alias"), .script = w->script, .provider = or_null(o, "provider"),
-			 .resolvers = or_null(o, "resolvers"), .secret = w->dns_secret, .wait_s = *wait ? (unsigned)strtoul(wait, NULL, 10) : 10 },
+		.dns = { .server = text_of(o, "server"), .port = (uint16_t)strtoul(text_of(o, "port"), NULL, 10), .zone = text_or_null(o, "zone"), .key_name = text_or_null(o, "key"),
+			 .algorithm = text_or_null(o, "algorithm"), .alias = text_or_null(o, "alias"), .script = w->script, .provider = text_or_null(o, "provider"),
+			 .resolvers = text_or_null(o, "resolvers"), .secret = w->dns_secret, .wait_s = *wait ? (unsigned)strtoul(wait, NULL, 10) : 10 },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
@@ -178,7 +171,7 @@ static struct acme_wish wish_of(struct order_work *w)
 /* Where nothing counts against limits, with an account that nobody keeps. */
 static int rehearse(struct order_work *w, const struct acme_wish *wish, const struct acme_hooks *h)
 {
-	const char *own = or_null(w->account, "staging_directory");
+	const char *own = text_or_null(w->account, "staging_directory");
 	_cleanup_(tls_key_freep) struct tls_key *key = NULL;
 	_cleanup_(secret_freep) char *pem = NULL;
 	struct acme_ca ca = ca_of(w);

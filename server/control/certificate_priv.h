@@ -16,7 +16,6 @@ void secret_freep(char **text);
 bool is_acme(const json_t *row);
 /* A change of the server's own, with its audit row. */
 int certificate_change(enum control_verb verb, const char *id, json_t *body, json_t **ret_object, struct config_error *e); /* takes body */
-void time_to_text(int64_t unix_s, char out[32]);
 int64_t time_of(const json_t *o, const char *member);    /* 0: none */
 
 /* ---- certificate_self.c ---- */

@@ -75,13 +75,6 @@ static void delivery_free(struct delivery *d)
 }
 DEFINE_FREEP(struct delivery, delivery_free)
 
-static const char *or_null(const json_t *o, const char *member)
-{
-	const char *s = text_of(o, member);
-
-	return *s ? s : NULL;
-}
-
 /* *is_set tells whether there is one. */
 static int take_secret(const char *id, const char *field, char *buf, size_t bytes, bool *is_set, struct config_error *e)
 {
@@ -113,9 +106,9 @@ static void describe_channel(struct delivery *d, bool has_secret, bool has_passw
 	size_t i;
 
 	*c = (struct notify_channel){
-		.type = strcmp(text_of(d->row, "type"), "email") == 0 ? NOTIFY_EMAIL : NOTIFY_WEBHOOK, .ca_pem = or_null(d->row, "ca_pem"),
-		.url = text_of(d->row, "url"), .template = or_null(d->row, "template"), .secret = has_secret ? d->secret : NULL, .headers = d->headers,
-		.host = text_of(d->row, "host"), .user = or_null(d->row, "user"), .password = has_password ? d->password : NULL, .from = text_of(d->row, "from"),
+		.type = strcmp(text_of(d->row, "type"), "email") == 0 ? NOTIFY_EMAIL : NOTIFY_WEBHOOK, .ca_pem = text_or_null(d->row, "ca_pem"),
+		.url = text_of(d->row, "url"), .template = text_or_null(d->row, "template"), .secret = has_secret ? d->secret : NULL, .headers = d->headers,
+		.host = text_of(d->row, "host"), .user = text_or_null(d->row, "user"), .password = has_password ? d->password : NULL, .from = text_of(d->row, "from"),
 		.port = mail_port(d->row), .to = d->to,
 		.security = strcmp(security, "tls") == 0 ? OUTBOUND_TLS : strcmp(security, "plain") == 0 ? OUTBOUND_PLAIN : OUTBOUND_STARTTLS,
 	};
@@ -198,16 +191,13 @@ static void delivered(struct task *t, void *arg, int status)
 	_cleanup_(delivery_freep) struct delivery *d = arg;
 	struct chan *c = chan_find(d->id);
 	struct config_error e;
-	time_t now = time(NULL);
 	char at[32];
-	struct tm tm;
 
 	(void)t;
 	if (!c)
 		return;                          /* deleted, or we stop */
 	c->sending = false;
-	gmtime_r(&now, &tm);
-	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_to_text((int64_t)time(NULL), at);
 	if (status == 0) {
 		c->failures = 0;
 		c->not_before_ns = reactor_clock_ns() + c->interval_s * SECOND_NS;
@@ -476,8 +466,7 @@ int control_channel_test(const char *id, json_t **ret_result, struct config_erro
 	struct outbound_transcript transcript = { 0 };
 	const struct notify_watch w = { .transcript = &transcript };
 	char at[32];
-	time_t now = time(NULL);
-	struct tm tm;
+	int64_t now = (int64_t)time(NULL);
 
 	*e = (struct config_error){ 0 };
 	int r = reactor_call(ctl.reactor, test_gather, &c);
@@ -487,11 +476,10 @@ int control_channel_test(const char *id, json_t **ret_result, struct config_erro
 		delivery_free(c.d);
 		return config_fail(e, -EAGAIN, "", "another channel is being tested; wait for it to end");
 	}
-	gmtime_r(&now, &tm);
-	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_to_text(now, at);
 	struct notify_event event = sample;
 	event.at = at;
-	const struct notify_news n = { .events = &event, .count = 1, .server = c.d->server, .now_unix_s = (int64_t)now };
+	const struct notify_news n = { .events = &event, .count = 1, .server = c.d->server, .now_unix_s = now };
 	r = notify_send(&c.d->channel, &n, &w, c.d->why, sizeof(c.d->why));
 	atomic_flag_clear(&busy);
 	const char *message = r == 0 ? "The message was taken." : *c.d->why ? c.d->why : strerror(-r);

@@ -53,6 +53,8 @@ extern struct control ctl;
 
 /* ---- json.c: short words for jansson ------------------------------------------------------------------ */
 const char *text_of(const json_t *o, const char *member);        /* "" when it is not a text */
+const char *text_or_null(const json_t *o, const char *member);   /* also NULL when it is empty */
+void time_to_text(int64_t unix_s, char out[32]);                 /* RFC 3339, UTC */
 int64_t int_of(const json_t *o, const char *member);
 bool true_of(const json_t *o, const char *member);
 /* The stored row with ids for references; returns owned. */

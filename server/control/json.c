@@ -5,11 +5,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 const char *text_of(const json_t *o, const char *member)
 {
 	const char *s = json_string_value(json_object_get(o, member));
 	return s ? s : "";
+}
+
+const char *text_or_null(const json_t *o, const char *member)
+{
+	const char *s = text_of(o, member);
+	return *s ? s : NULL;
+}
+
+void time_to_text(int64_t unix_s, char out[32])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+	gmtime_r(&t, &tm);
+	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 int64_t int_of(const json_t *o, const char *member)
