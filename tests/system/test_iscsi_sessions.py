@@ -144,7 +144,7 @@ def test_one_connection_logs_out(session, shared):
     assert c.gone()
     assert a.logout(reason=1, cid=99).response == 1       # there is none
     assert a.logout(reason=2).response == 2               # level 0
-    assert a.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and a.recv(hw.TASK_RSP).response == 0
+    assert a.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and a.recv(hw.TASK_RSP).response in (0, 1)
     wait_for("one is left", 5, lambda: sessions_of(shared, s)[0]["connections"] == 1)
     assert a.finish(a.read(0, 8)).status == 0
     d = s.connect(cid=1)                                  # there is room again
@@ -171,7 +171,7 @@ def test_connection_again(session, shared):
     again = s.connect(cid=0)
     assert a.gone()
     assert again.finish(again.read(0, 8)).status == 0     # no unit attention: the nexus is the same
-    assert again.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and again.recv(hw.TASK_RSP).response == 0
+    assert again.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and again.recv(hw.TASK_RSP).response in (0, 1)
     assert len(sessions_of(shared, s)) == 1
     assert again.logout().response == 0
 
