@@ -141,6 +141,16 @@ static void after_bind(sqlite3_stmt *s, int *at, enum model_kind k, const struct
 	sqlite3_bind_text(s, (*at)++, q->after_id, -1, SQLITE_STATIC);
 }
 
+static void order_by(struct query_sql *sql, enum model_kind k, const struct config_query *q, bool down)
+{
+	add(sql, " ORDER BY ");
+	if (q->sort_field) {
+		order_expression(sql, k, q->sort_field);
+		add(sql, " %s, ", down ? "DESC" : "ASC");
+	}
+	add(sql, "t.id %s", down ? "DESC" : "ASC");
+}
+
 static void order_sql(struct query_sql *sql, enum model_kind k, const struct config_query *q)
 {
 	bool down = q->sort_field ? q->sort_descending : q->newest_first;
@@ -151,12 +161,8 @@ static void order_sql(struct query_sql *sql, enum model_kind k, const struct con
 	} else if (q->after_id) {
 		add(sql, " AND t.id %s ?", down ? "<" : ">");
 	}
-	add(sql, " ORDER BY ");
-	if (q->sort_field) {
-		order_expression(sql, k, q->sort_field);
-		add(sql, " %s, ", down ? "DESC" : "ASC");
-	}
-	add(sql, "t.id %s LIMIT ?", down ? "DESC" : "ASC");
+	order_by(sql, k, q, down);
+	add(sql, " LIMIT ?");
 }
 
 /* ---- all ----------------------------------------------------------------------------------------------- */
@@ -220,10 +226,17 @@ int config_list(struct config *c, enum model_kind k, const struct config_query *
 		return config_fail(e, -EINVAL, "cursor", "the cursor is of a list in another order");
 	sql_select(k, q->refs_as_ids, sql.text, sizeof(sql.text));
 	sql.len = strlen(sql.text);
+	/* Sorting moves ids only; whole rows are read for the page alone. */
+	if (q->sort_field)
+		add(&sql, " WHERE t.id IN (SELECT t.id FROM \"%s\" t", models[k].table);
 	int r = where_sql(&sql, k, q, e);
 	if (r)
 		return r;
 	order_sql(&sql, k, q);
+	if (q->sort_field) {
+		add(&sql, ")");
+		order_by(&sql, k, q, q->sort_descending);
+	}
 	r = stmt_get(c, sql.text, &s, e);
 	if (r)
 		return r;
