@@ -10,11 +10,10 @@ import type { Alert, Event, Pool, Status, Rates } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatSeconds } from "~/lib/units";
 import { HistoryCharts } from "~/parts/history";
-import { NameLink } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
 import { Screen } from "~/parts/page";
 import { explain, Failed, Loading, State } from "~/parts/states";
-import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
-import { PoolUse } from "~/pages/pools";
+import { PoolUse } from "~/parts/pool-use";
 import { LiveCharts } from "~/pages/live-charts";
 
 function Figure({ href, value, label }: { href: string; value: ReactNode; label: string }) {
@@ -98,28 +97,28 @@ function Top({ kind, title }: { kind: "volume" | "host"; title: string }) {
         {q.error && !q.data ? (
           <p className="hf-quiet">{explain(q.error)}</p>
         ) : rows.length ? (
-          <Table aria-label={title} variant="compact" gridBreakPoint="">
-            <Thead>
-              <Tr>
-                <Th>{_("Name")}</Th>
-                <Th>{_("Throughput")}</Th>
-                <Th>{_("IOPS")}</Th>
-                <Th>{_("Latency 99 %")}</Th>
-              </Tr>
-            </Thead>
-            <Tbody>
+          <table className="hf-top" aria-label={title}>
+            <thead>
+              <tr>
+                <th scope="col">{_("Name")}</th>
+                <th scope="col">{_("Throughput")}</th>
+                <th scope="col">{_("IOPS")}</th>
+                <th scope="col">{_("Latency 99 %")}</th>
+              </tr>
+            </thead>
+            <tbody>
               {rows.map((r) => (
-                <Tr key={r.name}>
-                  <Td>
+                <tr key={r.name}>
+                  <td>
                     <NameLink plural={`${kind}s`} name={r.name} />
-                  </Td>
-                  <Td>{formatRate(r.read_bytes_s + r.write_bytes_s)}</Td>
-                  <Td>{formatCount(r.read_ops_s + r.write_ops_s)}</Td>
-                  <Td>{formatMicros(r.latency_p99_us)}</Td>
-                </Tr>
+                  </td>
+                  <td>{formatRate(r.read_bytes_s + r.write_bytes_s)}</td>
+                  <td>{formatCount(r.read_ops_s + r.write_ops_s)}</td>
+                  <td>{formatMicros(r.latency_p99_us)}</td>
+                </tr>
               ))}
-            </Tbody>
-          </Table>
+            </tbody>
+          </table>
         ) : (
           <p className="hf-quiet">{_("Nothing is busy.")}</p>
         )}

@@ -9,10 +9,10 @@ import { DataTable } from "~/parts/data-table";
 import { Detail } from "~/parts/detail";
 import { HistoryCharts } from "~/parts/history";
 import { poolKind } from "~/parts/kinds";
-import { NameLink } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
 import { Facts } from "~/parts/page";
 import { Nothing, State } from "~/parts/states";
-import { PoolUse } from "~/pages/pools";
+import { PoolUse } from "~/parts/pool-use";
 
 function Inside({ pool }: { pool: Pool }) {
   const volumes = useAll<Volume>("volumes", { pool: pool.name });

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // pools.tsx - all pools.
-import { Progress } from "@patternfly/react-core";
 import type { Pool } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatBytes } from "~/lib/units";
+import { PoolUse, usedShare } from "~/parts/pool-use";
 import { poolKind } from "~/parts/kinds";
-import { NameLink, ObjectList } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
+import { ObjectList } from "~/parts/object-list";
 import { Screen } from "~/parts/page";
 import { State, stateWord } from "~/parts/states";
-
-export const usedShare = (p: Pool): number | null => (p.total_bytes && p.free_bytes !== null ? (100 * (p.total_bytes - p.free_bytes)) / p.total_bytes : null);
-
-export function PoolUse({ pool }: { pool: Pool }) {
-  const share = usedShare(pool);
-  if (share === null) return <>–</>;
-  return <Progress aria-label={_("Space used in {name}", { name: pool.name })} value={Math.round(share)} size="sm" variant={share > 95 ? "danger" : share > 85 ? "warning" : undefined} className="hf-bar" />;
-}
 
 export default function PoolsPage() {
   return (

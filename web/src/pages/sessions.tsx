@@ -10,7 +10,7 @@ import { _, _n } from "~/lib/i18n";
 import { rate, type Sample } from "~/lib/rates";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatTime } from "~/lib/units";
 import { DataTable } from "~/parts/data-table";
-import { NameLink } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
 import { Facts, Screen } from "~/parts/page";
 import { explain, Nothing } from "~/parts/states";
 import { useToast } from "~/parts/toast";

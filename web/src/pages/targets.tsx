@@ -4,7 +4,8 @@ import { Label } from "@patternfly/react-core";
 import type { Target } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { targetKind } from "~/parts/kinds";
-import { NameLink, ObjectList } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
+import { ObjectList } from "~/parts/object-list";
 import { Screen } from "~/parts/page";
 import { State } from "~/parts/states";
 

@@ -11,7 +11,7 @@ import { DataTable } from "~/parts/data-table";
 import { Detail } from "~/parts/detail";
 import { HistoryCharts } from "~/parts/history";
 import { volumeKind } from "~/parts/kinds";
-import { NameLink } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
 import { Facts } from "~/parts/page";
 import { Nothing, State } from "~/parts/states";
 

@@ -7,7 +7,8 @@ import type { Plugin, Volume } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatBytes } from "~/lib/units";
 import { volumeKind } from "~/parts/kinds";
-import { NameLink, ObjectList } from "~/parts/object-list";
+import { NameLink } from "~/parts/name-link";
+import { ObjectList } from "~/parts/object-list";
 import { Screen } from "~/parts/page";
 import { State, stateWord } from "~/parts/states";
 

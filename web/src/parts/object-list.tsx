@@ -3,7 +3,6 @@
 import { Button } from "@patternfly/react-core";
 import type { IAction } from "@patternfly/react-table";
 import { useState, type ReactNode } from "react";
-import { Link } from "wouter";
 import { useAll, useMay, type All } from "~/api/data";
 import type { Entity, PluginOption } from "~/api/types";
 import type { Values } from "~/lib/form";
@@ -87,10 +86,4 @@ export function ObjectList<T extends Entity>(p: Props<T>) {
       {open?.what === "delete" && <DeleteDialog kind={p.kind} objects={open.rows} onClose={close} />}
     </>
   );
-}
-
-/** A name that leads to the details. */
-export function NameLink({ plural, name, id }: { plural: string; name: string | null | undefined; id?: string }) {
-  if (!name) return <>–</>;
-  return <Link href={`/${plural}/${encodeURIComponent(id ?? name)}`}>{name}</Link>;
 }
