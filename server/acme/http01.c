@@ -99,13 +99,15 @@ static void accept_one(int listen_fd, struct caller *callers)
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CALLERS_MAX && !c; i++)
+	for (int i = 0; i < CALLERS_MAX; i++)
 		if (callers[i].fd < 0)
 			c = &callers[i];
-	if (!c) {
-		close(fd);
-		return;
-	}
+	/* Full of callers that say nothing: the oldest goes, since an authority speaks at once. */
+	for (int i = 0; i < CALLERS_MAX && (!c || c->fd >= 0); i++)
+		if (!c || callers[i].end_ms < c->end_ms)
+			c = &callers[i];
+	if (c->fd >= 0)
+		caller_end(c);
 	c->fd = fd;
 	c->len = 0;
 	c->end_ms = acme_now_ms() + CALLER_MS;

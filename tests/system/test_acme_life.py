@@ -238,6 +238,46 @@ def test_endless_order_can_be_cancelled(rig):  # noqa: F811
         served(r.http_port)
 
 
+def test_idle_callers_do_not_keep_the_authority_out(rig):  # noqa: F811
+    import socket
+    import urllib.request
+    r = rig()
+    tokens = []
+
+    def twist(handler, method, path, answer):
+        if path.startswith("/authZ/"):
+            tokens.extend(c["token"] for c in json.loads(answer[2]).get("challenges", []) if c["type"] == "http-01")
+        return hostile("endless")(handler, method, path, answer)
+    front = r.front(twist)
+    r.account(directory=front.directory)
+    r.request("a", "a.example.org", more=["--no-wait"])
+
+    def answer():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{r.http_port}/.well-known/acme-challenge/{tokens[0]}", timeout=5) as a:
+                return a.read().decode()
+        except (OSError, IndexError):
+            return None
+    text = wait_for("the challenge is answered", 15, answer)
+    assert text.startswith(tokens[0] + ".")
+    idle = [socket.create_connection(("127.0.0.1", r.http_port), timeout=5) for _ in range(200)]
+    idle[0].sendall(b"GET /")
+    for rubbish in (b"\0" * 3000, b"GET /.well-known/acme-challenge/../../etc/passwd HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", r.http_port), timeout=5) as s:
+            s.sendall(rubbish)
+            said = b""
+            try:
+                said = s.recv(4096)
+            except OSError:
+                pass
+            assert b"200 OK" not in said
+    assert answer() == text
+    for s in idle:
+        s.close()
+    r.daemon.cli("task", "cancel", r.show("a")["task"])
+    wait_for("the listener is gone", 10, lambda: answer() is None)
+
+
 def test_stopping_does_not_wait_for_an_authority(rig):  # noqa: F811
     r = rig()
     front = r.front(hostile("endless"))
