@@ -115,13 +115,16 @@ interface Offer {
   note?: string;
 }
 
+/** An IPv6 address stands in brackets before a port. */
+const hostOf = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+
 /** Portals that make sense on this machine: all addresses first, then each. */
 export function offers(addresses: ServerAddress[]): Offer[] {
   const real = addresses.filter((a) => !a.loopback && !a.link_local && a.up !== false);
   const wheres = [{ address: "0.0.0.0", note: _("all IPv4 addresses") }, ...(real.some((a) => a.family === "ipv6") ? [{ address: "::", note: _("all IPv6 addresses") }] : []), ...real.map((a) => ({ address: a.address, note: a.interface }))];
   return wheres.flatMap((w) => [
-    { protocol: "iscsi" as const, port: 3260, ...w, label: `iSCSI ${w.address}:3260` },
-    { protocol: "nvme-tcp" as const, port: 4420, ...w, label: `NVMe/TCP ${w.address}:4420` },
+    { protocol: "iscsi" as const, port: 3260, ...w, label: `iSCSI ${hostOf(w.address)}:3260` },
+    { protocol: "nvme-tcp" as const, port: 4420, ...w, label: `NVMe/TCP ${hostOf(w.address)}:4420` },
   ]);
 }
 

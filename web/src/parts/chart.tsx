@@ -49,7 +49,7 @@ export function Chart({ title, times, lines, format, height = 190, least, onZoom
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
       scales: { y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max(least, (high ?? 0) * 1.08)] } },
       axes: [
-        { stroke: ink, grid, ticks: grid, values: (_u, at) => timeTicks(at) },
+        { stroke: ink, grid, ticks: grid, space: 90, values: (_u, at) => timeTicks(at) },
         { stroke: ink, grid, ticks: grid, size: 76, values: (_u, at) => at.map((v) => format(v)) },
       ],
       series: [
