@@ -47,7 +47,9 @@ CREATE TABLE volume (
 	read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),
 	options TEXT NOT NULL CHECK (json_type(options) = 'object'),
 	comment TEXT NOT NULL,
-	reservations TEXT
+	reservations TEXT,
+	type TEXT NOT NULL DEFAULT 'disk' CHECK (type IN ('disk', 'removable', 'cdrom')),
+	physical_block_size INTEGER NOT NULL DEFAULT 512 CHECK (physical_block_size IN (512, 4096))
 );
 CREATE INDEX volume_pool ON volume (pool);
 

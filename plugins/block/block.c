@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* block.c - a volume on a raw block device: a disk, a partition, a logical volume.
+/* block.c - a volume on a raw block device: a disk, a partition, a logical volume; or on an image file, read-only.
  * Direct I/O through the reactor's ring; what has only a blocking ioctl runs on workers.  The
  * device is opened by the server (which may ask its broker), exclusively, so a mounted or otherwise
  * used device is refused. */
@@ -22,7 +22,7 @@ struct device {
 	int fd;
 	uint64_t size_bytes;
 	uint32_t logical_bytes, physical_bytes, discard_bytes;
-	bool read_only, rotational, write_cache;
+	bool read_only, rotational, write_cache, is_image;
 	char uuid[37];
 };
 
@@ -85,8 +85,19 @@ static int probe(struct device *d, const char *path, char *why, size_t why_bytes
 	struct stat st;
 	unsigned physical = 0;
 	int logical = 0;
+	if (!fstat(d->fd, &st) && S_ISREG(st.st_mode)) {
+		/* An image, such as an ISO.  What its owner keeps from others is not for hosts either. */
+		if (!(st.st_mode & S_IROTH)) {
+			snprintf(why, why_bytes, "%s may not be read by everybody (chmod o+r)", path);
+			return -EACCES;
+		}
+		d->size_bytes = (uint64_t)st.st_size / 512 * 512;
+		d->logical_bytes = d->physical_bytes = 512;
+		d->is_image = d->read_only = true;
+		return 0;
+	}
 	if (fstat(d->fd, &st) || !S_ISBLK(st.st_mode)) {
-		snprintf(why, why_bytes, "%s is not a block device", path);
+		snprintf(why, why_bytes, "%s is neither a block device nor an image file", path);
 		return -ENOTBLK;
 	}
 	if (ioctl(d->fd, BLKGETSIZE64, &d->size_bytes) || ioctl(d->fd, BLKSSZGET, &logical) ||
@@ -120,7 +131,13 @@ static int device_open(const struct hf_volume *v, struct hf_next *next, void **r
 		return -ENOMEM;
 	d->read_only = v->read_only;
 	snprintf(d->uuid, sizeof(d->uuid), "%s", v->uuid);
-	d->fd = host->open_path(path, (v->read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_EXCL | O_CLOEXEC);
+	struct stat st;
+	if (!stat(path, &st) && S_ISREG(st.st_mode)) {   /* with our own rights, and through the page cache */
+		d->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		d->fd = d->fd < 0 ? -errno : d->fd;
+	} else {
+		d->fd = host->open_path(path, (v->read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_EXCL | O_CLOEXEC);
+	}
 	int err = d->fd < 0 ? d->fd : 0;
 	if (err)
 		snprintf(why, why_bytes, "%s: %s", path, err == -EBUSY ? "it is in use (mounted, or part of something)"
@@ -147,13 +164,13 @@ static int device_get_info(void *handle, struct hf_info *ret_info)
 		.size_bytes = d->size_bytes,
 		.block_bytes = d->logical_bytes,
 		.physical_bytes = d->physical_bytes,
-		.align_bytes = d->logical_bytes,
+		.align_bytes = d->is_image ? 1 : d->logical_bytes,
 		.max_io_bytes = 4 << 20,
 		.unmap_granularity_bytes = d->discard_bytes,
 		.read_only = d->read_only,
 		.volatile_cache = d->write_cache,
 		.can_fua = true,
-		.can_zero = true,
+		.can_zero = !d->is_image,
 		.unmap_zeroes = false,           /* a discard is a hint to the device */
 		.rotational = d->rotational,
 	};
@@ -164,7 +181,11 @@ static int device_get_info(void *handle, struct hf_info *ret_info)
 static int device_resize(void *handle, uint64_t new_size_bytes, char *why, size_t why_bytes)
 {
 	struct device *d = handle;
-	if (ioctl(d->fd, BLKGETSIZE64, &d->size_bytes)) {
+	if (d->is_image) {
+		struct stat st;
+		if (!fstat(d->fd, &st))
+			d->size_bytes = (uint64_t)st.st_size / 512 * 512;
+	} else if (ioctl(d->fd, BLKGETSIZE64, &d->size_bytes)) {
 		snprintf(why, why_bytes, "the device does not tell its size: %s", strerror(errno));
 		return -EIO;
 	}

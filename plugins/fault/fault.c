@@ -40,7 +40,7 @@ static int go(struct fault *f, struct hf_io *io)
 	if (atomic_load(&f->cut))
 		return cache_power_cut(f, io);
 	if (is_bad(f, io))
-		return -EIO;
+		return atomic_load(&f->error_no_space) ? -ENOSPC : -EIO;
 	return f->keeps ? cache_submit(f, io) : fault_host->next_submit(f->next, io);
 }
 
@@ -152,6 +152,8 @@ static int fault_set_option(void *handle, const char *name, const char *value)
 	uint64_t n = strtoull(value, NULL, 10);
 	if (strcmp(name, "error_per_million") == 0)
 		atomic_store(&f->error_per_million, (uint32_t)n);
+	else if (strcmp(name, "error_kind") == 0)
+		atomic_store(&f->error_no_space, strcmp(value, "no-space") == 0);
 	else if (strcmp(name, "error_ops") == 0)
 		atomic_store(&f->error_ops, ops_of(value));
 	else if (strcmp(name, "bad_offset") == 0)
@@ -239,6 +241,7 @@ static int fault_load(const struct hf_host *host)
 static const struct hf_option options[] = {
 	{ "seed", HF_INT, HF_LIVE, "0..", "1", "Start of the random numbers; the same seed gives the same faults" },
 	{ "error_per_million", HF_INT, HF_LIVE, "0..1000000", "0", "How many of a million requests fail" },
+	{ "error_kind", HF_ENUM, HF_LIVE, "medium|no-space", "medium", "What a failed request says: a medium error, or that the pool is full" },
 	{ "error_ops", HF_ENUM, HF_LIVE, "all|read|write|flush", "all", "Which requests may fail" },
 	{ "bad_offset", HF_SIZE, HF_LIVE, "0..", "0", "Start of a range in which every request fails" },
 	{ "bad_length", HF_SIZE, HF_LIVE, "0..", "0", "Its length; 0: there is none" },

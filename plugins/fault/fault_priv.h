@@ -23,7 +23,7 @@ struct fault {
 	bool keeps;                      /* unflushed writes are kept here, so that they can be lost */
 
 	_Atomic(uint64_t) random;
-	_Atomic(uint32_t) error_per_million, error_ops, delay_ms, delay_random_ms, delay_ops;
+	_Atomic(uint32_t) error_per_million, error_ops, error_no_space, delay_ms, delay_random_ms, delay_ops;
 	_Atomic(uint64_t) bad_offset, bad_length;
 	_Atomic(bool) stuck, torn, cut;
 

@@ -53,7 +53,7 @@ struct volume_spec {
 	const char *plugin;              /* "file", "ram", .. or a stack "fault:file", top first */
 	const char *pool_path;           /* NULL: none */
 	uint64_t size_bytes;             /* a multiple of block_bytes; 0: all that the backing store holds */
-	uint32_t block_bytes;            /* 512 or 4096 */
+	uint32_t block_bytes;            /* 512, 2048 or 4096 */
 	bool read_only;
 	const struct volume_setting *settings;
 	size_t setting_count;

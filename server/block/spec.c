@@ -26,8 +26,8 @@ int spec_check_shape(const struct volume_spec *s, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "a volume needs a name");
 	} else if (!uuid_is_ok(s->uuid)) {
 		snprintf(why, why_bytes, "\"%s\" is not a UUID", s->uuid ? s->uuid : "");
-	} else if (s->block_bytes != 512 && s->block_bytes != 4096) {
-		snprintf(why, why_bytes, "the block size is 512 or 4096 bytes, not %u", s->block_bytes);
+	} else if (s->block_bytes != 512 && s->block_bytes != 2048 && s->block_bytes != 4096) {
+		snprintf(why, why_bytes, "the block size is 512, 2048 (optical media) or 4096 bytes, not %u", s->block_bytes);
 	} else if (s->size_bytes % s->block_bytes) {
 		snprintf(why, why_bytes, "the size is not a multiple of the block size, %u bytes", s->block_bytes);
 	} else if (s->size_bytes > SIZE_MAX_BYTES) {

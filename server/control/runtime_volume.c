@@ -10,6 +10,12 @@
 
 #define CLOSE_DEADLINE_MS 5000
 
+/* Optical media have blocks of 2048 bytes, whatever the row says. */
+static bool is_cdrom(const json_t *row)
+{
+	return strcmp(text_of(row, "type"), "cdrom") == 0;
+}
+
 /* ---- the spec ------------------------------------------------------------------------------------------ */
 static int fill_spec(const json_t *row, struct volume_spec_hold *ret_hold, char *why, size_t why_bytes)
 {
@@ -30,7 +36,7 @@ static int fill_spec(const json_t *row, struct volume_spec_hold *ret_hold, char 
 		.plugin = text_of(row, "plugin"),
 		.pool_path = json_string_value(json_object_get(ret_hold->pool, "path")),
 		.size_bytes = (uint64_t)int_of(row, "size_bytes"),
-		.block_bytes = (uint32_t)int_of(row, "block_size"),
+		.block_bytes = is_cdrom(row) ? 2048 : (uint32_t)int_of(row, "block_size"),
 		.read_only = true_of(row, "read_only"),
 		.settings = ret_hold->setting,
 		.setting_count = n,
@@ -221,7 +227,11 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 	volume_spec_done(&h);
 	if (r)
 		return r;
-	struct scsi_unit_spec us = { .volume = vol };
+	struct scsi_unit_spec us = {
+		.volume = vol,
+		.device = is_cdrom(v->row) ? SCSI_CDROM : strcmp(text_of(v->row, "type"), "removable") == 0 ? SCSI_REMOVABLE : SCSI_DISK,
+		.physical_bytes = (uint32_t)int_of(v->row, "physical_block_size"),
+	};
 	r = scsi_unit_new(&us, &v->unit);
 	if (r) {
 		volume_close(vol, CLOSE_DEADLINE_MS);

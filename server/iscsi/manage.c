@@ -118,20 +118,17 @@ static void cut_answers(struct iscsi_session *s, const struct function_row *row,
 static bool wants_every_abort_done(const struct iscsi_session *s)
 {
 	enum { ISID_TYPE = 0xc0, ISID_RANDOM = 0x80 };
-	return (s->st.isid[0] & ISID_TYPE) != ISID_RANDOM;
+	static const char esxi[] = "iqn.1998-01.com.vmware:";
+	return (s->st.isid[0] & ISID_TYPE) != ISID_RANDOM || !strncmp(s->st.initiator, esxi, sizeof(esxi) - 1);
 }
 
 /* The task is not here.  If its command is still on its way, it counts as received.  11.6.1 */
-static enum iscsi_task_answer task_is_unknown(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint32_t ref_cmdsn)
+static enum iscsi_task_answer task_is_unknown(struct iscsi_session *s, const struct iscsi_pdu *pdu, uint32_t ref_cmdsn)
 {
-	struct iscsi_session *s = c->session;
 	if (iscsi_sn_in(ref_cmdsn, s->st.exp_cmdsn, session_max_cmdsn(s)) && iscsi_sn_lt(ref_cmdsn, pdu->cmdsn))
 		return iscsi_hold_void(s, ref_cmdsn) < 0 ? ISCSI_TASK_REJECTED : ISCSI_TASK_COMPLETE;
-	/* It has been answered, and all answers were seen when this was asked: 11.6.1 c).  If instead the
-	 * request crossed the answer, the task is gone as was asked for. */
-	if (pdu->exp_statsn == c->st.statsn && !wants_every_abort_done(s))
-		return ISCSI_TASK_NO_TASK;
-	if (iscsi_sn_lt(ref_cmdsn, s->st.exp_cmdsn) && s->st.exp_cmdsn - ref_cmdsn <= 4 * ISCSI_WINDOW)
+	/* It has been answered, whether or not the initiator has seen it: 11.6.1 c). */
+	if (wants_every_abort_done(s) && iscsi_sn_lt(ref_cmdsn, s->st.exp_cmdsn) && s->st.exp_cmdsn - ref_cmdsn <= 4 * ISCSI_WINDOW)
 		return ISCSI_TASK_COMPLETE;
 	return ISCSI_TASK_NO_TASK;
 }
@@ -162,8 +159,9 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 	log_debug(&log_iscsi, "task management", "function=%u initiator=%s ref=0x%x", function, s->st.initiator, ref_itt);
 	if (row->function == SCSI_ABORT_TASK) {
 		struct iscsi_cmd *ref = iscsi_cmd_find(s, ref_itt);
-		if (!ref) {
-			respond(cmd, task_is_unknown(c, pdu, be32_get(rq->ref_cmdsn)));
+		bool answered = ref && ((ref->state == CMD_SEND && !ref->more) || ref->state == CMD_KEPT || ref->state == CMD_ENDED);
+		if (!ref || (answered && ref->opcode == ISCSI_SCSI_COMMAND)) {
+			respond(cmd, task_is_unknown(s, pdu, be32_get(rq->ref_cmdsn)));
 			return;
 		}
 		if (memcmp(ref->lun, rq->lun, sizeof(ref->lun))) {

@@ -49,9 +49,10 @@ enum step run_read_capacity_16(struct scsi_task *t, struct task *p, int status)
 	(void)t;
 	(void)status;
 	volume_limits(u->volume, &l);
-	/* At most 4 KiB: ESXi refuses disks with larger physical blocks. */
+	/* The sector format is the administrator's choice, 512n or 512e; what suits the backend best is
+	 * said in VPD B0. */
 	unsigned exponent = 0;
-	while ((1ull << (u->block_shift + exponent)) < l.physical_bytes && u->block_shift + exponent < 12)
+	while (1ull << (u->block_shift + exponent) < u->physical_bytes)
 		exponent++;
 	bool unmaps = atomic_load(&u->can_unmap);
 	struct scsi_capacity_16 c = {
@@ -140,9 +141,34 @@ enum scsi_result parse_start_stop(struct scsi_task *t, struct task *p)
 	p->flags = how;
 	if (how & SCSI_SSU_POWER)
 		return cdb_field(p, 4, 7);       /* no power conditions, no page 1Ah */
-	if (how & SCSI_SSU_LOEJ)
+	if (how & SCSI_SSU_LOEJ && task_unit(p)->device == SCSI_DISK)
 		return cdb_field(p, 4, 1);       /* the medium is not removable */
 	return how & SCSI_SSU_START ? RES_OK : check_write_access(p);
+}
+
+/* The medium is out for all nexuses, until one loads it again.  Prevention by any of them holds it, and
+ * keeps what is out from being loaded, too.  Who loads it need not be told. */
+static bool eject(struct task *p, bool out)
+{
+	struct scsi_unit *u = task_unit(p);
+	if (atomic_load(&u->prevents))
+		return false;
+	if (atomic_exchange(&u->ejected, out) && !out) {
+		atomic_store(&u->medium_changer, p->itl->nexus->id);
+		unit_raise(u, EVENT_MEDIUM);
+	}
+	return true;
+}
+
+void itl_prevent(struct itl *i, bool on)
+{
+	if (i->prevents == on || !i->unit)
+		return;
+	i->prevents = on;
+	if (on)
+		atomic_fetch_add(&i->unit->prevents, 1);
+	else
+		atomic_fetch_sub(&i->unit->prevents, 1);
 }
 
 /* A disk that many hosts share is not stopped because one of them shuts down: what a stop must do for
@@ -153,6 +179,10 @@ enum step run_start_stop(struct scsi_task *t, struct task *p, int status)
 	(void)status;
 	if (volume_state(task_volume(p)) != VOLUME_ONLINE)
 		return task_fail(p, RES_NOT_READY);
+	if (p->flags & SCSI_SSU_LOEJ && !eject(p, !(p->flags & SCSI_SSU_START)))
+		return task_fail(p, RES_REMOVAL_PREVENTED);
+	if (atomic_load(&task_unit(p)->ejected) && !(p->flags & SCSI_SSU_LOEJ))
+		return task_fail(p, RES_NO_MEDIUM);
 	if (p->flags & (SCSI_SSU_START | SCSI_SSU_NO_FLUSH))
 		return STEP_END;
 	return flush(p);
@@ -170,7 +200,7 @@ enum step run_prevent(struct scsi_task *t, struct task *p, int status)
 {
 	(void)t;
 	(void)status;
-	p->itl->prevents = p->flags & 1; /* nothing removes the medium of a fixed disk */
+	itl_prevent(p->itl, p->flags & 1);
 	return STEP_END;
 }
 

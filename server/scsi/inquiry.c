@@ -18,11 +18,12 @@ static void standard(const struct task *p, struct out *o)
 {
 	const struct scsi_unit *u = task_unit(p);
 	struct scsi_inquiry q = {
-		.peripheral = u ? 0x00 : SCSI_PQ_NO_LUN,
+		.peripheral = !u ? SCSI_PQ_NO_LUN : u->device == SCSI_CDROM ? 0x05 : 0x00,
+		.removable = u && u->device != SCSI_DISK ? 0x80 : 0,
 		.version = SCSI_VERSION_SPC4,
 		.format = SCSI_INQ_HISUP | SCSI_INQ_FORMAT,
 		.additional_len = sizeof(q) - 5,
-		.flags5 = SCSI_INQ_TPGS_IMPLICIT | SCSI_INQ_3PC,
+		.flags5 = SCSI_INQ_TPGS_IMPLICIT | (u && u->device != SCSI_CDROM ? SCSI_INQ_3PC : 0),
 		.flags6 = SCSI_INQ_MULTIP,
 		.flags7 = SCSI_INQ_CMDQUE,
 		.version_descriptor = {

@@ -58,6 +58,16 @@ static void fill_lbp(const struct scsi_unit *u, bool defaults, uint8_t *b)
 	b[4] = SCSI_LBP_SITUA;
 }
 
+/* 2Ah, MMC-3 5.5.10: reads CD-R, CD-RW and DVD-ROM; a tray that opens and locks; 8x */
+static void fill_cd(const struct scsi_unit *u, bool defaults, uint8_t *b)
+{
+	(void)defaults;
+	b[2] = 0x0b;
+	b[6] = (uint8_t)(0x29 | (atomic_load(&u->prevents) ? 0x02 : 0));
+	b[8] = b[14] = 0x05;
+	b[9] = b[15] = 0x80;
+}
+
 const struct mode_page mode_pages[] = {
 	{ .code = SCSI_MP_RECOVERY, .len_bytes = 12 },
 	{ .code = SCSI_MP_CACHING, .len_bytes = 20, .fill = fill_caching },
@@ -66,6 +76,7 @@ const struct mode_page mode_pages[] = {
 	{ .code = SCSI_MP_CONTROL, .subpage = SCSI_MSP_CONTROL_EXT, .len_bytes = 32, .fill = fill_control_ext },
 	{ .code = SCSI_MP_EXCEPTIONS, .len_bytes = 12, .fill = fill_exceptions },
 	{ .code = SCSI_MP_EXCEPTIONS, .subpage = SCSI_MSP_LBP, .len_bytes = 16, .thin = true, .fill = fill_lbp },
+	{ .code = SCSI_MP_CD, .len_bytes = 22, .cd = true, .fill = fill_cd },
 };
 const size_t mode_page_count = ARRAY_COUNT(mode_pages);
 
@@ -90,7 +101,7 @@ void mode_page_read(const struct mode_page *m, const struct scsi_unit *u, enum m
 
 bool mode_page_is_here(const struct mode_page *m, const struct scsi_unit *u)
 {
-	return !m->thin || atomic_load(&u->can_unmap);
+	return (!m->thin || atomic_load(&u->can_unmap)) && (!m->cd || u->device == SCSI_CDROM);
 }
 
 void mode_reset(struct scsi_unit *u)

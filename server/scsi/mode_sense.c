@@ -34,6 +34,8 @@ enum scsi_result parse_mode_sense_10(struct scsi_task *t, struct task *p)
 static uint8_t device_specific(const struct task *p)
 {
 	enum scsi_result why;
+	if (task_unit(p)->device == SCSI_CDROM)
+		return 0;                /* MMC has no such bits */
 	return (uint8_t)(SCSI_MODE_DPOFUA | (task_is_write_protected(p, &why) ? SCSI_MODE_WP : 0));
 }
 

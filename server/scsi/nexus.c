@@ -79,7 +79,7 @@ static void itl_let_go(struct itl *i)
 	uint64_t id = i->nexus->id;
 	if (i->unit && atomic_compare_exchange_strong(&i->unit->spc2_holder, &id, 0))
 		volume_unclaim(i->unit->volume, &i->nexus->resv_id);
-	i->prevents = false;
+	itl_prevent(i, false);
 }
 
 static void itl_leave(struct itl *i)

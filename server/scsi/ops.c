@@ -3,7 +3,7 @@
  * ops_reserve.c; they are sorted once into a table that a lookup enters by opcode. */
 #include "scsi/scsi_priv.h"
 
-#define OPS_MAX 128
+#define OPS_MAX 160
 
 static const struct scsi_op *sorted[OPS_MAX];
 static size_t sorted_count;
@@ -33,6 +33,7 @@ void ops_index(void)
 	add(scsi_ops_block, scsi_ops_block_count);
 	add(scsi_ops_reserve, scsi_ops_reserve_count);
 	add(scsi_ops_copy, scsi_ops_copy_count);
+	add(scsi_ops_cd, scsi_ops_cd_count);
 	qsort(sorted, sorted_count, sizeof(sorted[0]), by_code);
 	for (size_t i = 0; i < sorted_count; i++) {
 		uint8_t code = sorted[i]->opcode;
@@ -77,5 +78,7 @@ const struct scsi_op *ops_at(size_t i)
 
 bool op_is_supported(const struct scsi_op *op, const struct scsi_unit *u)
 {
+	if (unlikely(op->flags & (u->device == SCSI_CDROM ? OP_DISK : OP_CD)))
+		return false;
 	return !(op->flags & OP_THIN) || atomic_load_explicit(&u->can_unmap, memory_order_relaxed);
 }

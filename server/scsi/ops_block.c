@@ -7,7 +7,7 @@
 
 #define GROUP 0x3f
 #define READING (OP_RESV_READ | OP_MEDIUM)
-#define WRITING (OP_RESV_WRITE | OP_MEDIUM | OP_WRITES)
+#define WRITING (OP_RESV_WRITE | OP_MEDIUM | OP_WRITES | OP_DISK)
 
 const struct scsi_op scsi_ops_block[] = {
 	{ .opcode = SCSI_READ_6, .action = NO_ACTION, .len_bytes = 6,
@@ -89,7 +89,7 @@ const struct scsi_op scsi_ops_block[] = {
 	{ .opcode = SCSI_SERVICE_IN_16, .action = SCSI_SA_GET_LBA_STATUS, .len_bytes = 16,
 	  .name = "GET LBA STATUS", .spec = "sbc3r36 5.4",
 	  .usage = { 0x9e, 0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0 },
-	  .flags = READING, .parse = parse_get_lba_status, .run = run_get_lba_status },
+	  .flags = READING | OP_DISK, .parse = parse_get_lba_status, .run = run_get_lba_status },
 	{ .opcode = SCSI_SYNC_CACHE_10, .action = NO_ACTION, .len_bytes = 10,
 	  .name = "SYNCHRONIZE CACHE(10)", .spec = "sbc3r36 5.26",
 	  .usage = { 0x35, 0x06, 0xff, 0xff, 0xff, 0xff, GROUP, 0xff, 0xff, 0 },
@@ -129,7 +129,7 @@ const struct scsi_op scsi_ops_block[] = {
 	{ .opcode = SCSI_SANITIZE, .action = SCSI_SA_SANITIZE_EXIT_FAILURE, .len_bytes = 10,
 	  .name = "SANITIZE, EXIT FAILURE MODE", .spec = "sbc3r36 5.24",
 	  .usage = { 0x48, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0 },
-	  .flags = OP_RESV_WRITE | OP_SANITIZE_OK, .parse = parse_sanitize, .run = run_sanitize },
+	  .flags = OP_RESV_WRITE | OP_DISK | OP_SANITIZE_OK, .parse = parse_sanitize, .run = run_sanitize },
 	{ .opcode = SCSI_START_STOP_UNIT, .action = NO_ACTION, .len_bytes = 6,
 	  .name = "START STOP UNIT", .spec = "sbc3r36 5.25",
 	  .usage = { 0x1b, 0x01, 0, 0, 0xf7, 0 },
@@ -141,10 +141,10 @@ const struct scsi_op scsi_ops_block[] = {
 	{ .opcode = SCSI_READ_DEFECT_10, .action = NO_ACTION, .len_bytes = 10,
 	  .name = "READ DEFECT DATA(10)", .spec = "sbc3r36 5.21",
 	  .usage = { 0x37, 0, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0 },
-	  .flags = OP_RESV_READ, .parse = parse_read_defect_10, .run = run_read_defect_10 },
+	  .flags = OP_RESV_READ | OP_DISK, .parse = parse_read_defect_10, .run = run_read_defect_10 },
 	{ .opcode = SCSI_READ_DEFECT_12, .action = NO_ACTION, .len_bytes = 12,
 	  .name = "READ DEFECT DATA(12)", .spec = "sbc3r36 5.22",
 	  .usage = { 0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0 },
-	  .flags = OP_RESV_READ, .parse = parse_read_defect_12, .run = run_read_defect_12 },
+	  .flags = OP_RESV_READ | OP_DISK, .parse = parse_read_defect_12, .run = run_read_defect_12 },
 };
 const size_t scsi_ops_block_count = ARRAY_COUNT(scsi_ops_block);

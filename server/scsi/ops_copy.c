@@ -9,29 +9,29 @@
 #define IN(sa, text, section, id2, id345, parser, runner)                                         \
 	{ .opcode = SCSI_RECEIVE_COPY, .action = sa, .len_bytes = 16, .name = text, .spec = section, \
 	  .usage = { 0x84, sa, id2, id345, id345, id345, 0, 0, 0, 0, LENGTH_AT_10, 0, 0 },        \
-	  .flags = OP_RESV_SELF | OP_SPC2_OK, .parse = parser, .run = runner }
+	  .flags = OP_DISK | OP_RESV_SELF | OP_SPC2_OK, .parse = parser, .run = runner }
 
 const struct scsi_op scsi_ops_copy[] = {
 	{ .opcode = SCSI_EXTENDED_COPY, .action = SCSI_SA_XCOPY_LID1, .len_bytes = 16,
 	  .name = "EXTENDED COPY(LID1)", .spec = "spc4r37 6.5",
 	  .usage = { 0x83, 0, 0, 0, 0, 0, 0, 0, 0, 0, LENGTH_AT_10, 0, 0 },
-	  .flags = OP_RESV_READ | OP_MEDIUM | OP_LONG, .parse = parse_xcopy, .run = run_xcopy },
+	  .flags = OP_DISK | OP_RESV_READ | OP_MEDIUM | OP_LONG, .parse = parse_xcopy, .run = run_xcopy },
 	{ .opcode = SCSI_EXTENDED_COPY, .action = SCSI_SA_XCOPY_LID4, .len_bytes = 16,
 	  .name = "EXTENDED COPY(LID4)", .spec = "spc4r37 6.4",
 	  .usage = { 0x83, 1, 0, 0, 0, 0, 0, 0, 0, 0, LENGTH_AT_10, 0, 0 },
-	  .flags = OP_RESV_READ | OP_MEDIUM | OP_LONG, .parse = parse_xcopy, .run = run_xcopy },
+	  .flags = OP_DISK | OP_RESV_READ | OP_MEDIUM | OP_LONG, .parse = parse_xcopy, .run = run_xcopy },
 	{ .opcode = SCSI_EXTENDED_COPY, .action = SCSI_SA_POPULATE_TOKEN, .len_bytes = 16,
 	  .name = "POPULATE TOKEN", .spec = "sbc3r36 5.9",
 	  .usage = { 0x83, 0x10, 0, 0, 0, 0, LIST_AT_6, LENGTH_AT_10, 0x3f, 0 },
-	  .flags = OP_RESV_READ | OP_MEDIUM, .parse = parse_populate_token, .run = run_populate_token },
+	  .flags = OP_DISK | OP_RESV_READ | OP_MEDIUM, .parse = parse_populate_token, .run = run_populate_token },
 	{ .opcode = SCSI_EXTENDED_COPY, .action = SCSI_SA_WRITE_USING_TOKEN, .len_bytes = 16,
 	  .name = "WRITE USING TOKEN", .spec = "sbc3r36 5.47",
 	  .usage = { 0x83, 0x11, 0, 0, 0, 0, LIST_AT_6, LENGTH_AT_10, 0x3f, 0 },
-	  .flags = OP_RESV_WRITE | OP_MEDIUM | OP_WRITES | OP_LONG, .parse = parse_write_token, .run = run_write_token },
+	  .flags = OP_DISK | OP_RESV_WRITE | OP_MEDIUM | OP_WRITES | OP_LONG, .parse = parse_write_token, .run = run_write_token },
 	{ .opcode = SCSI_EXTENDED_COPY, .action = SCSI_SA_COPY_ABORT, .len_bytes = 16,
 	  .name = "COPY OPERATION ABORT", .spec = "spc4r37 6.3",
 	  .usage = { 0x83, 0x1c, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
-	  .flags = OP_RESV_SELF | OP_SPC2_OK, .parse = parse_copy_abort, .run = run_copy_abort },
+	  .flags = OP_DISK | OP_RESV_SELF | OP_SPC2_OK, .parse = parse_copy_abort, .run = run_copy_abort },
 	IN(SCSI_SA_COPY_STATUS_LID1, "RECEIVE COPY STATUS(LID1)", "spc4r37 6.25", 0xff, 0, parse_copy_status, run_copy_status),
 	IN(SCSI_SA_COPY_PARAMETERS, "RECEIVE COPY OPERATING PARAMETERS", "spc4r37 6.22", 0, 0, parse_copy_status,
 	   run_copy_parameters),

@@ -57,6 +57,12 @@ step_fn run_write_atomic;
 parse_fn parse_sanitize;
 step_fn run_sanitize;
 
+/* cd.c */
+parse_fn parse_read_toc, parse_get_configuration, parse_get_event, parse_read_disc_info, parse_read_track_info;
+parse_fn parse_mechanism_status;
+step_fn run_read_toc, run_get_configuration, run_get_event, run_read_disc_info, run_read_track_info;
+step_fn run_mechanism_status, run_set_speed;
+
 /* xcopy.c, odx.c, copy_record.c */
 parse_fn parse_xcopy, parse_populate_token, parse_write_token, parse_copy_abort, parse_copy_status, parse_token_info;
 step_fn run_xcopy, run_populate_token, run_write_token, run_copy_abort, run_copy_status, run_token_info;

@@ -27,6 +27,9 @@ enum step run_request_sense(struct scsi_task *t, struct task *p, int status)
 	} else if ((why = sanitize_check(u, &s)) != RES_OK) {
 		s.key = scsi_result_key(why);
 		s.asc = scsi_result_asc(why);
+	} else if (atomic_load(&u->ejected)) {
+		s.key = scsi_result_key(RES_NO_MEDIUM);
+		s.asc = scsi_result_asc(RES_NO_MEDIUM);
 	} else if (volume_state(u->volume) != VOLUME_ONLINE) {
 		s.key = scsi_result_key(RES_NOT_READY);
 		s.asc = scsi_result_asc(RES_NOT_READY);

@@ -25,11 +25,14 @@ int scsi_start(struct reactor *const *reactors, unsigned count) _must_check_;
 void scsi_stop(void);
 
 /* ---- logical units ------------------------------------------------------------------------------ */
+enum scsi_device { SCSI_DISK, SCSI_REMOVABLE, SCSI_CDROM };     /* a disk, one that can be ejected, a CD-ROM drive */
 struct scsi_unit_spec {
 	struct volume *volume;           /* the unit takes a reference of its own */
 	const char *vendor;              /* at most 8 characters; NULL: "HOLDFAST" */
 	const char *product;             /* at most 16; NULL: "Volume"; the same on all units (ESXi) */
 	const char *serial;              /* NULL: the uuid's 32 hex digits */
+	enum scsi_device device;         /* CDROM: never written; the volume has blocks of 2048 bytes */
+	uint32_t physical_bytes;         /* what hosts are told of physical blocks; 0: the logical block size */
 };
 /* NAA and serial derive from the volume's uuid and never change.  -EINVAL: text not printable or too long. */
 int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit) _must_check_;

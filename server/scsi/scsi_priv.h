@@ -61,6 +61,8 @@ enum op_flags {
 	OP_SHORT_OK = 0x1000,            /* copes with less Data-Out than the CDB asks for */
 	OP_EXACT = 0x4000,               /* refuses more Data-Out than the CDB asks for */
 	OP_WHOLE = 0x2000,               /* once begun it goes on to its end, aborted or not */
+	OP_DISK = 0x10000, OP_CD = 0x20000,      /* only what has that device type has it */
+	OP_MEDIUM_OUT_OK = 0x40000,      /* with OP_MEDIUM: answered while the medium is ejected */
 	OP_SANITIZE_OK = 0x8000,         /* answered while the unit is being sanitized */
 };
 struct scsi_op {
@@ -72,8 +74,9 @@ struct scsi_op {
 	parse_fn *parse;                 /* direction, length, operands; NULL: no data */
 	step_fn *run;
 };
-extern const struct scsi_op scsi_ops_primary[], scsi_ops_block[], scsi_ops_reserve[], scsi_ops_copy[];
-extern const size_t scsi_ops_primary_count, scsi_ops_block_count, scsi_ops_reserve_count, scsi_ops_copy_count;
+extern const struct scsi_op scsi_ops_primary[], scsi_ops_block[], scsi_ops_reserve[], scsi_ops_copy[], scsi_ops_cd[];
+extern const size_t scsi_ops_primary_count, scsi_ops_block_count, scsi_ops_reserve_count, scsi_ops_copy_count,
+	scsi_ops_cd_count;
 void ops_index(void);                    /* once, before the first lookup */
 /* The row, or NULL; *ret_action_unknown tells whether at least the opcode is known. */
 const struct scsi_op *ops_find(const uint8_t *cdb, size_t cdb_len, bool *ret_action_unknown);
@@ -81,10 +84,11 @@ size_t ops_count(void);
 const struct scsi_op *ops_at(size_t i);  /* sorted by opcode and service action */
 bool ops_has_action(const struct scsi_op *op);
 struct scsi_unit;
+struct itl;
 bool op_is_supported(const struct scsi_op *op, const struct scsi_unit *u);
 
 /* ---- units, unit.c ----------------------------------------------------------------------------------- */
-enum unit_event { EVENT_CAPACITY = 1, EVENT_MODE = 2, EVENT_THIN = 4, EVENT_RESV_LOST = 8, EVENT_INQUIRY = 16 };
+enum unit_event { EVENT_CAPACITY = 1, EVENT_MODE = 2, EVENT_THIN = 4, EVENT_RESV_LOST = 8, EVENT_INQUIRY = 16, EVENT_MEDIUM = 32 };
 struct fan {                             /* visits every reactor in turn; fan.c */
 	struct msg msg;
 	unsigned at;
@@ -99,6 +103,10 @@ struct scsi_unit {
 	uint8_t naa[16];
 	char vendor[9], product[17], serial[37];
 	unsigned block_shift;
+	uint32_t physical_bytes;
+	uint8_t device;                  /* enum scsi_device */
+	_Atomic(bool) ejected;
+	_Atomic(unsigned) prevents;      /* I_T nexuses that prevent removal */
 	_Atomic(uint32_t) max_io_bytes;  /* the volume's limit, kept fresh by events */
 	_Atomic(bool) can_unmap, unmap_zeroes, read_only;
 	/* mode parameters that a host can change; one set for all nexuses */
@@ -112,12 +120,14 @@ struct scsi_unit {
 	_Atomic(unsigned) pending;       /* enum unit_event */
 	_Atomic(bool) fan_busy;
 	unsigned fan_events;
+	_Atomic(uint64_t) medium_changer;        /* likewise of EVENT_MEDIUM */
 	_Atomic(uint64_t) mode_changer;  /* nexus id that need not hear of EVENT_MODE */
 	struct fan fan;
 };
 bool unit_try_ref(struct scsi_unit *u);   /* false: its last holder is just letting go */
 void unit_raise(struct scsi_unit *u, unsigned events);   /* any thread */
 void unit_limits_refresh(struct scsi_unit *u);
+void itl_prevent(struct itl *i, bool on);                /* removal of the medium; block_misc.c */
 
 /* ---- LUN maps, lun.c ------------------------------------------------------------------------------------ */
 struct scsi_lun_map {

@@ -103,6 +103,9 @@ static enum scsi_result check_unit(struct task *p)
 		if (r)
 			return r;
 	}
+	if (op->flags & OP_MEDIUM && unlikely(atomic_load_explicit(&task_unit(p)->ejected, memory_order_relaxed)) &&
+	    !(op->flags & OP_MEDIUM_OUT_OK))
+		return RES_NO_MEDIUM;
 	if (op->flags & OP_MEDIUM && unlikely(volume_state(task_volume(p)) != VOLUME_ONLINE))
 		return RES_NOT_READY;
 	return RES_OK;

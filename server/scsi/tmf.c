@@ -126,7 +126,7 @@ static bool reset_visit(struct fan *fan)
 			if (!is_reset_here(f, i))
 				continue;
 			ua_push(i, SCSI_ASC_LUN_RESET);
-			i->prevents = false;
+			itl_prevent(i, false);
 			itl_abort(i, n->id == f->nexus_id);
 		}
 		n->tmf_count--;

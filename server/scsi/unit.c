@@ -12,9 +12,9 @@ void unit_limits_refresh(struct scsi_unit *u)
 	volume_limits(u->volume, &l);
 	uint32_t block = 1u << u->block_shift, most = l.max_io_bytes & ~(block - 1);
 	atomic_store_explicit(&u->max_io_bytes, most ? most : block, memory_order_relaxed);
-	atomic_store_explicit(&u->read_only, l.read_only, memory_order_relaxed);
+	atomic_store_explicit(&u->read_only, l.read_only || u->device == SCSI_CDROM, memory_order_relaxed);
 	atomic_store_explicit(&u->unmap_zeroes, l.unmap_zeroes, memory_order_relaxed);
-	atomic_store_explicit(&u->can_unmap, l.unmap_granularity_bytes != 0, memory_order_relaxed);
+	atomic_store_explicit(&u->can_unmap, l.unmap_granularity_bytes != 0 && u->device != SCSI_CDROM, memory_order_relaxed);
 }
 
 /* ---- events, from any thread to every nexus ------------------------------------------------------ */
@@ -29,6 +29,8 @@ static void itl_hear(struct itl *i, unsigned events)
 		ua_push(i, SCSI_ASC_THIN_SOFT_LIMIT);
 	if (events & EVENT_RESV_LOST)
 		ua_push(i, SCSI_ASC_RESV_PREEMPTED);
+	if (events & EVENT_MEDIUM && i->nexus->id != atomic_load(&u->medium_changer))
+		ua_push(i, SCSI_ASC_MEDIUM_CHANGED);
 	if (events & EVENT_INQUIRY)
 		ua_push(i, SCSI_ASC_INQUIRY_CHANGED);
 }
@@ -140,7 +142,7 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	    (spec->serial && !is_printable(spec->serial, 36)))
 		return -EINVAL;
 	uint32_t block = volume_block_bytes(spec->volume);
-	if (!is_pow2(block) || block < 512 || block > PIECE_BYTES)
+	if (!is_pow2(block) || block < 512 || block > PIECE_BYTES || (spec->device == SCSI_CDROM && block != 2048))
 		return -EINVAL;
 	struct scsi_unit *u = calloc(1, sizeof(*u));
 	if (!u)
@@ -162,6 +164,8 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 			u->serial[2 * i + 1] = "0123456789abcdef"[uuid[i] & 15];
 		}
 	identity_naa(uuid, u->naa);
+	u->device = (uint8_t)spec->device;
+	u->physical_bytes = spec->physical_bytes > block ? spec->physical_bytes : block;
 	u->block_shift = (unsigned)__builtin_ctz(block);
 	u->volume = volume_ref(spec->volume);
 	unit_limits_refresh(u);

@@ -7,13 +7,12 @@
 
 #include "scsi/out.h"
 
-static uint8_t supported_page(size_t i);
+static int supported_page(const struct task *p, size_t i);
 
 static void page_supported(const struct task *p, struct out *o)
 {
-	(void)p;
-	for (size_t i = 0; supported_page(i) != 0xff; i++)
-		out_8(o, supported_page(i));
+	for (size_t i = 0; supported_page(p, i) >= 0; i++)
+		out_8(o, (unsigned)supported_page(p, i));
 }
 
 static void page_serial(const struct task *p, struct out *o)
@@ -198,25 +197,35 @@ static void page_provisioning(const struct task *p, struct out *o)
 	out_8(o, 0);
 }
 
-static const struct {
+static const struct vpd_row {
 	uint8_t code;
 	void (*write)(const struct task *p, struct out *o);
+	bool disk;                       /* not of a CD-ROM drive */
 } pages[] = {
-	{ SCSI_VPD_SUPPORTED, page_supported },
-	{ SCSI_VPD_SERIAL, page_serial },
-	{ SCSI_VPD_IDENTIFICATION, page_identification },
-	{ SCSI_VPD_EXTENDED, page_extended },
-	{ SCSI_VPD_MODE_POLICY, page_mode_policy },
-	{ SCSI_VPD_PORTS, page_ports },
-	{ SCSI_VPD_THIRD_PARTY, vpd_third_party },
-	{ SCSI_VPD_LIMITS, page_limits },
-	{ SCSI_VPD_CHARACTERISTICS, page_characteristics },
-	{ SCSI_VPD_PROVISIONING, page_provisioning },
+	{ SCSI_VPD_SUPPORTED, page_supported, false },
+	{ SCSI_VPD_SERIAL, page_serial, false },
+	{ SCSI_VPD_IDENTIFICATION, page_identification, false },
+	{ SCSI_VPD_EXTENDED, page_extended, false },
+	{ SCSI_VPD_MODE_POLICY, page_mode_policy, false },
+	{ SCSI_VPD_PORTS, page_ports, false },
+	{ SCSI_VPD_THIRD_PARTY, vpd_third_party, true },
+	{ SCSI_VPD_LIMITS, page_limits, true },
+	{ SCSI_VPD_CHARACTERISTICS, page_characteristics, true },
+	{ SCSI_VPD_PROVISIONING, page_provisioning, true },
 };
 
-static uint8_t supported_page(size_t i)
+static bool page_is_here(const struct task *p, const struct vpd_row *r)
 {
-	return i < ARRAY_COUNT(pages) ? pages[i].code : 0xff;
+	return !r->disk || task_unit(p)->device != SCSI_CDROM;
+}
+
+/* The i-th one that this unit has; -1: there are no more. */
+static int supported_page(const struct task *p, size_t i)
+{
+	for (size_t k = 0; k < ARRAY_COUNT(pages); k++)
+		if (page_is_here(p, &pages[k]) && !i--)
+			return pages[k].code;
+	return -1;
 }
 
 bool vpd_page(uint8_t code, const struct task *p, struct out *o)
@@ -231,9 +240,9 @@ bool vpd_page(uint8_t code, const struct task *p, struct out *o)
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {
-		if (pages[i].code != code)
+		if (pages[i].code != code || !page_is_here(p, &pages[i]))
 			continue;
-		out_8(o, 0);
+		out_8(o, task_unit(p)->device == SCSI_CDROM ? 0x05 : 0x00);
 		out_8(o, code);
 		out_16(o, 0);
 		pages[i].write(p, o);
