@@ -23,6 +23,7 @@ struct spec_hold {
 	struct iscsi_rule *rules;
 	struct rule_hold *holds;
 	uint16_t tpgts[TEXTS_MAX];
+	struct scsi_path *paths;         /* owned */
 	struct iscsi_redirect redirects[TEXTS_MAX];
 	uint8_t chap[SECRET_BYTES], mutual[SECRET_BYTES];
 	size_t rule_room;
@@ -40,6 +41,7 @@ static void spec_done(struct spec_hold *h)
 	explicit_bzero(h->mutual, SECRET_BYTES);
 	free(h->holds);
 	free(h->rules);
+	free(h->paths);
 	free(h->luns);
 	json_decref(h->keep);
 }
@@ -218,6 +220,58 @@ static void fill_places(struct spec_hold *h, const json_t *row)
 	h->spec.redirect_permanent = true_of(row, "redirect_permanent");
 }
 
+static uint8_t path_state(const json_t *states, uint16_t group)
+{
+	static const struct {
+		const char *word;
+		uint8_t state;
+	} words[] = {
+		{ "non-optimized", SCSI_PATH_NONOPTIMIZED }, { "inaccessible", SCSI_PATH_UNAVAILABLE }, { "change", SCSI_PATH_TRANSITIONING },
+	};
+	char tag[8];
+	snprintf(tag, sizeof(tag), "%u", group);
+	const char *said = json_string_value(json_object_get(states, tag));
+	for (size_t i = 0; said && i < ARRAY_COUNT(words); i++)
+		if (strcmp(said, words[i].word) == 0)
+			return words[i].state;
+	return SCSI_PATH_OPTIMIZED;
+}
+
+static void add_path(struct spec_hold *h, const json_t *states, uint16_t group)
+{
+	bool offered = !h->spec.tpgt_count;
+	for (size_t i = 0; i < h->spec.tpgt_count; i++)
+		offered |= h->tpgts[i] == group;
+	for (size_t i = 0; i < h->spec.path_count; i++)
+		if (h->paths[i].group == group)
+			return;
+	if (offered)
+		h->paths[h->spec.path_count++] = (struct scsi_path){ group, path_state(states, group) };
+}
+
+/* The portal groups that the target is reached by: hosts hear of all of them on each. */
+static int fill_paths(struct spec_hold *h, const json_t *row)
+{
+	const json_t *states = json_object_get(row, "path_states");
+	struct config_error e;
+	json_t *rows, *portal, *state;
+	const char *group;
+	size_t i;
+	int r = rows_where(MODEL_PORTAL, "protocol", "iscsi", &rows, &e);
+	if (r)
+		return r;
+	h->paths = calloc(json_array_size(rows) + json_object_size(states) + 1, sizeof(*h->paths));
+	json_array_foreach(rows, i, portal)
+		if (h->paths)
+			add_path(h, states, (uint16_t)int_of(portal, "group_tag"));
+	json_object_foreach((json_t *)states, group, state)
+		if (h->paths)
+			add_path(h, states, (uint16_t)strtoul(group, NULL, 10));
+	json_decref(rows);
+	h->spec.paths = h->paths;
+	return h->paths ? 0 : -ENOMEM;
+}
+
 static int spec_make(const json_t *row, struct spec_hold *h)
 {
 	*h = (struct spec_hold){ .keep = json_array() };
@@ -229,6 +283,8 @@ static int spec_make(const json_t *row, struct spec_hold *h)
 	h->spec.data_digest_required = true_of(row, "data_digest_required");
 	fill_places(h, row);
 	int r = h->keep ? fill_luns(h, text_of(row, "id")) : -ENOMEM;
+	if (!r)
+		r = fill_paths(h, row);
 	if (!r)
 		r = fill_chap(h, row);
 	if (!r)

@@ -83,6 +83,7 @@ struct iscsi_redirect {
 	uint16_t tpgt;                   /* those through this portal group; 0: all */
 	const char *address;             /* "192.0.2.1:3260", "[2001:db8::1]:3260" */
 };
+struct scsi_path;
 struct iscsi_target_spec {
 	const char *name;                /* the IQN; never changes during a target's life */
 	const char *alias;
@@ -102,6 +103,8 @@ struct iscsi_target_spec {
 	const struct iscsi_redirect *redirects; /* the first that matches; who came by its address is let in */
 	size_t redirect_count;
 	bool redirect_permanent;
+	const struct scsi_path *paths;   /* portal groups and their states, for ALUA; those not named are optimized */
+	size_t path_count;
 };
 /* Everything in the spec is borrowed during the call. -EINVAL with why; -EEXIST name in use. */
 int iscsi_target_add(const struct iscsi_target_spec *s, struct iscsi_target **ret_target, char *why, size_t why_bytes) _must_check_;

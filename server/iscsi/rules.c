@@ -108,7 +108,7 @@ static int copy_luns(const struct iscsi_target_spec *s, const struct iscsi_rule 
 	int r2 = scsi_lun_map_new(e, to->lun_count, &to->map);
 	if (r2 == -EINVAL)
 		return bad(why, why_bytes, "a LUN is used twice or is above %d", SCSI_LUN_MAX);
-	return r2;
+	return r2 ? r2 : scsi_lun_map_set_paths(to->map, s->paths, s->path_count);
 }
 
 /* CHAP of a rule, and what must not be. */
@@ -251,7 +251,7 @@ bool iscsi_conf_offers(const struct iscsi_target_conf *c, uint16_t tpgt)
 }
 bool iscsi_rule_same_luns(const struct iscsi_grant_rule *a, const struct iscsi_grant_rule *b)
 {
-	if (a->lun_count != b->lun_count)
+	if (a->lun_count != b->lun_count || !scsi_lun_map_same_paths(a->map, b->map))
 		return false;
 	for (size_t i = 0; i < a->lun_count; i++)
 		if (a->luns[i].lun != b->luns[i].lun || a->luns[i].read_only != b->luns[i].read_only ||

@@ -38,6 +38,7 @@ static void map_free(struct scsi_lun_map *m)
 		scsi_unit_unref(m->entry[i].unit);
 	free(m->entry);
 	free(m->slot);
+	free(m->path);
 	free(m);
 }
 DEFINE_FREEP(struct scsi_lun_map, map_free)
@@ -97,6 +98,44 @@ void scsi_lun_map_unref(struct scsi_lun_map *m)
 size_t scsi_lun_map_count(const struct scsi_lun_map *m)
 {
 	return m->count;
+}
+
+static int by_group(const void *a, const void *b)
+{
+	const struct scsi_path *x = a, *y = b;
+	return (x->group > y->group) - (x->group < y->group);
+}
+
+int scsi_lun_map_set_paths(struct scsi_lun_map *m, const struct scsi_path *p, size_t count)
+{
+	struct scsi_path *copy = calloc(count + 1, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		copy[i] = p[i];
+	qsort(copy, count, sizeof(*copy), by_group);
+	free(m->path);
+	m->path = copy;
+	m->path_count = count;
+	return 0;
+}
+
+bool scsi_lun_map_same_paths(const struct scsi_lun_map *a, const struct scsi_lun_map *b)
+{
+	if (a->path_count != b->path_count)
+		return false;
+	for (size_t i = 0; i < a->path_count; i++)
+		if (a->path[i].group != b->path[i].group || a->path[i].state != b->path[i].state)
+			return false;
+	return true;
+}
+
+uint8_t lun_map_path_state(const struct scsi_lun_map *m, uint16_t group)
+{
+	for (size_t i = 0; i < m->path_count; i++)
+		if (m->path[i].group == group)
+			return m->path[i].state;
+	return SCSI_PATH_OPTIMIZED;
 }
 
 int lun_map_find(const struct scsi_lun_map *m, uint16_t lun)

@@ -3,6 +3,7 @@
  * All of it runs on the nexus's own reactor. */
 #include "scsi/scsi_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "scsi/copy_priv.h"
@@ -39,6 +40,11 @@ const char *resv_id_initiator(const struct resv_id *id, uint16_t *ret_rel_port)
 	memcpy(&port, id->bytes + id->len - 10, sizeof(port));
 	*ret_rel_port = be16_get(port);
 	return (const char *)id->bytes;
+}
+
+void nexus_port_name(const struct scsi_nexus *n, uint16_t group, char buf[PORT_NAME_MAX])
+{
+	snprintf(buf, PORT_NAME_MAX, "%s,t,0x%04x", n->target_device, group);
 }
 
 /* ---- I_T_L nexuses ------------------------------------------------------------------------------------ */
@@ -119,6 +125,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	list_init(&n->copies);
 	n->relative_port_id = spec->relative_port_id;
 	n->port_group = spec->port_group;
+	n->path_state = lun_map_path_state(n->map, n->port_group);
 	if (nexus_resv_id(spec->initiator_port, spec->target_port, spec->relative_port_id, &n->resv_id))
 		return -EINVAL;
 	n->initiator_port = strdup(spec->initiator_port);
@@ -201,8 +208,12 @@ void scsi_nexus_set_map(struct scsi_nexus *n, struct scsi_lun_map *map)
 	struct scsi_lun_map *before_map = n->map;
 	n->itl = fresh;
 	n->map = scsi_lun_map_ref(map);
+	n->path_state = lun_map_path_state(map, n->port_group);
+	bool paths_changed = !scsi_lun_map_same_paths(map, before_map);
 	for (k = 0; k < map->count; k++) {
 		struct itl *i = fresh[k];
+		if (paths_changed)
+			ua_push(i, SCSI_ASC_ALUA_CHANGED);
 		if (i->read_only != map->entry[k].read_only)
 			ua_push(i, SCSI_ASC_MODE_CHANGED);
 		i->read_only = map->entry[k].read_only;

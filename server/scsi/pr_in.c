@@ -70,7 +70,7 @@ static enum step capabilities(struct task *p)
 	if (volume_resv_read(task_volume(p), &s) < 0)
 		return task_fail(p, RES_RESOURCES);
 	out_16(&o, 8);
-	out_8(&o, 0x08 | 0x01);          /* SIP_C: SPEC_I_PT; PTPL_C: APTPL */
+	out_8(&o, 0x08 | 0x04 | 0x01);   /* SIP_C: SPEC_I_PT; ATP_C: ALL_TG_PT; PTPL_C: APTPL */
 	out_8(&o, 0x80 | (s.aptpl ? 0x01 : 0));  /* TMV; PTPL_A */
 	out_8(&o, 0xea);                 /* all six types */
 	out_8(&o, 0x01);

@@ -3,6 +3,7 @@
  * who lost something are told, on whatever reactor they live.  SPC-4 5.13, 6.16. */
 #include "scsi/pr_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/scsi_data.h"
@@ -272,7 +273,42 @@ static enum step read_others(struct task *p, const uint8_t *b, size_t len)
 	return STEP_WAIT;
 }
 
-/* REGISTER AND MOVE, SPC-4 6.16.4.  Only among nexuses of this target port: we know no other. */
+/* ALL_TG_PT: the same initiator port through every other port of the target. */
+static enum step add_ports(struct task *p, const char *initiator)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	struct resv_id *ids = p->heap ? p->heap : calloc(REGISTER_AT_ONCE_MAX, sizeof(*ids));
+	char port[PORT_NAME_MAX];
+	if (!ids)
+		return task_fail(p, RES_RESOURCES);
+	p->heap = ids;
+	for (size_t i = 0; i < n->map->path_count; i++) {
+		uint16_t group = n->map->path[i].group;
+		if (group == n->port_group)
+			continue;
+		nexus_port_name(n, group, port);
+		if (p->mark == REGISTER_AT_ONCE_MAX)
+			return task_fail(p, RES_NO_REGISTRATION_ROOM);
+		if (nexus_resv_id(initiator, port, group, &ids[p->mark++]))
+			return task_fail_param(p, 20, 2);
+	}
+	return STEP_WAIT;
+}
+
+/* The port of the target with that relative identifier; false: there is none. */
+static bool port_name(const struct scsi_nexus *n, uint16_t group, char buf[PORT_NAME_MAX])
+{
+	bool known = group == n->relative_port_id;
+	for (size_t i = 0; i < n->map->path_count; i++)
+		known |= n->map->path[i].group == group;
+	if (group == n->relative_port_id)
+		snprintf(buf, PORT_NAME_MAX, "%s", n->target_port);
+	else
+		nexus_port_name(n, group, buf);
+	return known;
+}
+
+/* REGISTER AND MOVE, SPC-4 6.16.4, to a nexus through any port of this target. */
 static enum step read_move(struct task *p, const uint8_t *b, size_t len, struct scsi_prout_move *m)
 {
 	const struct scsi_nexus *n = p->itl->nexus;
@@ -281,15 +317,32 @@ static enum step read_move(struct task *p, const uint8_t *b, size_t len, struct 
 	memcpy(m, b, sizeof(*m));
 	if (be32_get(m->transport_id_len_bytes) != len - sizeof(*m))
 		return task_fail(p, RES_PARAM_LIST_LENGTH);
-	if (be16_get(m->rel_port) != n->relative_port_id)
+	char target[PORT_NAME_MAX];
+	if (!port_name(n, be16_get(m->rel_port), target))
 		return task_fail_param(p, 18, -1);
 	struct resv_id *id = calloc(1, sizeof(*id));
 	if (!id)
 		return task_fail(p, RES_RESOURCES);
 	p->heap = id;
 	if (transport_id_read(b + sizeof(*m), len - sizeof(*m), port, &some) ||
-	    nexus_resv_id(port, n->target_port, n->relative_port_id, id) || id_is(id, &n->resv_id))
+	    nexus_resv_id(port, target, be16_get(m->rel_port), id) || id_is(id, &n->resv_id))
 		return task_fail_param(p, sizeof(*m), -1);
+	return STEP_WAIT;
+}
+
+/* For the asking nexus, and for all that SPEC_I_PT has named. */
+static enum step add_all_ports(struct task *p)
+{
+	uint64_t named = p->mark;
+	if (add_ports(p, p->itl->nexus->initiator_port) == STEP_END)
+		return STEP_END;
+	for (uint64_t i = 0; i < named; i++) {
+		uint16_t port;
+		char initiator[RESV_ID_MAX];
+		snprintf(initiator, sizeof(initiator), "%s", resv_id_initiator((struct resv_id *)p->heap + i, &port));
+		if (add_ports(p, initiator) == STEP_END)
+			return STEP_END;
+	}
 	return STEP_WAIT;
 }
 
@@ -315,8 +368,6 @@ enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
 	bool registers = action == SCSI_PROUT_REGISTER || action == SCSI_PROUT_REGISTER_IGNORE;
 	(void)status;
 	memcpy(&l, b, sizeof(l));
-	if (registers && l.flags & SCSI_PR_ALL_TG_PT)
-		return task_fail_param(p, 20, 2);        /* ATP_C is 0 */
 	if (action == SCSI_PROUT_REGISTER_IGNORE && l.flags & SCSI_PR_SPEC_I_PT)
 		return task_fail_param(p, 20, 3);
 	if (action == SCSI_PROUT_REGISTER && l.flags & SCSI_PR_SPEC_I_PT) {
@@ -325,6 +376,8 @@ enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
 	} else if (action == SCSI_PROUT_REGISTER && len != sizeof(l)) {
 		return task_fail(p, RES_PARAM_LIST_LENGTH);
 	}
+	if (registers && l.flags & SCSI_PR_ALL_TG_PT && add_all_ports(p) == STEP_END)
+		return STEP_END;
 	if (action == SCSI_PROUT_REGISTER_MOVE && read_move(p, b, len, &m) == STEP_END)
 		return STEP_END;
 	p->resv = (struct resv_request){
@@ -334,8 +387,8 @@ enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
 		.new_key = be64_get(l.action_key),
 		.id = &n->resv_id,
 		.move_to = action == SCSI_PROUT_REGISTER_MOVE ? p->heap : NULL,
-		.extra = action == SCSI_PROUT_REGISTER ? p->heap : NULL,
-		.extra_count = action == SCSI_PROUT_REGISTER ? (size_t)p->mark : 0,
+		.extra = registers ? p->heap : NULL,
+		.extra_count = registers ? (size_t)p->mark : 0,
 		.aptpl = registers ? !!(l.flags & SCSI_PR_APTPL) : -1,
 		.unregister_moved = m.flags & SCSI_PR_UNREG,
 		.abort = action == SCSI_PROUT_PREEMPT_ABORT,

@@ -161,29 +161,40 @@ enum step run_report_tmf(struct scsi_task *t, struct task *p, int status)
 	return task_out_end(p, &o);
 }
 
-/* SPC-4 6.37.  One group, always active/optimized: the daemon is the only way to its volumes. */
-enum { TPG_EXTENDED = 0x20, TPG_STATE_OPTIMIZED = 0, TPG_AO_SUP = 0x01, TPG_STATUS_NONE = 0 };
+/* SPC-4 6.37.  States are set by the administrator, or change with the daemon: access is implicit only. */
+enum { TPG_EXTENDED = 0x20, TPG_SUPPORTED = 0x80 | 0x08 | 0x02 | 0x01 /* T, U, AN, AO */, TPG_STATUS_NONE = 0, TPG_STATUS_IMPLICIT = 2 };
+
+static void out_group(struct out *o, uint16_t group, unsigned state)
+{
+	out_8(o, state);
+	out_8(o, TPG_SUPPORTED);
+	out_16(o, group);
+	out_8(o, 0);
+	out_8(o, state == SCSI_PATH_OPTIMIZED ? TPG_STATUS_NONE : TPG_STATUS_IMPLICIT);
+	out_8(o, 0);
+	out_8(o, 1);                     /* one port follows */
+	out_16(o, 0);
+	out_16(o, group);
+}
 
 enum step run_report_tpg(struct scsi_task *t, struct task *p, int status)
 {
 	const struct scsi_nexus *n = p->itl->nexus;
 	struct out o = task_out(p);
+	bool told = false;
 	(void)status;
 	out_32(&o, 0);
 	if (t->cdb[1] & TPG_EXTENDED) {
 		out_8(&o, 0x10);         /* format 001b */
-		out_8(&o, 0);            /* implicit transitions take no time */
+		out_8(&o, 60);           /* seconds that a transition may take */
 		out_16(&o, 0);
 	}
-	out_8(&o, TPG_STATE_OPTIMIZED);
-	out_8(&o, TPG_AO_SUP);
-	out_16(&o, n->port_group);
-	out_8(&o, 0);
-	out_8(&o, TPG_STATUS_NONE);
-	out_8(&o, 0);
-	out_8(&o, 1);                    /* one port follows */
-	out_16(&o, 0);
-	out_16(&o, n->relative_port_id);
+	for (size_t i = 0; i < n->map->path_count; i++) {
+		out_group(&o, n->map->path[i].group, n->map->path[i].state);
+		told |= n->map->path[i].group == n->port_group;
+	}
+	if (!told)
+		out_group(&o, n->port_group, n->path_state);
 	out_patch_32(&o, 0, o.len - 4);
 	return task_out_end(p, &o);
 }

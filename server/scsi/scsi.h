@@ -56,6 +56,16 @@ struct scsi_lun_map *scsi_lun_map_ref(struct scsi_lun_map *m);   /* any thread *
 void scsi_lun_map_unref(struct scsi_lun_map *m);
 DEFINE_FREEP(struct scsi_lun_map, scsi_lun_map_unref)
 size_t scsi_lun_map_count(const struct scsi_lun_map *m);
+/* The target's ports, one per portal group, and what hosts are told of the paths through them (ALUA, implicit).
+ * Copied; before anybody else knows the map.  A nexus whose group is not among them is active/optimized. */
+enum scsi_path_state { SCSI_PATH_OPTIMIZED = 0x0, SCSI_PATH_NONOPTIMIZED = 0x1, SCSI_PATH_UNAVAILABLE = 0x3,
+		       SCSI_PATH_TRANSITIONING = 0xf };
+struct scsi_path {
+	uint16_t group;                  /* also the relative port: "TARGET,t,0xGROUP" is the port's name */
+	uint8_t state;                   /* enum scsi_path_state */
+};
+int scsi_lun_map_set_paths(struct scsi_lun_map *m, const struct scsi_path *p, size_t count) _must_check_;
+bool scsi_lun_map_same_paths(const struct scsi_lun_map *a, const struct scsi_lun_map *b);
 
 /* ---- nexuses ------------------------------------------------------------------------------------ */
 struct scsi_nexus_spec {

@@ -136,9 +136,12 @@ struct scsi_lun_map {
 	struct scsi_lun_entry *entry;    /* sorted by LUN */
 	uint16_t slot_count;
 	uint16_t *slot;                  /* by LUN: 1 + index in entry, 0 none */
+	size_t path_count;
+	struct scsi_path *path;          /* by group */
 };
 /* -1: no entry. */
 int lun_map_find(const struct scsi_lun_map *m, uint16_t lun);
+uint8_t lun_map_path_state(const struct scsi_lun_map *m, uint16_t group);
 bool lun_map_has_unit(const struct scsi_lun_map *m, const struct scsi_unit *u);
 /* Peripheral and flat addressing; -EINVAL for others. */
 int lun_decode(const uint8_t wire[8], uint16_t *ret_lun);
@@ -170,6 +173,7 @@ struct scsi_nexus {
 	uint64_t next_seq;
 	char *initiator_port, *target_port, *target_device;
 	uint16_t relative_port_id, port_group;
+	uint8_t path_state;              /* enum scsi_path_state of port_group */
 	struct resv_id resv_id;
 	struct scsi_lun_map *map;
 	struct itl **itl;                /* parallel to map->entry */
@@ -200,6 +204,9 @@ void nexus_settle(struct scsi_nexus *n); /* goes on with a close that waited */
 /* The identity under which a nexus registers: initiator port, target port; -EINVAL too long. */
 int nexus_resv_id(const char *initiator_port, const char *target_port, uint16_t rel_port,
 		  struct resv_id *ret_id);
+/* The name of the target port of a group, as RFC 7143 makes it. */
+#define PORT_NAME_MAX 256
+void nexus_port_name(const struct scsi_nexus *n, uint16_t group, char buf[PORT_NAME_MAX]);
 /* The initiator port's name inside an id that nexus_resv_id() made. */
 const char *resv_id_initiator(const struct resv_id *id, uint16_t *ret_rel_port);
 

@@ -103,6 +103,9 @@ static enum scsi_result check_unit(struct task *p)
 		if (r)
 			return r;
 	}
+	/* What does not touch the medium is answered on any path: a host must be able to look and to fence. */
+	if (unlikely(p->itl->nexus->path_state > SCSI_PATH_NONOPTIMIZED) && op->flags & OP_MEDIUM)
+		return p->itl->nexus->path_state == SCSI_PATH_TRANSITIONING ? RES_PATH_CHANGES : RES_PATH_UNAVAILABLE;
 	if (op->flags & OP_MEDIUM && unlikely(atomic_load_explicit(&task_unit(p)->ejected, memory_order_relaxed)) &&
 	    !(op->flags & OP_MEDIUM_OUT_OK))
 		return RES_NO_MEDIUM;

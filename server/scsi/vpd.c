@@ -96,20 +96,33 @@ static void page_mode_policy(const struct task *p, struct out *o)
 	out_16(o, 0);
 }
 
-/* 88h, SCSI ports, SPC-4 7.8.10: the port that the question came in by */
-static void page_ports(const struct task *p, struct out *o)
+/* 88h, SCSI ports, SPC-4 7.8.10: one per portal group that the target is reached by */
+static void out_port(struct out *o, uint16_t relative_port_id, const char *name)
 {
-	const struct scsi_nexus *n = p->itl->nexus;
 	out_16(o, 0);
-	out_16(o, n->relative_port_id);
+	out_16(o, relative_port_id);
 	out_16(o, 0);
 	out_16(o, 0);                    /* no initiator port transport id */
 	out_16(o, 0);
 	size_t len_at = o->len;
 	out_16(o, 0);
 	size_t start = o->len;
-	designate_name(o, SCSI_ASSOC_PORT, n->target_port);
+	designate_name(o, SCSI_ASSOC_PORT, name);
 	out_patch_16(o, len_at, o->len - start);
+}
+
+static void page_ports(const struct task *p, struct out *o)
+{
+	const struct scsi_nexus *n = p->itl->nexus;
+	char name[PORT_NAME_MAX];
+	out_port(o, n->relative_port_id, n->target_port);
+	for (size_t i = 0; i < n->map->path_count; i++) {
+		uint16_t group = n->map->path[i].group;
+		if (group == n->port_group)
+			continue;
+		nexus_port_name(n, group, name);
+		out_port(o, group, name);
+	}
 }
 
 /* ---- block devices -------------------------------------------------------------------------------------- */

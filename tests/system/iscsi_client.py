@@ -287,6 +287,8 @@ class Connection:
         got = {}
         while True:
             p = self.recv()
+            if p.opcode == hw.ASYNC:             # what else goes on is not this task's business
+                continue
             assert p.itt == task.itt, f"{p!r} is not of {task.itt:#x}"
             if p.opcode == hw.R2T:
                 self.answer(task, p, data, step)

@@ -402,10 +402,10 @@ static void port_groups(void **state)
 	nx_calm(&other, 0);
 	struct cmd c = { CDB(0xa3, 0x0a, [9] = 64), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&other, 0, &c), SCSI_GOOD);
-	assert_memory_equal(in, "\0\0\0\x0c\x00\x01\0\2\0\0\0\1\0\0\0\2", 16);
+	assert_memory_equal(in, "\0\0\0\x0c\x00\x8b\0\2\0\0\0\1\0\0\0\2", 16);
 	struct cmd x = { CDB(0xa3, 0x2a, [9] = 64), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&other, 0, &x), SCSI_GOOD);
-	assert_memory_equal(in, "\0\0\0\x10\x10\0\0\0\x00\x01\0\2\0\0\0\1\0\0\0\2", 20);
+	assert_memory_equal(in, "\0\0\0\x10\x10\x3c\0\0\x00\x8b\0\2\0\0\0\1\0\0\0\2", 20);
 	struct cmd bad = { CDB(0xa3, 0x4a, [9] = 64) };
 	cmd_do(&other, 0, &bad);
 	assert_int_equal(cmd_sense(&bad), 0x052400);

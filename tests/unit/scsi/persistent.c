@@ -125,7 +125,6 @@ static void bad_requests(void **state)
 		{ "list too long", { 0x5f, RESERVE, 1, [8] = 28 }, 28, 0, 0x051a00 },
 		{ "list too long, without SPEC_I_PT", { 0x5f, REGISTER, 0, [8] = 28 }, 28, 0, 0x051a00 },
 		{ "list of 2 GiB", { 0x5f, REGISTER, 0, [5] = 0x80 }, 0, 0, 0x051a00 },
-		{ "ALL_TG_PT", { 0x5f, REGISTER, 0, [8] = 24 }, 24, 4, 0x052600 },
 		{ "SPEC_I_PT with IGNORE", { 0x5f, REGISTER_IGNORE, 0, [8] = 24 }, 24, 8, 0x052600 },
 		{ "SPEC_I_PT without a list", { 0x5f, REGISTER, 0, [8] = 24 }, 24, 8, 0x051a00 },
 		{ "less data than said", { 0x5f, REGISTER, 0, [8] = 24 }, 12, 0, 0x050e03 },
