@@ -200,6 +200,8 @@ enum step run_write(struct scsi_task *t, struct task *p, int status)
 	uint64_t got = min_u64(p->got_bytes, t->data_len_bytes);
 	(void)status;
 	p->mark = got >> task_unit(p)->block_shift;
+	if (unlikely(got & ((1u << task_unit(p)->block_shift) - 1)))
+		return task_fail(p, RES_SHORT_DATA);     /* part of a block: GOOD would be a lie, so nothing is written */
 	if (unlikely(!p->mark))
 		return STEP_END;
 	p->io.op = VOLUME_WRITE;

@@ -138,8 +138,8 @@ int scsi_task_parse(struct scsi_task *t) _must_check_;
 /* Data-Out memory for data_len_bytes (or want_bytes, if smaller: a transport that gets less data
  * than the CDB asks), in pieces of 1 MiB, the last one shorter.  -EAGAIN: none free now, ready() runs when it is worth trying again. */
 int scsi_task_buffer(struct scsi_task *t, uint64_t want_bytes, struct buf_waiter *w) _must_check_;
-/* got_bytes: Data-Out that arrived; less than data_len_bytes means only whole blocks of it are written
- * and the task ends as SBC says for a short transfer. */
+/* got_bytes: Data-Out that arrived; less than data_len_bytes means that only so much is written, and
+ * nothing when it is not whole blocks. */
 void scsi_task_execute(struct scsi_task *t, uint64_t got_bytes);
 /* Gives buffers back; the task may be used for another command. */
 void scsi_task_release(struct scsi_task *t);

@@ -158,7 +158,9 @@ static enum step written(struct scsi_task *t, struct task *p, int status)
 enum step run_write_verify(struct scsi_task *t, struct task *p, int status)
 {
 	(void)status;
-	/* As with WRITE, what did come is written: whole blocks of it. */
+	/* As with WRITE, what did come is written, when it is whole blocks. */
+	if (min_u64(p->got_bytes, t->data_len_bytes) & ((1u << task_unit(p)->block_shift) - 1))
+		return task_fail(p, RES_SHORT_DATA);
 	p->count_blocks = min_u64(p->got_bytes, t->data_len_bytes) >> task_unit(p)->block_shift;
 	if (!p->count_blocks)
 		return STEP_END;

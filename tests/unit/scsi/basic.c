@@ -140,12 +140,18 @@ static void short_data(void **state)
 	struct cmd w = { CDB(0x2a, [5] = 40, [8] = 4), .out = out, .out_len = sizeof(out) };
 	assert_int_equal(cmd_do(&nx, 0, &w), SCSI_GOOD);
 	memset(out, 0x22, sizeof(out));
-	struct cmd s = { CDB(0x2a, [5] = 40, [8] = 4), .out = out, .out_len = 1200 };
+	struct cmd s = { CDB(0x2a, [5] = 40, [8] = 4), .out = out, .out_len = 1024 };
 	assert_int_equal(cmd_do(&nx, 0, &s), SCSI_GOOD);
 	struct cmd r = { CDB(0x28, [5] = 40, [8] = 4), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&nx, 0, &r), SCSI_GOOD);
 	assert_int_equal(in[1023], 0x22);        /* two whole blocks */
 	assert_int_equal(in[1024], 0x11);
+	memset(out, 0x33, sizeof(out));
+	struct cmd half = { CDB(0x2a, [5] = 40, [8] = 4), .out = out, .out_len = 1200 };
+	cmd_do(&nx, 0, &half);
+	assert_int_equal(cmd_sense(&half), 0x050e03);    /* not whole blocks: none is written */
+	assert_int_equal(cmd_do(&nx, 0, &r), SCSI_GOOD);
+	assert_int_equal(in[0], 0x22);
 }
 
 static void refusals(void **state)
