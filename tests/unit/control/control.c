@@ -445,7 +445,7 @@ static void describes(void **state)
 	char *metrics = control_metrics();
 	assert_non_null(strstr(metrics, "holdfast_volume_online{volume=\"v\"} 1\n"));
 	assert_non_null(strstr(metrics, "holdfast_target_sessions{target=\"" IQN("t") "\"} 1\n"));
-	assert_non_null(strstr(metrics, "holdfast_session_ops_total{initiator=\"iqn.2026-11.test:initiator\""));
+	assert_non_null(strstr(metrics, "holdfast_session_ops_total{session=\"7\",protocol=\"iscsi\",initiator=\"iqn.2026-11.test:initiator\""));
 	free(metrics);
 	json_t *status = control_status();
 	assert_int_equal(int_of(status, "sessions"), 1);
