@@ -166,15 +166,16 @@ void answer_problem(struct api_response *rs, enum api_problem p, const char *fmt
 	answer_typed(rs, api_problems[p].status, "application/problem+json", problem_json(p, detail));
 }
 
-/* "options.mode" as the JSON pointer "/options/mode", RFC 6901. */
+/* "options.mode" and "iqns/1" as the JSON pointers "/options/mode" and "/iqns/1", RFC 6901.  No member
+ * has a slash in its name. */
 static void write_pointer(const char *prefix, const char *field, char *out, size_t out_bytes)
 {
 	size_t n = (size_t)snprintf(out, out_bytes, "%s/", prefix);
 
 	for (; n + 3 < out_bytes && *field; field++) {
-		if (*field == '~' || *field == '/') {
+		if (*field == '~') {
 			out[n++] = '~';
-			out[n++] = *field == '~' ? '0' : '1';
+			out[n++] = '0';
 		} else {
 			out[n++] = *field == '.' ? '/' : *field;
 		}

@@ -98,6 +98,11 @@ def test_bad_values_are_pointed_at(api, what, body, pointer):
     assert status == 422, (what, problem)
     assert [e["pointer"] for e in problem["errors"]] == [pointer], problem
     assert problem["detail"], what
+
+
+def test_bad_elements_of_lists_are_pointed_at(api):
+    status, _, problem = api("POST", "/api/v1/hosts", {"name": "h", "iqns": ["iqn.2026-11.test:a", "nonsense"]})
+    assert status == 422 and [e["pointer"] for e in problem["errors"]] == ["/iqns/1"], problem
     assert api.ok("GET", "/api/v1/volumes")["items"] == []
 
 

@@ -337,7 +337,8 @@ static void test_errors_of_control(void **state)
 		{ "locked", -EAGAIN, "", 503, "problem:busy" },
 		{ "bad value", -EINVAL, "options.mode", 422, "/options/mode" },
 		{ "reference to nothing", -ENOENT, "pool", 422, "\"pointer\":\"/pool\"" },
-		{ "pointer with a tilde and a slash", -EINVAL, "a~b/c", 422, "/a~0b~1c" },
+		{ "element of a list", -EINVAL, "iqns/1", 422, "\"pointer\":\"/iqns/1\"" },
+		{ "pointer with a tilde", -EINVAL, "a~b/c", 422, "/a~0b/c" },
 		{ "unknown front end", -EOPNOTSUPP, "protocol", 501, "problem:unsupported" },
 		{ "an errno nobody thought of", -EXDEV, "", 500, "problem:internal" },
 	};
