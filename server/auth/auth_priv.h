@@ -86,7 +86,7 @@ bool cookie_find(const char *header, const char *name, char *out, size_t out_byt
 unsigned throttle_try(const char *address, const char *account);
 /* After an attempt. */
 void throttle_failed(const char *account);
-void throttle_passed(const char *account);
+void throttle_passed(const char *address, const char *account);
 unsigned throttle_account_wait_s(const char *account);
 void throttle_reset(void);
 

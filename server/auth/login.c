@@ -117,7 +117,7 @@ enum auth_result auth_login(const struct auth_attempt *a, const struct auth_call
 		return r;
 	if (auth_refresh() || login_new(caller, s.id, ret))
 		return AUTH_FAILED;
-	throttle_passed(a->name);
+	throttle_passed(caller->address, a->name);
 	pthread_mutex_lock(&auth.lock);
 	const struct account *found = account_by_id(s.id);
 	ret->account = found ? json_pack("{s:s, s:s, s:b}", "name", found->name, "role", auth_role_name(found->role), "totp_enabled", found->has_totp) : NULL;
@@ -132,7 +132,7 @@ enum auth_result auth_confirm(const struct auth_attempt *a, const struct auth_ca
 	enum auth_result r = check(a, caller, &s, ret);
 	if (r != AUTH_DONE)
 		return r;
-	throttle_passed(a->name);
+	throttle_passed(caller->address, a->name);
 	pthread_mutex_lock(&auth.lock);
 	struct login *l = login_by_id(caller->login_id);
 	if (l && strcmp(l->account_id, s.id) == 0) {
@@ -206,7 +206,7 @@ enum auth_result auth_password_change(const char *old_password, const char *new_
 	/* Whoever knew the old one is out; this browser stays. */
 	if (!r)
 		r = auth_logins_end(caller->account_id, caller->login_id, &ret->error);
-	throttle_passed(caller->account);
+	throttle_passed(caller->address, caller->account);
 	return r ? AUTH_FAILED : AUTH_DONE;
 }
 

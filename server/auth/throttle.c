@@ -3,7 +3,8 @@
  *
  * Per account: after three failures in a row each further attempt waits twice as long as the one before, up to
  * 15 minutes; never locked for good, and names that do not exist are treated alike.  Per address (IPv6: its
- * /64): a bucket of 10 attempts that refills one each 6 seconds.  Both tables are bounded; when one is full
+ * /64): a bucket of 10 attempts that refills one each 6 seconds; an attempt
+ * that succeeds was no guess and is given back.  Both tables are bounded; when one is full
  * the entry that was quiet for longest goes.  Attempts that wait are refused before a hash is made. */
 #include "auth/auth_priv.h"
 
@@ -146,9 +147,13 @@ void throttle_failed(const char *account)
 	pthread_mutex_unlock(&lock);
 }
 
-void throttle_passed(const char *account)
+void throttle_passed(const char *address, const char *account)
 {
 	pthread_mutex_lock(&lock);
+	if (*address) {
+		struct address_entry *a = address_find(address, auth_now_s());
+		a->tokens = a->tokens + 1 < BUCKET ? a->tokens + 1 : BUCKET;
+	}
 	struct account_entry *e = account_find(account, false);
 	if (e)
 		*e = (struct account_entry){ 0 };

@@ -36,7 +36,7 @@ static void account_waits(void **state)
 		assert_int_equal(throttle_account_wait_s("bert"), 0);
 		now += waits[i] + 60;
 	}
-	throttle_passed("anna");
+	throttle_passed("", "anna");
 	throttle_failed("anna");
 	assert_int_equal(throttle_account_wait_s("anna"), 0);
 	/* After a day without a failure it starts anew. */
@@ -59,6 +59,9 @@ static void address_waits(void **state)
 	}
 	assert_true(throttle_try("192.0.2.1", "n") > 0);
 	assert_int_equal(throttle_try("192.0.2.2", "n"), 0);
+	throttle_passed("192.0.2.1", "n9");      /* the last of them was no guess */
+	assert_int_equal(throttle_try("192.0.2.1", "n"), 0);
+	assert_true(throttle_try("192.0.2.1", "n") > 0);
 	now += 6;
 	assert_int_equal(throttle_try("192.0.2.1", "n"), 0);
 	assert_true(throttle_try("192.0.2.1", "n") > 0);
