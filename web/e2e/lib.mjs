@@ -139,7 +139,7 @@ export class Browser {
   /** A browser of its own: cookies and storage are shared by its pages. */
   async context(o = {}) {
     const context = await this.browser.newContext({ ignoreHTTPSErrors: true, viewport: DESKTOP, locale: "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce", ...o });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(45_000);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => undefined);
     context.on("page", (page) => this.watch(page));
     return context;
@@ -214,7 +214,7 @@ export async function shoot(page, name) {
 /** Nothing is loading any more. */
 export async function settled(page) {
   await page.waitForLoadState("load");
-  await until("nothing loads", async () => (await page.locator(".hf-loading, .pf-v6-c-spinner").count()) === 0, 15_000);
+  await until("nothing loads", async () => (await page.locator(".hf-loading, .pf-v6-c-spinner").count()) === 0, 45_000);
   await pause(150);
 }
 
