@@ -178,12 +178,16 @@ def test_a_host_that_is_back_waits_for_its_older_commands(daemon):
     daemon.cli("target", "attach", "st", "st")
     daemon.cli("target", "allow", "st", "--any")
     port, nqn = daemon.portal("nvme-tcp"), daemon.json("target", "show", "st")["qualified_name"]
+
+    def in_flight(n):
+        wait_for(f"{n} writes are stuck", 10, lambda: daemon.json("volume", "show", "st")["stats"]["in_flight"] == n)
     c = Controller(port, nqn)
     q = c.queue()
     q.write(0, b"0" * 512)
     daemon.cli("volume", "set", "st", "--option", "stuck=true")
     q.start(0x01, 1, (0, 0, 0), data=b"1" * 512, capsule=True)
     q.start(0x01, 1, (1, 0, 0), data=b"1" * 512, capsule=True)
+    in_flight(2)
     c.close()
     time.sleep(0.2)                      # the server has seen the end of it
     free = threading.Timer(1.0, daemon.cli, ("volume", "set", "st", "--option", "stuck=false"))
@@ -198,6 +202,7 @@ def test_a_host_that_is_back_waits_for_its_older_commands(daemon):
     # Not for ever: a backend that hangs does not keep a host out.
     daemon.cli("volume", "set", "st", "--option", "stuck=true")
     q.start(0x01, 1, (2, 0, 0), data=b"3" * 512, capsule=True)
+    in_flight(1)
     c.close()
     time.sleep(0.2)
     begin = time.monotonic()
