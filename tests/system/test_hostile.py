@@ -13,7 +13,7 @@ import pytest
 import hostile
 from harness import BUILD, ENGINES, LONG, wait_for
 
-SECONDS = float(os.environ.get("HF_HOSTILE_SECONDS") or (600 if LONG else 30))
+SECONDS = float(os.environ.get("HF_HOSTILE_SECONDS") or (600 if LONG else 15))
 SEED = int(os.environ.get("HF_HOSTILE_SEED") or 1)
 LOAD = BUILD / "tests/bench/iscsi_load"
 REACTORS = 2
