@@ -135,7 +135,7 @@ static void test_a_day_of_an_admin(void **state)
 		{ "volume list -o name", 0, "v1\nv2\nv3\n", NULL },
 		{ "volume list --pool main -o name", 0, "v1\n", NULL },
 		{ "volume show v2", 0, "1.5 TiB (1649267441664)", NULL },
-		{ "volume show v2", 0, "options mode  direct", NULL },
+		{ "volume show v2", 0, "options mode         direct", NULL },
 		{ "volume resize v1 --size 20G", 0, "volume \"v1\" is 20 GiB now\n", NULL },
 		{ "volume set v1 --comment hello", 0, "changed", NULL },
 		{ "volume set v1", 2, NULL, "say what to change" },

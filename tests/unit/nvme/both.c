@@ -219,9 +219,11 @@ static void fences_both(void **state)
 	stuck(true);
 	cmd_send(&host[0], 1, &w);
 	rig_calm(&rig);
+	initiator_send_pr_out(PROUT_PREEMPT_ABORT, 5, 0x5c, 0xa);
+	assert_false(initiator_is_over(50));     /* it waits for the write that the backend has */
 	stuck(false);
-	assert_int_equal(initiator_pr_out(PROUT_PREEMPT_ABORT, 5, 0x5c, 0xa), 0);
-	assert_true(cmd_is_over(&w, 0));         /* it was waited for */
+	assert_int_equal(initiator_wait(), 0);
+	cmd_wait(&w);
 	assert_int_equal(rw(0, NVME_IO_WRITE), NVME_SC_RESV_CONFLICT);
 }
 
@@ -244,9 +246,11 @@ static void reserve_6(void **state)
 	stuck(true);                             /* what an NVMe host has begun ends before RESERVE is granted */
 	cmd_send(&host[0], 1, &w);
 	rig_calm(&rig);
+	initiator_send(reserve, NULL, 0);
+	assert_false(initiator_is_over(50));
 	stuck(false);
-	assert_int_equal(initiator_do(reserve, NULL, 0), 0);
-	assert_true(cmd_is_over(&w, 0));
+	assert_int_equal(initiator_wait(), 0);
+	cmd_wait(&w);
 	assert_int_equal(rw(1, NVME_IO_WRITE), NVME_SC_RESV_CONFLICT);
 	initiator_close();                       /* the nexus goes, and with it its RESERVE */
 	assert_int_equal(rw(1, NVME_IO_WRITE), 0);

@@ -7,7 +7,7 @@ static struct nx nexus;
 static struct scsi_lun_map *map;
 static struct scsi_unit *unit;
 static struct cmd sent;
-static uint8_t block[512];
+static uint8_t block[512], list[24];
 
 void initiator_open(struct reactor *const *reactors, unsigned count, struct reactor *on, struct volume *v)
 {
@@ -35,10 +35,8 @@ unsigned initiator_do(const uint8_t cdb[16], const void *out, size_t out_len)
 
 unsigned initiator_pr_out(unsigned action, unsigned type, uint64_t key, uint64_t action_key)
 {
-	uint8_t list[24] = { 0 }, cdb[16] = { 0x5f, (uint8_t)action, (uint8_t)type, 0, 0, 0, 0, 0, 24 };
-	put64(list, key);
-	put64(list + 8, action_key);
-	return initiator_do(cdb, list, sizeof(list));
+	initiator_send_pr_out(action, type, key, action_key);
+	return initiator_wait();
 }
 
 unsigned initiator_tur(void)
@@ -52,11 +50,29 @@ unsigned initiator_write(void)
 	return initiator_do(write_10, block, sizeof(block));
 }
 
+void initiator_send(const uint8_t cdb[16], const void *out, size_t out_len)
+{
+	sent = (struct cmd){ .out = out, .out_len = out_len };
+	memcpy(sent.cdb, cdb, 16);
+	cmd_send(&nexus, 0, &sent);
+}
+
 void initiator_send_write(void)
 {
-	sent = (struct cmd){ .out = block, .out_len = sizeof(block) };
-	memcpy(sent.cdb, write_10, 16);
-	cmd_send(&nexus, 0, &sent);
+	initiator_send(write_10, block, sizeof(block));
+}
+
+void initiator_send_pr_out(unsigned action, unsigned type, uint64_t key, uint64_t action_key)
+{
+	const uint8_t cdb[16] = { 0x5f, (uint8_t)action, (uint8_t)type, 0, 0, 0, 0, 0, sizeof(list) };
+	put64(list, key);
+	put64(list + 8, action_key);
+	initiator_send(cdb, list, sizeof(list));
+}
+
+bool initiator_is_over(unsigned ms)
+{
+	return cmd_is_over(&sent, ms);
 }
 
 unsigned initiator_wait(void)
