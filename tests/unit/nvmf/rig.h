@@ -137,7 +137,7 @@ static inline void host_send(struct host *h, const void *p, size_t len)
 {
 	const uint8_t *b = p;
 	while (len) {
-		ssize_t n = send(h->fd, b, h->one_by_one ? 1 : len, MSG_NOSIGNAL);
+		ssize_t n = TEMP_FAILURE_RETRY(send(h->fd, b, h->one_by_one ? 1 : len, MSG_NOSIGNAL));
 		if (n <= 0)
 			fail_msg("send: %s", strerror(errno));
 		b += n;
@@ -148,7 +148,8 @@ static inline bool host_read(struct host *h, void *p, size_t len)
 {
 	uint8_t *b = p;
 	while (len) {
-		ssize_t n = recv(h->fd, b, len, 0);
+		/* A socket with a time-out is interrupted by work that the kernel does for the thread, too. */
+		ssize_t n = TEMP_FAILURE_RETRY(recv(h->fd, b, len, 0));
 		if (n <= 0)
 			return false;
 		b += n;
