@@ -28,8 +28,8 @@ static const char *const sql_of[STATEMENTS] = {
 	[TICK_ADD] = "INSERT INTO tick (tier, at, seconds) VALUES (?, ?, ?) ON CONFLICT (tier, at) DO UPDATE SET seconds = seconds + excluded.seconds",
 	[POINT_PUT] = "INSERT OR REPLACE INTO point (tier, at, series, data) VALUES (?, ?, ?, ?)",
 	[POINT_GET] = "SELECT data FROM point WHERE tier = ? AND at = ? AND series = ?",
-	[READ] = "SELECT t.at, t.seconds, p.data FROM tick t LEFT JOIN point p ON p.tier = t.tier AND p.at = t.at AND p.series = ? "
-		 "WHERE t.tier = ? AND t.at >= ? AND t.at < ? ORDER BY t.at",
+	[READ] = ("SELECT t.at, t.seconds, p.data FROM tick t LEFT JOIN point p ON p.tier = t.tier AND p.at = t.at AND p.series = ? "
+		  "WHERE t.tier = ? AND t.at >= ? AND t.at < ? ORDER BY t.at"),
 	[POINTS] = "SELECT at, series, data FROM point WHERE tier = ? AND at >= ? AND at < ? ORDER BY at",
 	[COVERED] = "SELECT total(seconds) FROM tick WHERE tier = ? AND at >= ? AND at < ?",
 	[TRIM_POINTS] = "DELETE FROM point WHERE tier = ?1 AND at <= (SELECT at FROM tick WHERE tier = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",

@@ -64,7 +64,7 @@ enum scsi_result copy_record_new(struct task *p, uint32_t list_id, bool discard,
 
 void copy_record_end(struct copy_record *r, const struct task *p, enum copy_state state)
 {
-	r->state = state;
+	r->state = (uint8_t)state;
 	if (p->result > RES_LAST_GOOD && !p->aborting) {
 		struct scsi_sense s = p->sense;
 		s.key = scsi_result_key(p->result);
