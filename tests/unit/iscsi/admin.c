@@ -125,7 +125,7 @@ static void bans(void **state)
 	assert_int_equal(ban.until_unix_s - ban.since_unix_s, 60);
 	ini_connect(&i, rig.port);
 	assert_int_equal(ini_login(&i, 0x87, LOGIN_NAMES "X-a=b"), 0x0202);
-	assert_non_null(strstr(rig.reason, "banned"));
+	assert_non_null(strstr(rig_reason(&rig), "banned"));
 	ini_close(&i);
 	ini_connect(&i, rig.port);                               /* another host is not concerned */
 	assert_int_equal(ini_login(&i, 0x87, "InitiatorName=iqn.x:y;TargetName=" TARGET), 0);

@@ -37,7 +37,7 @@ struct rig {
 	struct iscsi_portal *portal;
 	uint16_t port;
 	pthread_mutex_t lock;
-	unsigned events[ISCSI_CONNECTION_LOST + 1];
+	_Atomic unsigned events[ISCSI_CONNECTION_LOST + 1];
 	char reason[256];                /* of the last refusal or loss */
 };
 
@@ -49,6 +49,16 @@ static inline void rig_event(void *arg, const struct iscsi_event *e)
 	if (e->reason && e->reason[0])
 		snprintf(g->reason, sizeof(g->reason), "%s", e->reason);
 	pthread_mutex_unlock(&g->lock);
+}
+
+/* Why the last one was refused or lost; until the next call. */
+static inline const char *rig_reason(struct rig *g)
+{
+	static char reason[sizeof(g->reason)];
+	pthread_mutex_lock(&g->lock);
+	memcpy(reason, g->reason, sizeof(reason));
+	pthread_mutex_unlock(&g->lock);
+	return reason;
 }
 
 static inline struct iscsi_target_spec rig_spec(struct rig *g)

@@ -218,7 +218,7 @@ static void host_no_longer_allowed(void **state)
 	assert_int_equal(ini_recv(&i), -1);                      /* at once, nobody is asked */
 	rig_wait(rig_sessions() == 0);
 	assert_true(reactor_clock_ns() - from_ns < 1000000000);
-	assert_string_equal(rig.reason, "the host is no longer allowed");
+	assert_string_equal(rig_reason(&rig), "the host is no longer allowed");
 	ini_close(&i);
 	ini_connect(&i, rig.port);
 	assert_int_equal(ini_login(&i, 0x87, LOGIN_NAMES "X-a=b"), 0x0202);

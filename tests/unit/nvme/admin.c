@@ -168,7 +168,7 @@ static void keep_alive(void **state)
 		assert_int_equal(cmd_do(&host, 0, &k), 0);
 	}
 	assert_int_equal(host.deaths, 0);
-	for (unsigned i = 0; i < 300 && !*(volatile unsigned *)&host.deaths; i++)
+	for (unsigned i = 0; i < 300 && !host.deaths; i++)
 		usleep(10000);
 	assert_int_equal(host.deaths, 1);
 	host_close(&host);

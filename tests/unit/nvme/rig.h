@@ -18,7 +18,7 @@ struct host {                            /* one controller and its queues */
 	struct nvme_ctrl_spec spec;
 	struct nvme_ns_map *map;
 	uint16_t qid, cid;
-	unsigned resets, deaths;
+	_Atomic unsigned resets, deaths;
 	int result;
 	bool closed;
 	pthread_mutex_t lock;
