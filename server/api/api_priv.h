@@ -64,6 +64,7 @@ enum api_query_flags {
 	Q_BAN = 16384,                   /* ban_s */
 	Q_RANGE = 1 << 16,               /* since, until */
 	Q_ONCE = 1 << 17,                /* no parameter: the answer holds a secret and is never kept for a repeated POST */
+	Q_DATA = 1 << 19,                /* data: keep or delete */
 	Q_CSV = 1 << 18,                 /* no parameter: also as text/csv */
 };
 /* Which parameters a flag stands for. */

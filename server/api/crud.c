@@ -298,12 +298,24 @@ void api_do_update(struct api_call *c)
 		run_change(c, &ch);
 }
 
+/* What becomes of the files of a share: they stay unless somebody says otherwise. */
+static bool parse_data(struct api_call *c, bool *ret_delete)
+{
+	const char *v = call_param(c, "data");
+
+	*ret_delete = v && strcmp(v, "delete") == 0;
+	if (!v || *ret_delete || strcmp(v, "keep") == 0)
+		return true;
+	answer_problem(c->rs, PROBLEM_BAD_REQUEST, "The parameter data is either keep or delete.");
+	return false;
+}
+
 void api_do_remove(struct api_call *c)
 {
 	struct control_change ch = { .verb = CONTROL_DELETE };
 
 	if (call_flag(c, "dry_run", &ch.dry_run) && call_flag(c, "force", &ch.force) &&
-	    call_flag(c, "keep_data", &ch.keep_data) && call_if_match(c, &ch.if_match))
+	    call_flag(c, "keep_data", &ch.keep_data) && parse_data(c, &ch.delete_data) && call_if_match(c, &ch.if_match))
 		run_change(c, &ch);
 }
 

@@ -20,7 +20,7 @@ const size_t api_route_count = ARRAY_COUNT(api_routes);
 
 const struct api_query_row api_query_rows[] = {
 	{ Q_PAGE, "limit" }, { Q_PAGE, "cursor" }, { Q_DRY_RUN, "dry_run" }, { Q_FORCE, "force" },
-	{ Q_KEEP_DATA, "keep_data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_BAN, "ban_s" }, { Q_SHRINK, "shrink" },
+	{ Q_KEEP_DATA, "keep_data" }, { Q_DATA, "data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_BAN, "ban_s" }, { Q_SHRINK, "shrink" },
 	{ Q_SECRETS, "secrets" }, { Q_SORT, "sort" }, { Q_SORT, "q" }, { Q_HISTORY, "object" },
 	{ Q_HISTORY, "from" }, { Q_HISTORY, "to" }, { Q_HISTORY, "points" }, { Q_TOP, "kind" },
 	{ Q_TOP, "by" }, { Q_TOP, "n" }, { Q_HOST, "host" }, { Q_VOLUME, "volume" },

@@ -225,6 +225,11 @@ int run_undo(struct cli *c);
 int run_doctor(struct cli *c);
 int run_support_bundle(struct cli *c);
 int run_history(struct cli *c);
+int run_share_allow(struct cli *c);
+int run_share_deny(struct cli *c);
+int run_share_delete(struct cli *c);
+int run_quota_set(struct cli *c);
+int run_quota_delete(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */
 void say_done(const struct cli *c, const json_t *object, const char *fmt, ...) _printf_(3, 4);
 /* Prints the plan when it was a dry run. */

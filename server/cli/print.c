@@ -23,9 +23,9 @@ const char *state_colour(const char *word)
 	static const struct {
 		const char *word, *colour;
 	} rows[] = {
-		{ "online", "\033[32m" }, { "listening", "\033[32m" }, { "running", "\033[32m" }, { "done", "\033[32m" },
+		{ "online", "\033[32m" }, { "serving", "\033[32m" }, { "active", "\033[32m" }, { "listening", "\033[32m" }, { "running", "\033[32m" }, { "done", "\033[32m" },
 		{ "offline", "\033[31m" }, { "failed", "\033[31m" }, { "error", "\033[31m" }, { "cancelled", "\033[33m" },
-		{ "disabled", "\033[33m" }, { "warning", "\033[33m" },
+		{ "disabled", "\033[33m" }, { "expired", "\033[33m" }, { "exceeded", "\033[33m" }, { "warning", "\033[33m" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)

@@ -295,28 +295,31 @@ int run_target_ana(struct cli *c)
 }
 
 /* ---- members of a group: read, change, write back if nobody else did ---------------------------------------- */
+/* Host groups have hosts, groups have users. */
 static int group_change(struct cli *c, bool add)
 {
-	_cleanup_(freep) char *one = path_join("/api/v1/host-groups", c->arg[0]);
+	bool users = strcmp(c->noun->name, "group") == 0;
+	const char *list = users ? "members" : "hosts", *what = users ? "user" : "host";
+	_cleanup_(freep) char *base = text_format("/api/v1/%s", c->noun->plural), *one = path_join(base, c->arg[0]);
 	_cleanup_(freep) char *path = text_format("%s%s", one, c->dry_run ? "?dry_run=true" : ""), *match = NULL;
 	json_t *hosts = json_array(), *body, *item;
 	struct reply r = { 0 }, changed = { 0 };
 	size_t i;
 	int code = client_do(c, "GET", one, NULL, NULL, &r);
 
-	json_array_foreach(json_object_get(r.json, "hosts"), i, item)
+	json_array_foreach(json_object_get(r.json, list), i, item)
 		if (strcmp(json_string_value(item) ? json_string_value(item) : "", c->arg[1]) != 0)
 			json_array_append(hosts, item);
-	if (code == CLI_DONE && !add && json_array_size(hosts) == json_array_size(json_object_get(r.json, "hosts")))
-		code = refused("host \"%s\" is not in group \"%s\".", c->arg[1], c->arg[0]);
+	if (code == CLI_DONE && !add && json_array_size(hosts) == json_array_size(json_object_get(r.json, list)))
+		code = refused("%s \"%s\" is not in group \"%s\".", what, c->arg[1], c->arg[0]);
 	if (add)
 		json_array_append_new(hosts, json_string(c->arg[1]));
-	body = json_pack("{s:o}", "hosts", hosts);
+	body = json_pack("{s:o}", list, hosts);
 	match = text_format("\"%" JSON_INTEGER_FORMAT "\"", json_integer_value(json_object_get(r.json, "revision")));
 	if (code == CLI_DONE)
 		code = client_do(c, "PATCH", path, body, match, &changed);
 	if (code == CLI_DONE && !say_dry_run(c, &changed))
-		say_done(c, changed.json, "host \"%s\" %s group \"%s\"", c->arg[1], add ? "is in" : "is no longer in", c->arg[0]);
+		say_done(c, changed.json, "%s \"%s\" %s group \"%s\"", what, c->arg[1], add ? "is in" : "is no longer in", c->arg[0]);
 	json_decref(body);
 	reply_done(&r);
 	reply_done(&changed);

@@ -60,7 +60,7 @@ static const char *check_ip_address(const char *s)
 	return NULL;
 }
 
-static const char *check_cidr(const char *s)
+const char *check_cidr(const char *s)
 {
 	bool v6;
 	const char *slash = strchr(s, '/');
@@ -343,6 +343,16 @@ static const struct {
 	{ "plugin", check_plugin },
 	{ "dhchap-key", check_dhchap_key },
 	{ "tls-psk", check_tls_psk },
+	{ "posix-name", check_posix_name },
+	{ "posix-owner", check_posix_owner },
+	{ "file-mode", check_file_mode },
+	{ "full-name", check_full_name },
+	{ "no-control", check_no_control },
+	{ "sub-path", check_sub_path },
+	{ "share-access", check_share_access },
+	{ "nfs-client", check_nfs_client },
+	{ "nfs-version", check_nfs_version },
+	{ "nfs-security", check_nfs_security },
 };
 
 static const char *check_by_name(const char *name, const char *s)

@@ -109,6 +109,19 @@ int object_id(struct config *c, enum model_kind k, const char *id_or_name, char 
 int audit_write(struct config *c, const char *verb, enum model_kind k, const char *id, const json_t *before,
 		const json_t *after, struct config_error *e);
 
+/* ---- check.c, check_nas.c: what is wrong with a value, or NULL ------------------------------------- */
+const char *check_cidr(const char *s);
+const char *check_posix_name(const char *s);
+const char *check_posix_owner(const char *s);
+const char *check_file_mode(const char *s);
+const char *check_full_name(const char *s);
+const char *check_no_control(const char *s);
+const char *check_sub_path(const char *s);
+const char *check_share_access(const char *s);
+const char *check_nfs_client(const char *s);
+const char *check_nfs_version(const char *s);
+const char *check_nfs_security(const char *s);
+
 /* ---- text.c -------------------------------------------------------------------------------------- */
 bool text_is_uuid(const char *s);
 void time_now(char buf[TIME_BYTES]);

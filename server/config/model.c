@@ -292,6 +292,102 @@ static const struct field task_fields[] = {
 	{ .name = "finished_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_NULLABLE, .help = "When it ended." },
 };
 
+/* ---- folders and who uses them ---- */
+#define ACCOUNT_NAME_FIELD(what)                                                                   \
+	{ .name = "name", .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_FIXED | FIELD_UNIQUE, .min = 1, .max = 32, \
+	  .check = "posix-name", .help = what }
+static const struct field share_fields[] = {
+	NAME_FIELD,
+	{ .name = "pool", .type = FIELD_REF, .ref = MODEL_POOL, .flags = FIELD_FIXED, .default_json = "null", .help = "Pool that holds the folder; the only or first one when left out." },
+	{ .name = "path", .type = FIELD_TEXT, .flags = FIELD_FIXED, .min = 1, .max = 1024, .check = "sub-path", .default_json = "null",
+	  .help = "Folder below the pool's; it is made when it is not there.  The name when left out." },
+	{ .name = "preset", .type = FIELD_ENUM, .flags = FIELD_FIXED, .values = "general|homes|time-machine|library|drop-box|vmware|kubernetes", .default_json = "\"general\"",
+	  .help = "What it is for; sets what such clients need." },
+	{ .name = "enabled", .type = FIELD_BOOL, .default_json = "true", .help = "Whether it is served." },
+	{ .name = "smb", .type = FIELD_BOOL, .default_json = "false", .help = "Serve it over SMB." },
+	{ .name = "nfs", .type = FIELD_BOOL, .default_json = "false", .help = "Serve it over NFS." },
+	{ .name = "read_only", .type = FIELD_BOOL, .default_json = "false", .help = "Refuse writes of everybody." },
+	{ .name = "hidden", .type = FIELD_BOOL, .default_json = "false", .help = "SMB: leave it out of lists; who knows the name reaches it." },
+	{ .name = "guest", .type = FIELD_BOOL, .default_json = "false", .help = "SMB: let people in without a password." },
+	{ .name = "allow", .type = FIELD_TEXTS, .min = 0, .max = 256, .check = "share-access", .default_json = "[]",
+	  .help = "Who may use it: USER, @GROUP, an address or a network; :ro or :rw at the end says how.  None: every user." },
+	{ .name = "deny", .type = FIELD_TEXTS, .min = 0, .max = 256, .check = "share-access", .default_json = "[]", .help = "Who may not, in the same words; counts more than allow." },
+	{ .name = "owner", .type = FIELD_TEXT, .flags = FIELD_NULLABLE, .min = 1, .max = 32, .check = "posix-owner", .default_json = "null",
+	  .help = "Owner of the folder: a user, or a number; left as it is when left out." },
+	{ .name = "group", .type = FIELD_TEXT, .flags = FIELD_NULLABLE, .min = 1, .max = 32, .check = "posix-owner", .default_json = "null", .help = "Group of the folder: a group, or a number." },
+	{ .name = "mode", .type = FIELD_TEXT, .flags = FIELD_NULLABLE, .min = 3, .max = 4, .check = "file-mode", .default_json = "null", .help = "Mode of the folder in octal, such as 0770." },
+	{ .name = "smb_encryption", .type = FIELD_ENUM, .values = "off|desired|required", .default_json = "\"desired\"", .help = "SMB: whether connections are encrypted." },
+	{ .name = "smb_acl", .type = FIELD_ENUM, .values = "posix|windows", .default_json = "\"posix\"", .help = "SMB: rights as the file system has them, or ACLs as Windows has them, kept in full." },
+	{ .name = "smb_recycle", .type = FIELD_BOOL, .default_json = "false", .help = "SMB: deleted files go to a recycle bin in the share." },
+	{ .name = "smb_recycle_days", .type = FIELD_INT, .min = 0, .max = 3650, .default_json = "30", .help = "Days after which the recycle bin forgets a file; 0: never." },
+	{ .name = "smb_recycle_max_bytes", .type = FIELD_INT, .flags = FIELD_NULLABLE, .min = 1, .max = INT64_C(1) << 60, .default_json = "null",
+	  .help = "Size that the recycle bin may have; the oldest files go first." },
+	{ .name = "smb_previous_versions", .type = FIELD_BOOL, .default_json = "false", .help = "SMB: show snapshots as previous versions." },
+	{ .name = "smb_audit", .type = FIELD_BOOL, .default_json = "false", .help = "SMB: write who opens, changes and deletes files to the events." },
+	{ .name = "smb_case", .type = FIELD_ENUM, .values = "auto|sensitive|insensitive", .default_json = "\"auto\"", .help = "SMB: whether capital letters make another name." },
+	{ .name = "smb_oplocks", .type = FIELD_BOOL, .default_json = "true", .help = "SMB: let clients cache what nobody else uses (oplocks and leases)." },
+	{ .name = "smb_durable_handles", .type = FIELD_BOOL, .default_json = "false",
+	  .help = "SMB: keep open files over a short loss of the connection; only where NFS does not serve the same folder." },
+	{ .name = "smb_raw", .type = FIELD_TEXT, .min = 0, .max = 16384, .default_json = "\"\"", .help = "SMB: further lines of smb.conf for this share, verbatim; checked before they are used." },
+	{ .name = "nfs_versions", .type = FIELD_TEXTS, .min = 0, .max = 4, .check = "nfs-version", .default_json = "[]", .help = "NFS: 3, 4.0, 4.1, 4.2; none: all that the server can." },
+	{ .name = "nfs_squash", .type = FIELD_ENUM, .values = "none|root|all", .default_json = "\"root\"", .help = "NFS: whose requests count as the anonymous user's." },
+	{ .name = "nfs_anon_uid", .type = FIELD_INT, .min = 0, .max = UINT32_MAX - 1, .default_json = "65534", .help = "NFS: uid of the anonymous user." },
+	{ .name = "nfs_anon_gid", .type = FIELD_INT, .min = 0, .max = UINT32_MAX - 1, .default_json = "65534", .help = "NFS: gid of the anonymous user." },
+	{ .name = "nfs_sync", .type = FIELD_BOOL, .default_json = "true", .help = "NFS: answer a write only when it is on the disk, whatever the client asks for." },
+	{ .name = "nfs_security", .type = FIELD_TEXTS, .min = 1, .max = 4, .check = "nfs-security", .default_json = "[\"sys\"]", .help = "NFS: sys, krb5, krb5i, krb5p." },
+	{ .name = "nfs_clients", .type = FIELD_TEXTS, .min = 0, .max = 256, .check = "nfs-client", .default_json = "[]",
+	  .help = "NFS: an address, a network, a host name or @NETGROUP, with :ro, :rw and :root.  None: every address of allow, or nobody when allow names only users." },
+	{ .name = "nfs_export_id", .type = FIELD_INT, .flags = FIELD_FIXED | FIELD_UNIQUE, .min = 1, .max = 65535, .default_json = "null",
+	  .help = "NFS: number by which clients know it across restarts; chosen when left out." },
+	{ .name = "quota_bytes", .type = FIELD_INT, .flags = FIELD_NULLABLE, .min = 1 << 20, .max = INT64_C(1) << 60, .default_json = "null", .help = "Space that all its files together may take." },
+	{ .name = "snapshots_hourly", .type = FIELD_INT, .min = 0, .max = 1000, .default_json = "0", .help = "Hourly snapshots that are kept; 0: none are taken." },
+	{ .name = "snapshots_daily", .type = FIELD_INT, .min = 0, .max = 1000, .default_json = "0", .help = "Daily snapshots that are kept." },
+	{ .name = "snapshots_weekly", .type = FIELD_INT, .min = 0, .max = 1000, .default_json = "0", .help = "Weekly snapshots that are kept." },
+	{ .name = "snapshots_monthly", .type = FIELD_INT, .min = 0, .max = 1000, .default_json = "0", .help = "Monthly snapshots that are kept." },
+	COMMENT_FIELD,
+	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "serving|disabled|failed", .help = "What it does now." },
+	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why it is not served, or what is missing." },
+	{ .name = "folder", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "The folder on this machine." },
+	{ .name = "used_bytes", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Space that it takes, where the file system knows." },
+	{ .name = "sessions", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Clients that use it now." },
+	{ .name = "stats", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Counters since its servers started." },
+};
+
+static const struct field user_fields[] = {
+	ACCOUNT_NAME_FIELD("Name, as Unix has it: a lower-case letter or '_', then those, digits and '-'."),
+	{ .name = "full_name", .type = FIELD_TEXT, .min = 0, .max = 255, .check = "full-name", .default_json = "\"\"", .help = "The person's name." },
+	{ .name = "uid", .type = FIELD_INT, .flags = FIELD_FIXED | FIELD_UNIQUE, .min = 100, .max = INT32_MAX, .default_json = "null", .help = "Number that files carry; the next free one of nas_user_range when left out." },
+	{ .name = "password", .type = FIELD_SECRET, .flags = FIELD_NULLABLE, .min = 1, .max = 127, .check = "no-control", .default_json = "null", .help = "Password for SMB; without one nobody logs in by this name." },
+	{ .name = "enabled", .type = FIELD_BOOL, .default_json = "true", .help = "Whether the user may log in." },
+	{ .name = "expires_at", .type = FIELD_TIME, .flags = FIELD_NULLABLE, .min = 20, .max = 24, .check = "time", .default_json = "null", .help = "From when on the user may not log in any more." },
+	{ .name = "home", .type = FIELD_BOOL, .default_json = "false", .help = "Make a folder in the shares with the preset homes." },
+	{ .name = "system_login", .type = FIELD_BOOL, .default_json = "false", .help = "Let the user log in to this machine with the same password, too." },
+	COMMENT_FIELD,
+	{ .name = "groups", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Names of the groups that have the user as a member." },
+	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "active|disabled|expired|no-password|failed", .help = "Whether the user can log in." },
+	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why not." },
+	{ .name = "last_seen_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "When the user was logged in last, since the daemon started." },
+};
+
+static const struct field group_fields[] = {
+	ACCOUNT_NAME_FIELD("Name, as Unix has it: a lower-case letter or '_', then those, digits and '-'."),
+	{ .name = "gid", .type = FIELD_INT, .flags = FIELD_FIXED | FIELD_UNIQUE, .min = 100, .max = INT32_MAX, .default_json = "null", .help = "Number that files carry; the next free one of nas_user_range when left out." },
+	{ .name = "members", .type = FIELD_REFS, .ref = MODEL_USER, .min = 0, .max = 4096, .default_json = "[]", .help = "Its users." },
+	COMMENT_FIELD,
+};
+
+static const struct field quota_fields[] = {
+	{ .name = "share", .type = FIELD_REF, .ref = MODEL_SHARE, .flags = FIELD_REQUIRED | FIELD_FIXED, .help = "Share." },
+	{ .name = "user", .type = FIELD_REF, .ref = MODEL_USER, .flags = FIELD_FIXED | FIELD_NULLABLE, .default_json = "null", .help = "User whose files count; or give a group." },
+	{ .name = "group", .type = FIELD_REF, .ref = MODEL_GROUP, .flags = FIELD_FIXED | FIELD_NULLABLE, .default_json = "null", .help = "Group whose files count." },
+	{ .name = "limit_bytes", .type = FIELD_INT, .flags = FIELD_REQUIRED, .min = 1 << 20, .max = INT64_C(1) << 60, .help = "Space that those files may take." },
+	{ .name = "limit_files", .type = FIELD_INT, .flags = FIELD_NULLABLE, .min = 1, .max = INT64_C(1) << 40, .default_json = "null", .help = "How many files there may be." },
+	{ .name = "used_bytes", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Space that they take." },
+	{ .name = "used_files", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "How many there are." },
+	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "active|exceeded|failed", .help = "Whether the limit is kept." },
+	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why not." },
+};
+
 #define MODEL(k, n, p, t, f, h) [k] = { .kind = k, .name = n, .plural = p, .table = t, .fields = f, .field_count = ARRAY_COUNT(f), .help = h }
 const struct model models[MODEL_KINDS] = {
 	MODEL(MODEL_POOL, "pool", "pools", "pool", pool_fields, "A place that holds data."),
@@ -313,6 +409,10 @@ const struct model models[MODEL_KINDS] = {
 	MODEL(MODEL_TASK, "task", "tasks", "task", task_fields, "Long work."),
 	MODEL(MODEL_TOKEN, "token", "tokens", "token", token_fields, "A secret by which a program acts for an account."),
 	MODEL(MODEL_LOGIN, "login", "logins", "login", login_fields, "A signed-in browser."),
+	MODEL(MODEL_SHARE, "share", "shares", "share", share_fields, "A folder served over SMB, NFS or both."),
+	MODEL(MODEL_USER, "user", "users", "nas_user", user_fields, "A person who uses shares."),
+	MODEL(MODEL_GROUP, "group", "groups", "nas_group", group_fields, "Several users."),
+	MODEL(MODEL_QUOTA, "quota", "quotas", "quota", quota_fields, "What the files of a user or group may take in a share."),
 };
 
 const struct model *model_by_name(const char *s)

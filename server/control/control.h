@@ -48,6 +48,7 @@ struct control_change {
 	bool dry_run;                    /* answer with the plan, change nothing */
 	bool force;                      /* DELETE: also what depends on it (LUNs, access) */
 	bool keep_data;                  /* DELETE of a volume: leave its files */
+	bool delete_data;                /* DELETE of a share: its folder, too */
 	bool by_server;                  /* not from outside: a certificate that was issued, .. */
 	bool shrink;                     /* UPDATE of a volume: a smaller size is meant, and what lies beyond is lost */
 	struct config_actor actor;

@@ -206,6 +206,23 @@ int batch_touch(struct batch *b, enum model_kind k, const char *id, json_t *old_
 int prepare_create(enum model_kind k, json_t *body, struct config_error *e);
 int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e);
 int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_t *row, struct config_error *e);
+/* prepare_share.c: the same for shares, users, groups and quotas */
+int share_prepare(json_t *body, struct config_error *e);
+int user_prepare(json_t *body, struct config_error *e);
+int group_prepare(json_t *body, struct config_error *e);
+int quota_prepare(json_t *body, struct config_error *e);
+int share_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
+int user_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
+int group_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
+int nas_portal_check(const json_t *row, struct config_error *e);
+/* A user (group: false) or group that goes: refused while something names it, or taken out with force. */
+int account_leaves(struct batch *b, size_t at, bool group, const json_t *row, struct config_error *e);
+int user_range_parse(const char *value, unsigned *ret_low, unsigned *ret_high); /* -EINVAL */
+/* prepare.c, for the same */
+int delete_rows(struct batch *b, size_t at, enum model_kind k, const char *field, const char *id, struct config_error *e);
+int busy_rows(enum model_kind k, const char *field, const char *id, const char *what, const char *advice, struct config_error *e);
+/* Changes a row that goes along with a change. */
+int follow_update(struct batch *b, size_t at, enum model_kind k, const json_t *row, json_t *patch, struct config_error *e); /* takes patch */
 /* plan.c */
 int plan_make(struct batch *b, struct config_error *e);
 struct step *plan_add(struct batch *b, const struct step_kind *kind, const struct touched *t, json_t *row, json_t *old_row);
@@ -341,6 +358,11 @@ void channel_fill(json_t *o);
 void channels_changed(void);             /* rows have changed: read again */
 void channels_start(void);
 void channels_stop(void);
+
+/* ---- runtime_share.c, runtime_user.c: folders and who uses them ------------------------------------------------------------ */
+void share_fill(json_t *o);
+void quota_fill(json_t *o);
+void user_fill(json_t *o);
 
 /* ---- live.c: the fields that are not stored ----------------------------------------------------------------------- */
 struct live_context {

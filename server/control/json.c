@@ -82,6 +82,11 @@ void object_label(enum model_kind k, const json_t *o, char *buf, size_t buf_byte
 			 *text_of(o, "host") ? ref_name(MODEL_HOST, text_of(o, "host"), b, sizeof(b)) :
 					       ref_name(MODEL_HOST_GROUP, text_of(o, "group"), b, sizeof(b)));
 		return;
+	case MODEL_QUOTA:
+		snprintf(buf, buf_bytes, "of %s in %s",
+			 *text_of(o, "user") ? ref_name(MODEL_USER, text_of(o, "user"), b, sizeof(b)) : ref_name(MODEL_GROUP, text_of(o, "group"), b, sizeof(b)),
+			 ref_name(MODEL_SHARE, text_of(o, "share"), a, sizeof(a)));
+		return;
 	case MODEL_PORTAL:
 		snprintf(buf, buf_bytes, strchr(text_of(o, "address"), ':') ? "%s [%s]:%" PRId64 : "%s %s:%" PRId64, text_of(o, "protocol"),
 			 text_of(o, "address"), int_of(o, "port"));

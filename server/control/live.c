@@ -239,6 +239,12 @@ void live_fill(enum model_kind k, json_t *objects)
 			certificate_fill(o);
 		else if (k == MODEL_CHANNEL)
 			channel_fill(o);
+		else if (k == MODEL_SHARE)
+			share_fill(o);
+		else if (k == MODEL_USER)
+			user_fill(o);
+		else if (k == MODEL_QUOTA)
+			quota_fill(o);
 	}
 	json_decref(array);
 }

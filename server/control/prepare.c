@@ -110,6 +110,14 @@ int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 		if (is_given(body, "host") == is_given(body, "group"))
 			return config_fail(e, -EINVAL, "host", "an access names a host or a group, one of them");
 		return 0;
+	case MODEL_SHARE:
+		return share_prepare(body, e);
+	case MODEL_USER:
+		return user_prepare(body, e);
+	case MODEL_GROUP:
+		return group_prepare(body, e);
+	case MODEL_QUOTA:
+		return quota_prepare(body, e);
 	case MODEL_CERTIFICATE:
 		return certificate_prepare(body, e);
 	case MODEL_ACME_ACCOUNT:
@@ -316,6 +324,14 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 		return channel_check(new_row, e);
 	case MODEL_ACCOUNT:
 		return check_account(old_row, new_row, e);
+	case MODEL_PORTAL:
+		return nas_portal_check(new_row, e);
+	case MODEL_SHARE:
+		return share_row_check(old_row, new_row, e);
+	case MODEL_USER:
+		return user_row_check(old_row, new_row, e);
+	case MODEL_GROUP:
+		return group_row_check(old_row, new_row, e);
 	case MODEL_SETTING:
 		return setting_check(text_of(new_row, "key"), text_of(new_row, "value"), e);
 	default:
@@ -324,7 +340,7 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 }
 
 /* ---- what goes with an object -------------------------------------------------------------------------------- */
-static int delete_rows(struct batch *b, size_t at, enum model_kind k, const char *field, const char *id, struct config_error *e)
+int delete_rows(struct batch *b, size_t at, enum model_kind k, const char *field, const char *id, struct config_error *e)
 {
 	json_t *rows, *row;
 	size_t i;
@@ -342,7 +358,7 @@ static int delete_rows(struct batch *b, size_t at, enum model_kind k, const char
 	return r;
 }
 
-static int busy_rows(enum model_kind k, const char *field, const char *id, const char *what, const char *advice, struct config_error *e)
+int busy_rows(enum model_kind k, const char *field, const char *id, const char *what, const char *advice, struct config_error *e)
 {
 	char label[160];
 	json_t *rows;
@@ -392,6 +408,16 @@ static int delete_target_parts(struct batch *b, size_t at, const json_t *row, st
 	return r ? r : delete_rows(b, at, MODEL_ACCESS, "target", text_of(row, "id"), e);
 }
 
+int follow_update(struct batch *b, size_t at, enum model_kind k, const json_t *row, json_t *patch, struct config_error *e)
+{
+	json_t *now;
+	int r = config_update(ctl.db, k, text_of(row, "id"), patch, NULL, e);
+	json_decref(patch);
+	if (!r)
+		r = row_get(k, text_of(row, "id"), &now, e);
+	return r ? r : batch_touch(b, k, text_of(row, "id"), json_incref((json_t *)row), now, at);
+}
+
 static int leave_groups(struct batch *b, size_t at, const char *host_id, struct config_error *e)
 {
 	json_t *groups, *group, *member;
@@ -401,19 +427,14 @@ static int leave_groups(struct batch *b, size_t at, const char *host_id, struct 
 	if (r)
 		return r;
 	json_array_foreach(groups, i, group) {
-		json_t *left = json_array(), *row;
+		json_t *left = json_array();
 		json_array_foreach(json_object_get(group, "hosts"), j, member)
 			if (strcmp(json_string_value(member), host_id) != 0)
 				json_array_append(left, member);
-		json_t *patch = json_pack("{s:o}", "hosts", left);
-		if (json_array_size(left) != json_array_size(json_object_get(group, "hosts"))) {
-			r = config_update(ctl.db, MODEL_HOST_GROUP, text_of(group, "id"), patch, NULL, e);
-			if (!r)
-				r = row_get(MODEL_HOST_GROUP, text_of(group, "id"), &row, e);
-			if (!r)
-				r = batch_touch(b, MODEL_HOST_GROUP, text_of(group, "id"), json_incref(group), row, at);
-		}
-		json_decref(patch);
+		if (json_array_size(left) == json_array_size(json_object_get(group, "hosts")))
+			json_decref(left);
+		else
+			r = follow_update(b, at, MODEL_HOST_GROUP, group, json_pack("{s:o}", "hosts", left), e);
 		if (r)
 			break;
 	}
@@ -436,6 +457,11 @@ int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_
 	case MODEL_ACCOUNT:
 		r = is_admin(row) && !b->change[at].force ? check_admins(id, e) : 0;
 		return r ? r : delete_rows(b, at, MODEL_TOKEN, "account", id, e);
+	case MODEL_SHARE:
+		return delete_rows(b, at, MODEL_QUOTA, "share", id, e);
+	case MODEL_USER:
+	case MODEL_GROUP:
+		return account_leaves(b, at, k == MODEL_GROUP, row, e);
 	case MODEL_HOST:
 	case MODEL_HOST_GROUP: {
 		const char *field = k == MODEL_HOST ? "host" : "group";

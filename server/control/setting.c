@@ -251,6 +251,22 @@ static void apply_nvme_auth(const char *value)
 		log_warn(&log_control, "NVMe authentication keeps its offer", "why=\"%s\"", wrong);
 }
 
+/* ---- shares ---- */
+static int check_user_range(const char *value, char *why, size_t why_bytes)
+{
+	unsigned low, high;
+	return user_range_parse(value, &low, &high) ? snprintf(why, why_bytes, "give the first and the last number, such as 20000-29999, from 1000 to 2147483646"), -EINVAL : 0;
+}
+static int check_netbios(const char *value, char *why, size_t why_bytes)
+{
+	for (const char *p = value; *p; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_')) {
+			snprintf(why, why_bytes, "may hold only letters, digits, '-' and '_'");
+			return -EINVAL;
+		}
+	return 0;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------------- */
 const struct setting_row setting_rows[] = {
 	{ .key = "server_name", .type = SETTING_TEXT, .max = 253, .default_value = "", .help = "Name of this server; the machine's host name when empty." },
@@ -291,6 +307,24 @@ const struct setting_row setting_rows[] = {
 	  .help = "Minutes for which the password counts as just given, before what is dangerous asks for it again." },
 	{ .key = "isns_server", .type = SETTING_TEXT, .max = 80, .default_value = "", .check = check_isns, .apply = apply_isns,
 	  .help = "iSNS server that is told of all targets and portals: ADDRESS or ADDRESS:PORT (3205); none when empty." },
+	{ .key = "smb_server_name", .type = SETTING_TEXT, .max = 15, .default_value = "", .check = check_netbios,
+	  .help = "SMB: name of this server as Windows shows it; the machine's host name when empty." },
+	{ .key = "smb_workgroup", .type = SETTING_TEXT, .max = 15, .default_value = "WORKGROUP", .check = check_netbios, .help = "SMB: workgroup of this server." },
+	{ .key = "smb_min_protocol", .type = SETTING_ENUM, .values = "SMB2_02|SMB2_10|SMB3_00|SMB3_02|SMB3_11", .default_value = "SMB2_10", .help = "SMB: oldest protocol that clients may speak." },
+	{ .key = "smb_signing", .type = SETTING_ENUM, .values = "auto|required", .default_value = "auto", .help = "SMB: whether clients must sign what they send." },
+	{ .key = "smb_multichannel", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .help = "SMB: whether clients may use several connections for one session." },
+	{ .key = "smb_raw", .type = SETTING_TEXT, .max = 4000, .default_value = "", .help = "SMB: further lines of smb.conf for the whole server, verbatim; checked before they are used." },
+	{ .key = "nfs_provider", .type = SETTING_ENUM, .values = "auto|ganesha|kernel", .default_value = "auto", .help = "NFS: which server is used; auto takes the one that works here." },
+	{ .key = "nfs_grace_s", .type = SETTING_INT, .min = 0, .max = 600, .default_value = "10", .help = "NFS: seconds after a start in which clients take back their locks." },
+	{ .key = "nfs_lease_s", .type = SETTING_INT, .min = 5, .max = 600, .default_value = "30", .help = "NFS: seconds after which a client that says nothing loses its locks." },
+	{ .key = "nfs_mountd_port", .type = SETTING_INT, .min = 0, .max = 65535, .default_value = "20048", .help = "NFS 3: port of mountd; 0 for any." },
+	{ .key = "nfs_lockd_port", .type = SETTING_INT, .min = 0, .max = 65535, .default_value = "32803", .help = "NFS 3: port of the lock manager; 0 for any." },
+	{ .key = "nfs_statd_port", .type = SETTING_INT, .min = 0, .max = 65535, .default_value = "662", .help = "NFS 3: port of the status monitor; 0 for any." },
+	{ .key = "nfs_threads", .type = SETTING_INT, .min = 1, .max = 512, .default_value = "16", .help = "NFS: requests that are worked on at a time." },
+	{ .key = "nas_mdns", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .help = "Whether shares are announced in the local network by mDNS, where avahi-daemon runs." },
+	{ .key = "nas_wsd", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .help = "Whether Windows is told of this server by WS-Discovery, where wsdd is installed." },
+	{ .key = "nas_user_range", .type = SETTING_TEXT, .max = 31, .default_value = "20000-29999", .check = check_user_range,
+	  .help = "Numbers that new users and groups get." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },
 	{ .key = "audit_retention", .type = SETTING_INT, .min = 100, .max = 10000000, .default_value = "100000", .help = "Rows of the audit that are kept." },
 	{ .key = "history_max_mb", .type = SETTING_INT, .min = 16, .max = 65536, .default_value = "512", .help = "Size in MiB that history.db may have; the oldest goes first." },

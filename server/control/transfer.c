@@ -12,6 +12,7 @@
 /* What an object stands on comes before it. */
 static const enum model_kind order[] = {
 	MODEL_SETTING, MODEL_ACME_ACCOUNT, MODEL_CERTIFICATE, MODEL_CHANNEL, MODEL_POOL, MODEL_VOLUME, MODEL_HOST, MODEL_HOST_GROUP, MODEL_TARGET, MODEL_LUN, MODEL_ACCESS, MODEL_PORTAL,
+	MODEL_USER, MODEL_GROUP, MODEL_SHARE, MODEL_QUOTA,
 	MODEL_ACCOUNT,                   /* only in documents sealed by a passphrase; never pruned */
 };
 
@@ -158,6 +159,10 @@ static const struct {
 	{ MODEL_ACCESS, { "target", "host", "group" } },
 	{ MODEL_PORTAL, { "address", "port" } },
 	{ MODEL_ACCOUNT, { "name" } },
+	{ MODEL_USER, { "name" } },
+	{ MODEL_GROUP, { "name" } },
+	{ MODEL_SHARE, { "name" } },
+	{ MODEL_QUOTA, { "share", "user", "group" } },
 };
 static bool same_object(enum model_kind k, const json_t *a, const json_t *b)
 {

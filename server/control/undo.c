@@ -19,6 +19,7 @@ static const struct {
 } undoable[] = {
 	{ MODEL_POOL, true },   { MODEL_VOLUME, false },     { MODEL_PORTAL, true },  { MODEL_TARGET, false }, { MODEL_LUN, false },
 	{ MODEL_HOST, false },  { MODEL_HOST_GROUP, false }, { MODEL_ACCESS, false }, { MODEL_SETTING, true },
+	{ MODEL_SHARE, false }, { MODEL_USER, true },        { MODEL_GROUP, false },  { MODEL_QUOTA, false },
 };
 
 struct undo {

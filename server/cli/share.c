@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* share.c - the verbs of shares and quotas that are more than one request: who may use a share, data that goes with
+ * it, limits that are set whether they are there or not. */
+#include "cli/cli_priv.h"
+
+#include <string.h>
+
+/* ---- who may use a share ------------------------------------------------------------------------------- */
+/* "alice:ro" and "alice" name the same one. */
+static bool same_who(const char *entry, const char *who)
+{
+	size_t len = strlen(who);
+
+	return strncmp(entry, who, len) == 0 && (!entry[len] || strcmp(entry + len, ":ro") == 0 || strcmp(entry + len, ":rw") == 0);
+}
+
+static int access_change(struct cli *c, bool add)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *query = args_query(c), *path = text_format("%s%s", one, query);
+	_cleanup_(freep) char *entry = text_format("%s%s", c->arg[1], add && cli_flag(c, "read-only") ? ":ro" : "");
+	struct reply was = { 0 }, r = { 0 };
+	int code = client_do(c, "GET", one, NULL, NULL, &was);
+	json_t *left = json_array(), *item, *body = NULL;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(was.json, "allow"), i, item) {
+		if (same_who(json_string_value(item), c->arg[1]))
+			found = true;
+		else
+			json_array_append(left, item);
+	}
+	if (add)
+		json_array_append_new(left, json_string(entry));
+	if (code == CLI_DONE && !add && !found)
+		code = refused("\"%s\" is not among those who may use share \"%s\".", c->arg[1], c->arg[0]);
+	/* An empty list would let everybody in. */
+	if (code == CLI_DONE && !add && json_array_size(left) == 0)
+		code = refused("\"%s\" is the only one who may use share \"%s\": without it every user may.  Disable the share, or allow somebody else first.", c->arg[1],
+			       c->arg[0]);
+	if (code == CLI_DONE) {
+		_cleanup_(freep) char *tag = text_format("\"%" JSON_INTEGER_FORMAT "\"", json_integer_value(json_object_get(was.json, "revision")));
+
+		body = json_pack("{s:O}", "allow", left);
+		code = client_do(c, "PATCH", path, body, tag, &r);
+	}
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, r.json, add ? "\"%s\" may use share \"%s\"" : "\"%s\" may no longer use share \"%s\"", add ? entry : c->arg[1], c->arg[0]);
+	json_decref(left);
+	json_decref(body);
+	reply_done(&was);
+	reply_done(&r);
+	return code;
+}
+
+int run_share_allow(struct cli *c)
+{
+	return access_change(c, true);
+}
+
+int run_share_deny(struct cli *c)
+{
+	return access_change(c, false);
+}
+
+/* ---- deletion ------------------------------------------------------------------------------------------- */
+int run_share_delete(struct cli *c)
+{
+	bool data = cli_flag(c, "delete-data") != NULL;
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *query = args_query(c);
+	_cleanup_(freep) char *path = text_format("%s%s%s", one, query, !data ? "" : *query ? "&data=delete" : "?data=delete");
+	struct reply r = { 0 };
+	int code;
+
+	if (data && !confirm(c, c->arg[0]))
+		return CLI_REFUSED;
+	code = client_do(c, "DELETE", path, NULL, "*", &r);
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, NULL, data ? "share \"%s\" deleted with its files" : "share \"%s\" deleted; its folder stays", c->arg[0]);
+	reply_done(&r);
+	return code;
+}
+
+/* ---- quotas ---------------------------------------------------------------------------------------------- */
+/* The quota of a share and a user or group: its object, or NULL; owned. */
+static int find_quota(struct cli *c, json_t **ret_quota)
+{
+	const char *user = cli_flag(c, "user"), *group = cli_flag(c, "group");
+	json_t *items = NULL;
+	int code;
+
+	*ret_quota = NULL;
+	if (!user == !group)
+		return usage_error(c, "say whose: --user USER or --group GROUP.");
+	{
+		_cleanup_(freep) char *share = text_escape(c->arg[0]), *who = text_escape(user ? user : group);
+		_cleanup_(freep) char *path = text_format("/api/v1/quotas?share=%s&%s=%s", share, user ? "user" : "group", who);
+
+		code = client_list(c, path, 0, &items);
+	}
+	if (code == CLI_DONE)
+		*ret_quota = json_incref(json_array_get(items, 0));
+	json_decref(items);
+	return code;
+}
+
+int run_quota_set(struct cli *c)
+{
+	const char *user = cli_flag(c, "user"), *group = cli_flag(c, "group");
+	_cleanup_(freep) char *query = args_query(c);
+	json_t *have = NULL, *body = json_object();
+	struct reply r = { 0 };
+	int code = find_quota(c, &have);
+
+	if (code == CLI_DONE)
+		code = args_body(c, body);
+	if (code == CLI_DONE && have) {
+		_cleanup_(freep) char *one = path_join("/api/v1/quotas", json_string_value(json_object_get(have, "id")));
+		_cleanup_(freep) char *path = text_format("%s%s", one, query);
+
+		code = client_do(c, "PATCH", path, body, "*", &r);
+	} else if (code == CLI_DONE) {
+		_cleanup_(freep) char *path = text_format("/api/v1/quotas%s", query);
+
+		json_object_set_new(body, "share", json_string(c->arg[0]));
+		json_object_set_new(body, user ? "user" : "group", json_string(user ? user : group));
+		code = client_do(c, "POST", path, body, NULL, &r);
+	}
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, r.json, "quota of %s \"%s\" in share \"%s\" set", user ? "user" : "group", user ? user : group, c->arg[0]);
+	json_decref(have);
+	json_decref(body);
+	reply_done(&r);
+	return code;
+}
+
+int run_quota_delete(struct cli *c)
+{
+	const char *user = cli_flag(c, "user"), *group = cli_flag(c, "group");
+	json_t *have = NULL;
+	struct reply r = { 0 };
+	int code = find_quota(c, &have);
+
+	if (code == CLI_DONE && !have)
+		code = refused("there is no quota of %s \"%s\" in share \"%s\".", user ? "user" : "group", user ? user : group, c->arg[0]);
+	if (code == CLI_DONE) {
+		_cleanup_(freep) char *query = args_query(c), *one = path_join("/api/v1/quotas", json_string_value(json_object_get(have, "id")));
+		_cleanup_(freep) char *path = text_format("%s%s", one, query);
+
+		code = client_do(c, "DELETE", path, NULL, "*", &r);
+	}
+	if (code == CLI_DONE && !say_dry_run(c, &r))
+		say_done(c, NULL, "quota of %s \"%s\" in share \"%s\" deleted", user ? "user" : "group", user ? user : group, c->arg[0]);
+	json_decref(have);
+	reply_done(&r);
+	return code;
+}

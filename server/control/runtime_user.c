@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* runtime_user.c - users of shares: whether they can log in now. */
+#include "control/control_priv.h"
+
+#include <string.h>
+
+static json_t *groups_of(const char *name)
+{
+	json_t *list = json_array(), *groups, *group, *member;
+	struct config_error e;
+	size_t i, j;
+	if (config_list(ctl.db, MODEL_GROUP, NULL, &groups, &e))
+		return list;
+	json_array_foreach(groups, i, group)
+		json_array_foreach(json_object_get(group, "members"), j, member)
+			if (strcmp(json_string_value(member), name) == 0)
+				json_array_append(list, json_object_get(group, "name"));
+	json_decref(groups);
+	return list;
+}
+
+void user_fill(json_t *o)
+{
+	char now[32];
+	time_to_text(time(NULL), now);
+	const char *state = "active", *reason = NULL, *expires = text_of(o, "expires_at");
+	if (!true_of(o, "enabled")) {
+		state = "disabled";
+	} else if (*expires && strncmp(expires, now, 19) <= 0) {
+		state = "expired";
+		reason = "the time in expires_at is over";
+	} else if (!true_of(o, "password")) {
+		state = "no-password";
+		reason = "no password was given yet: holdfast user password NAME --password-file FILE";
+	}
+	json_object_set_new(o, "groups", groups_of(text_of(o, "name")));
+	json_object_set_new(o, "state", json_string(state));
+	json_object_set_new(o, "reason", reason ? json_string(reason) : json_null());
+	json_object_set_new(o, "last_seen_at", json_null());
+}
