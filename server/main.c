@@ -18,6 +18,7 @@
 #include "auth/auth.h"
 #include "block/block.h"
 #include "broker/broker.h"
+#include "broker/keeper.h"
 #include "config/model.h"
 #include "control/control.h"
 #include "core/core.h"
@@ -34,7 +35,7 @@ struct options {
 	const char *state_dir, *describe, *describe_plugin, *log_level, *web_root;
 	enum reactor_engine engine;
 	unsigned reactors, spin_us, https_port;
-	bool take_over, help, version;
+	bool take_over, keeper, end, help, version;
 };
 static const struct {
 	const char *name, *arg, *help;
@@ -47,12 +48,14 @@ static const struct {
 	{ "https-port", "PORT", "where a new state folder gets its HTTPS portal, on all addresses; 0: none (default 8443)" },
 	{ "web-root", "DIR", "serve the page from DIR instead of the one inside the program, for those who work on it" },
 	{ "take-over", NULL, "take the listening sockets over from the daemon that runs on DIR, and replace it" },
+	{ "keeper", NULL, "be the keeper of DIR instead of the daemon: a process of root that keeps the servers of shares" },
+	{ "end", NULL, "with --keeper: end the keeper of DIR and its servers, and exit" },
 	{ "describe-plugin", "NAME", "print a plugin and its options as JSON, and exit" },
 	{ "describe", "routes|models|plugins|settings", "print a table of this program as JSON, and exit" },
 	{ "version", NULL, "print the version, and exit" },
 	{ "help", NULL, "print this help, and exit" },
 };
-enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_HTTPS_PORT, OPT_WEB_ROOT, OPT_TAKE_OVER, OPT_DESCRIBE_PLUGIN,
+enum { OPT_STATE, OPT_ENGINE, OPT_REACTORS, OPT_SPIN, OPT_LOG_LEVEL, OPT_HTTPS_PORT, OPT_WEB_ROOT, OPT_TAKE_OVER, OPT_KEEPER, OPT_END, OPT_DESCRIBE_PLUGIN,
        OPT_DESCRIBE, OPT_VERSION, OPT_HELP };
 
 static void print_help(void)
@@ -118,6 +121,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_HTTPS_PORT: r = parse_number(optarg, 0, 65535, &o->https_port); break;
 		case OPT_WEB_ROOT: o->web_root = optarg; break;
 		case OPT_TAKE_OVER: o->take_over = true; break;
+		case OPT_KEEPER: o->keeper = true; break;
+		case OPT_END: o->end = true; break;
 		case OPT_DESCRIBE_PLUGIN: o->describe_plugin = optarg; break;
 		case OPT_DESCRIBE: o->describe = optarg; break;
 		case OPT_VERSION: o->version = true; break;
@@ -214,6 +219,7 @@ static int drop_privilege(const char *dir, unsigned *ret_uid)
 			 "dir=%s advice=\"chown it to a user of its own, as the package does\"", dir);
 		return 0;
 	}
+	broker_keeper_folder(dir);
 	int r = broker_fork();
 	if (r == 0)
 		r = broker_drop(st.st_uid, st.st_gid);
@@ -498,6 +504,11 @@ out_reactors:
 	return r;
 }
 
+static void keeper_ready(void)
+{
+	listenfds_notify("READY=1");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .state_dir = HF_STATE_DIR, .spin_us = 50, .https_port = 8443 };
@@ -512,6 +523,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_open("holdfastd");
+	if (o.end && !o.keeper) {
+		fputs("holdfastd: --end goes with --keeper\n", stderr);
+		return 2;
+	}
+	if (o.keeper)
+		return o.end ? keeper_end(o.state_dir) : keeper_main(o.state_dir, keeper_ready);
 	find_plugin_dirs();
 	if (o.describe || o.describe_plugin)
 		return describe(&o) < 0;

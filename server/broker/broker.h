@@ -21,4 +21,10 @@ int broker_drop(unsigned uid, unsigned gid);
  * mounted or used as swap (-EBUSY), one that is not a block device (-ENOTBLK).  Descriptor or -errno. */
 int broker_open_device(const char *path, int flags);
 
+/* Starts the keeper (keeper.h) of the folder that broker_keeper_folder() named.  -EPERM: this process lives under a service's
+ * restrictions, which its children would inherit; -ECHILD: it did not start. */
+int broker_start_keeper(void);
+/* Before broker_fork(): the only folder that the helper starts a keeper for. */
+void broker_keeper_folder(const char *state_dir);
+
 #endif

@@ -101,6 +101,14 @@ int broker_open_device(const char *path, int flags)
 	return fd >= 0 ? fd : -EIO;
 }
 
+int broker_start_keeper(void)
+{
+	const struct broker_request rq = { .op = BROKER_START_KEEPER, .path = "/" };
+	int fd, r = broker_ask(&rq, &fd);
+	closep(&fd);
+	return r;
+}
+
 /* Keeps only what a web server needs: ports below 1024. capabilities(7). */
 static int keep_bind_capability(void)
 {

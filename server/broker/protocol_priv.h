@@ -8,7 +8,7 @@
 
 #define BROKER_PATH_MAX 4096
 
-enum broker_op { BROKER_OPEN_DEVICE = 1, BROKER_OPS };
+enum broker_op { BROKER_OPEN_DEVICE = 1, BROKER_START_KEEPER, BROKER_OPS };
 
 struct broker_request {
 	uint32_t op;                     /* enum broker_op */
