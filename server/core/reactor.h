@@ -209,6 +209,12 @@ struct buf_waiter {
 void buf_wait(struct bufpool *p, struct buf_waiter *w);
 void buf_wait_cancel(struct buf_waiter *w);              /* fine when not waiting */
 #define BUF_MAX_BYTES (4u << 20)         /* the largest single buffer */
+/* len_bytes in pieces of at most 1 MiB: all of them, or none, and w waits (-EAGAIN). */
+#define BUF_PIECE_BYTES (1u << 20)
+int buf_pieces_get(struct bufpool *p, uint64_t len_bytes, struct iovec *piece, uint16_t *ret_count, struct buf_waiter *w) _must_check_;
+void buf_pieces_put(struct bufpool *p, const struct iovec *piece, uint16_t *count); /* count becomes 0 */
+/* len bytes from offset on, as views into from[]; to[] has room for as many.  Returns how many it wrote. */
+uint16_t iov_cut(const struct iovec *from, unsigned from_count, uint64_t offset, uint64_t len, struct iovec *to);
 
 /* Counters of the loop, for statistics; any thread, approximate. */
 struct reactor_stats {

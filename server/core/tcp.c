@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tcp.c - see tcp.h. */
+/* tcp.c - listening sockets, and where they live. */
 #include "core/tcp.h"
 
 #include <netdb.h>
@@ -66,6 +66,48 @@ bool tcp_bound(int fd, struct sockaddr_storage *ret_addr, uint16_t *ret_port, bo
 		*ret_wildcard = in->sin_addr.s_addr == htonl(INADDR_ANY);
 	}
 	return true;
+}
+
+#define BACKLOG 1024
+
+static void accept_failed(struct listener *l, int err)
+{
+	struct tcp_portal *p = container_of(l, struct tcp_portal, listener);
+
+	if (log_limit_ok(&p->accept_limit, p->topic))
+		log_warn(p->topic, "a connection could not be accepted", "port=%u error=\"%s\"", p->port, strerror(-err));
+}
+static int start_on_reactor(void *arg)
+{
+	struct tcp_portal *p = arg;
+
+	return listener_start(p->reactor, &p->listener, p->fd);
+}
+static int stop_on_reactor(void *arg)
+{
+	listener_stop(&((struct tcp_portal *)arg)->listener);
+	return 0;
+}
+
+int tcp_portal_open(struct tcp_portal *p, int listen_fd, const char *address, uint16_t port)
+{
+	p->fd = listen_fd;
+	p->accept_limit = (struct log_limit)LOG_LIMIT_INIT;
+	int r = p->fd >= 0 ? 0 : tcp_listen(address, port, BACKLOG, &p->fd);
+	if (r < 0)
+		return r;
+	tcp_bound(p->fd, &p->addr, &p->port, &p->wildcard);
+	p->listener.failed = accept_failed;
+	r = reactor_call(p->reactor, start_on_reactor, p);
+	if (r < 0 && p->fd != listen_fd)
+		close(p->fd);
+	return r;
+}
+
+void tcp_portal_close(struct tcp_portal *p)
+{
+	reactor_call(p->reactor, stop_on_reactor, p);
+	close(p->fd);
 }
 
 bool tcp_peer_has_all(int fd)

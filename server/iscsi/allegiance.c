@@ -29,7 +29,7 @@ void iscsi_conn_join(struct iscsi_session *s, struct iscsi_conn *c)
 	if (!s->conn_count) {
 		memcpy(s->peer, c->peer, sizeof(s->peer));
 		memcpy(s->portal, c->portal, sizeof(s->portal));
-		s->peer_addr = iscsi_addr_of((const struct sockaddr *)&c->peer_addr);
+		s->peer_addr = addr_of((const struct sockaddr *)&c->peer_addr);
 	}
 	list_add_tail(&s->conns, &c->of_session);
 	s->conn_count++;

@@ -226,7 +226,7 @@ void iscsi_conn_accept(struct iscsi_portal *p, int fd)
 	socklen_t len;
 
 	if (atomic_fetch_add(&iscsi_room.conn_count, 1) >= iscsi_limit(&iscsi_room.opts.max_connections)) {
-		if (log_limit_ok(&p->accept_limit, &log_iscsi))
+		if (log_limit_ok(&p->tcp.accept_limit, &log_iscsi))
 			log_warn(&log_iscsi, "connection refused", "reason=\"too many connections\" limit=%u",
 				 iscsi_limit(&iscsi_room.opts.max_connections));
 		goto refused;
@@ -247,8 +247,8 @@ void iscsi_conn_accept(struct iscsi_portal *p, int fd)
 	len = sizeof(c->local_addr);
 	if (getsockname(fd, (struct sockaddr *)&c->local_addr, &len) < 0)
 		c->local_addr.ss_family = AF_UNSPEC;
-	iscsi_addr_text((struct sockaddr *)&c->peer_addr, true, c->peer);
-	iscsi_addr_text((struct sockaddr *)&c->local_addr, true, c->portal);
+	addr_text((struct sockaddr *)&c->peer_addr, true, c->peer);
+	addr_text((struct sockaddr *)&c->local_addr, true, c->portal);
 	tune_socket(fd);
 	list_add_tail(&c->home->conns, &c->link);
 	c->first_look.ready = first_look;

@@ -45,14 +45,14 @@ static void mask_of(const struct in6_addr *addr, struct in6_addr *ret_mask)
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
 		if (!i->ifa_addr || !i->ifa_netmask)
 			continue;
-		struct in6_addr a = iscsi_addr_of(i->ifa_addr);
+		struct in6_addr a = addr_of(i->ifa_addr);
 		if (memcmp(&a, addr, sizeof(a)))
 			continue;
 		struct sockaddr_storage mask = { 0 };
 		memcpy(&mask, i->ifa_netmask, i->ifa_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 										   sizeof(struct sockaddr_in));
 		mask.ss_family = i->ifa_addr->sa_family;
-		*ret_mask = iscsi_addr_of((struct sockaddr *)&mask);
+		*ret_mask = addr_of((struct sockaddr *)&mask);
 		if (mask.ss_family == AF_INET)
 			memset(ret_mask->s6_addr, 0xff, 12);
 		break;
@@ -65,27 +65,27 @@ struct near {
 	struct in6_addr local, mask;
 };
 /* The address by which this initiator reaches portal p; false: by none. */
-static bool portal_address(const struct near *n, const struct iscsi_portal *p, char address[ISCSI_ADDR_TEXT + 8])
+static bool portal_address(const struct near *n, const struct iscsi_portal *p, char address[ADDR_TEXT + 8])
 {
-	struct sockaddr_storage sa = p->addr;
-	char text[ISCSI_ADDR_TEXT];
+	struct sockaddr_storage sa = p->tcp.addr;
+	char text[ADDR_TEXT];
 
 	if (sa.ss_family != n->conn->local_addr.ss_family)
 		return false;
-	if (p->wildcard) {
+	if (p->tcp.wildcard) {
 		sa = n->conn->local_addr;
 		if (sa.ss_family == AF_INET6)
-			((struct sockaddr_in6 *)&sa)->sin6_port = htons(p->port);
+			((struct sockaddr_in6 *)&sa)->sin6_port = htons(p->tcp.port);
 		else
-			((struct sockaddr_in *)&sa)->sin_port = htons(p->port);
+			((struct sockaddr_in *)&sa)->sin_port = htons(p->tcp.port);
 	} else {
-		struct in6_addr a = iscsi_addr_of((struct sockaddr *)&sa);
+		struct in6_addr a = addr_of((struct sockaddr *)&sa);
 		for (unsigned i = 0; i < sizeof(a); i++)
 			if ((a.s6_addr[i] ^ n->local.s6_addr[i]) & n->mask.s6_addr[i])
 				return false;
 	}
-	iscsi_addr_text((struct sockaddr *)&sa, false, text);
-	snprintf(address, ISCSI_ADDR_TEXT + 8, "%s,%u", text, p->tpgt);
+	addr_text((struct sockaddr *)&sa, false, text);
+	snprintf(address, ADDR_TEXT + 8, "%s,%u", text, p->tpgt);
 	return true;
 }
 
@@ -95,7 +95,7 @@ static void add_target(struct text *t, const struct near *n, const struct iscsi_
 	struct iscsi_portal *p;
 
 	list_for_each(p, &iscsi_room.portals, link) {
-		char address[ISCSI_ADDR_TEXT + 8];
+		char address[ADDR_TEXT + 8];
 		if (!iscsi_conf_offers(target->conf, p->tpgt) || !portal_address(n, p, address))
 			continue;
 		if (!named)
@@ -110,7 +110,7 @@ int iscsi_send_targets(struct iscsi_conn *c, const char *value, char **ret_text,
 	const struct iscsi_session *s = c->session;
 	bool discovery = s->st.params.discovery, all = !strcmp(value, "All");
 	struct text t = { 0 };
-	struct near n = { .conn = c, .local = iscsi_addr_of((struct sockaddr *)&c->local_addr) };
+	struct near n = { .conn = c, .local = addr_of((struct sockaddr *)&c->local_addr) };
 	struct iscsi_target *target;
 
 	/* All belongs to discovery sessions; nothing means the target of this session.  App. C */

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
+#include "core/addr.h"
+#include "core/tcp.h"
 #include "iscsi/chap.h"
 #include "iscsi/iscsi.h"
 #include "iscsi/keys.h"
@@ -72,7 +74,7 @@ struct iscsi_grant_rule {                /* an iscsi_rule, owned and compiled */
 	char host[64];
 	char **iqns;
 	size_t iqn_count;
-	struct iscsi_cidr *addresses;
+	struct cidr *addresses;
 	size_t address_count;
 	char *chap_user, *mutual_user;   /* NULL: none */
 	uint8_t *chap_secret, *mutual_secret;
@@ -129,13 +131,9 @@ bool iscsi_is_banned(const char *initiator, const char *target); /* ban.c; takes
 /* ---- portals (portal.c) ------------------------------------------------------------------------ */
 struct iscsi_portal {
 	struct list link;                /* room.portals */
-	struct listener listener;
+	struct tcp_portal tcp;
 	struct iscsi_reactor *home;
-	int fd;
-	uint16_t tpgt, port;
-	bool wildcard;
-	struct sockaddr_storage addr;
-	struct log_limit accept_limit;
+	uint16_t tpgt;
 };
 
 /* ---- the room (room.c) ------------------------------------------------------------------------- */
@@ -313,7 +311,7 @@ struct iscsi_session {
 	struct iscsi_reactor *home;
 	struct iscsi_target *target;     /* NULL: discovery */
 	struct in6_addr peer_addr;
-	char peer[ISCSI_ADDR_TEXT], portal[ISCSI_ADDR_TEXT];
+	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	struct iscsi_target_conf *conf;  /* that its LUN map is from; under the lock */
 	struct scsi_nexus *nexus;
 	struct nexus_stats *stats;       /* of the nexus; NULL before and after; under the lock */
@@ -411,7 +409,7 @@ struct iscsi_conn {
 	uint64_t last_rx_ns;
 	bool ping_is_out;
 	struct sockaddr_storage peer_addr, local_addr;
-	char peer[ISCSI_ADDR_TEXT], portal[ISCSI_ADDR_TEXT];
+	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	uint16_t tpgt;
 	/* text requests in full feature phase */
 	char *text_in;

@@ -92,7 +92,7 @@ static int move_bytes(int fd, uint8_t *p, size_t len, bool out)
 /* The portals as a host finds them: on all addresses means the one that the iSNS server sees. */
 static struct isns_portal portal_of(const struct iscsi_portal *p, const struct in6_addr *local)
 {
-	return (struct isns_portal){ p->wildcard ? *local : iscsi_addr_of((const struct sockaddr *)&p->addr), p->port, p->tpgt };
+	return (struct isns_portal){ p->tcp.wildcard ? *local : addr_of((const struct sockaddr *)&p->tcp.addr), p->tcp.port, p->tpgt };
 }
 static void build(struct isns_message *m, const struct job *j, const char *source, const struct in6_addr *local)
 {
@@ -172,7 +172,7 @@ static void job_work(struct work *w)
 		return;
 	}
 	getsockname(fd, (struct sockaddr *)&local, &len);
-	const struct in6_addr addr = iscsi_addr_of((const struct sockaddr *)&local);
+	const struct in6_addr addr = addr_of((const struct sockaddr *)&local);
 	for (bool some = true; !m.len || m.full; m.room *= 4) {  /* until it fits */
 		free(buf);
 		m = (struct isns_message){ .buf = buf = malloc(m.room), .room = m.room };
@@ -207,10 +207,10 @@ static void job_done(struct work *w)
 	struct job *j = container_of(w, struct job, work);
 	static struct log_limit limit = LOG_LIMIT_INIT;
 	uint64_t next_ns = REFRESH_S * NS_PER_S;
-	char server[ISCSI_ADDR_TEXT];
+	char server[ADDR_TEXT];
 
 	isns.busy = false;
-	iscsi_addr_text((const struct sockaddr *)&j->server, true, server);
+	addr_text((const struct sockaddr *)&j->server, true, server);
 	if (j->result && !j->leave) {
 		next_ns = RETRY_S * NS_PER_S;
 		if (log_limit_ok(&limit, &log_iscsi))
@@ -235,10 +235,10 @@ static void job_done(struct work *w)
 
 static bool same_server(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-	char x[ISCSI_ADDR_TEXT], y[ISCSI_ADDR_TEXT];
+	char x[ADDR_TEXT], y[ADDR_TEXT];
 
-	iscsi_addr_text((const struct sockaddr *)a, true, x);
-	iscsi_addr_text((const struct sockaddr *)b, true, y);
+	addr_text((const struct sockaddr *)a, true, x);
+	addr_text((const struct sockaddr *)b, true, y);
 	return a->ss_family == b->ss_family && !strcmp(x, y);
 }
 

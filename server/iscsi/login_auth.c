@@ -21,7 +21,7 @@ static bool name_is_sane(const char *s)
 
 static enum iscsi_login_status find_target(struct iscsi_login *l, const char **ret_why)
 {
-	struct in6_addr addr = iscsi_addr_of((struct sockaddr *)&l->conn->peer_addr);
+	struct in6_addr addr = addr_of((struct sockaddr *)&l->conn->peer_addr);
 
 	room_lock();
 	struct iscsi_target *t = iscsi_target_find(l->target_name);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* name.c - iSCSI names (RFC 7143 4.2.7, RFC 3722), globs and address ranges. */
+/* name.c - iSCSI names (RFC 7143 4.2.7, RFC 3722) and patterns over them. */
 #include "iscsi/name.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,89 +104,4 @@ bool iscsi_glob_match(const char *pattern, const char *name)
 	while (*pattern == '*')
 		pattern++;
 	return !*pattern;
-}
-
-int iscsi_cidr_parse(const char *text, struct iscsi_cidr *ret_cidr)
-{
-	char addr[INET6_ADDRSTRLEN + 1];
-	struct iscsi_cidr c = { .prefix = 128 };
-	const char *slash = strchr(text, '/');
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	unsigned most = 128, shift = 0;
-
-	if (len >= sizeof(addr))
-		return -EINVAL;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (inet_pton(AF_INET, addr, c.bits + 12) == 1) {
-		c.bits[10] = c.bits[11] = 0xff;
-		most = 32;
-		shift = 96;
-	} else if (inet_pton(AF_INET6, addr, c.bits) != 1) {
-		return -EINVAL;
-	}
-	if (slash) {
-		unsigned prefix = 0;
-		if (!is_digit(slash[1]) || strlen(slash + 1) > 3)
-			return -EINVAL;
-		for (const char *d = slash + 1; *d; d++) {
-			if (!is_digit(*d))
-				return -EINVAL;
-			prefix = prefix * 10 + (unsigned)(*d - '0');
-		}
-		if (prefix > most)
-			return -EINVAL;
-		c.prefix = (uint8_t)(prefix + shift);
-	}
-	*ret_cidr = c;
-	return 0;
-}
-
-bool iscsi_cidr_has(const struct iscsi_cidr *c, const struct in6_addr *addr)
-{
-	unsigned whole = c->prefix / 8, rest = c->prefix % 8;
-
-	if (memcmp(c->bits, addr->s6_addr, whole))
-		return false;
-	return !rest || !((c->bits[whole] ^ addr->s6_addr[whole]) >> (8 - rest));
-}
-
-struct in6_addr iscsi_addr_of(const struct sockaddr *sa)
-{
-	struct in6_addr a = IN6ADDR_ANY_INIT;
-
-	if (sa->sa_family == AF_INET6) {
-		a = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-	} else if (sa->sa_family == AF_INET) {
-		a.s6_addr[10] = a.s6_addr[11] = 0xff;
-		memcpy(a.s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-	}
-	return a;
-}
-
-void iscsi_addr_text(const struct sockaddr *sa, bool with_scope, char buf[ISCSI_ADDR_TEXT])
-{
-	char host[INET6_ADDRSTRLEN] = "", scope[IF_NAMESIZE + 1] = "";
-
-	if (sa->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)sa;
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(buf, ISCSI_ADDR_TEXT, "%s:%u", host, ntohs(in->sin_port));
-	} else if (sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)sa;
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, host, sizeof(host));
-			snprintf(buf, ISCSI_ADDR_TEXT, "%s:%u", host, ntohs(in6->sin6_port));
-			return;
-		}
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		if (with_scope && in6->sin6_scope_id) {
-			scope[0] = '%';
-			if (!if_indextoname(in6->sin6_scope_id, scope + 1))
-				snprintf(scope + 1, sizeof(scope) - 1, "%u", in6->sin6_scope_id);
-		}
-		snprintf(buf, ISCSI_ADDR_TEXT, "[%s%s]:%u", host, scope, ntohs(in6->sin6_port));
-	} else {
-		snprintf(buf, ISCSI_ADDR_TEXT, "local");
-	}
 }

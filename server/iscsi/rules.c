@@ -154,7 +154,7 @@ static int compile_rule(const struct iscsi_rule *r, struct iscsi_grant_rule *to,
 		to->iqn_count++;
 	}
 	for (size_t i = 0; i < r->address_count; i++)
-		if (iscsi_cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
+		if (cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
 			return bad(why, why_bytes, "host %s: \"%s\" is not an address or network", to->host, r->addresses[i]);
 	return copy_secrets(r, to->host, to, why, why_bytes);
 }
@@ -231,7 +231,7 @@ static bool rule_matches(const struct iscsi_grant_rule *r, const char *initiator
 	for (size_t i = 0; i < r->iqn_count && !name; i++)
 		name = iscsi_glob_match(r->iqns[i], initiator);
 	for (size_t i = 0; i < r->address_count && name && !from; i++)
-		from = iscsi_cidr_has(&r->addresses[i], addr);
+		from = cidr_has(&r->addresses[i], addr);
 	return name && from;
 }
 const struct iscsi_grant_rule *iscsi_conf_match(const struct iscsi_target_conf *c, const char *initiator,

@@ -265,13 +265,13 @@ static void fill_state(struct iscsi_session *s, const struct iscsi_login *l, con
 		memcpy(s->st.host, l->rule->host, sizeof(s->st.host));
 	memcpy(s->peer, c->peer, sizeof(s->peer));
 	memcpy(s->portal, c->portal, sizeof(s->portal));
-	s->peer_addr = iscsi_addr_of((const struct sockaddr *)&c->peer_addr);
+	s->peer_addr = addr_of((const struct sockaddr *)&c->peer_addr);
 }
 
 /* The configuration may have changed since the login began: it is asked again.  Under the lock. */
 static int check_again(struct iscsi_login *l, const char **ret_why)
 {
-	struct in6_addr addr = iscsi_addr_of((struct sockaddr *)&l->conn->peer_addr);
+	struct in6_addr addr = addr_of((struct sockaddr *)&l->conn->peer_addr);
 
 	if (!l->target || l->target->conf == l->conf)
 		return 0;

@@ -229,7 +229,7 @@ enum nvme_result parse_answer(struct job *j, uint64_t len_bytes)
 {
 	if (j->c->sgl_len_bytes < len_bytes)
 		return RES_SGL_LENGTH;
-	return data(j, NVME_TO_HOST, len_bytes, min_u64(PIECE_BYTES, nvme_max_transfer(j->queue->ctrl)));
+	return data(j, NVME_TO_HOST, len_bytes, min_u64(BUF_PIECE_BYTES, nvme_max_transfer(j->queue->ctrl)));
 }
 
 /* ---- the machine below handlers -------------------------------------------------------------------------------- */

@@ -46,7 +46,7 @@ enum nvme_result parse_log_page(struct job *j)
 		return job_cdw_field(j, 12, 0);  /* offsets are of whole dwords */
 	if (job_cdw(j, 14) >> 23 & 1)
 		return job_cdw_field(j, 14, 23); /* and of bytes, not of entries */
-	if (dwords * 4 > min_u64(PIECE_BYTES, nvme_max_transfer(j->queue->ctrl)))
+	if (dwords * 4 > min_u64(BUF_PIECE_BYTES, nvme_max_transfer(j->queue->ctrl)))
 		return job_cdw_field(j, 10, 16);
 	j->mark = i;
 	j->mark2 = job_cdw_pair(j, 12);

@@ -281,9 +281,8 @@ void view_put(struct view *v);
 void queue_unpin(struct nvme_queue *q);          /* on its reactor */
 
 /* ---- jobs: nvme's own part of a struct nvme_cmd; cmd.c ------------------------------------------------------------------ */
-#define PIECE_BYTES (1u << 20)
 #define TRANSFER_MAX_BYTES (8u << 20)
-#define PIECES_MAX (TRANSFER_MAX_BYTES / PIECE_BYTES)
+#define PIECES_MAX (TRANSFER_MAX_BYTES / BUF_PIECE_BYTES)
 #define CONTROL_DATA_MAX (256u << 10)
 enum job_state {
 	JOB_FREE,
@@ -396,7 +395,5 @@ void fused_leave(struct job *j);                         /* one half goes withou
 int nvme_buffer_get(struct job *j, uint64_t len_bytes, struct buf_waiter *w);
 int nvme_scratch_get(struct job *j, struct buf_waiter *w);
 void nvme_buffer_put(struct job *j);
-/* A view of [offset, offset + len) of from[]; returns the number of vectors. */
-uint16_t nvme_iov_cut(const struct iovec *from, unsigned from_count, uint64_t offset, uint64_t len, struct iovec *to);
 
 #endif

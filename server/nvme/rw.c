@@ -53,7 +53,7 @@ void nvme_next_part(struct job *j)
 		io->iov_count = j->piece_count;
 	} else {
 		io->iov = j->cut;
-		io->iov_count = nvme_iov_cut(j->piece, j->piece_count, j->done_blocks << s->block_shift,
+		io->iov_count = iov_cut(j->piece, j->piece_count, j->done_blocks << s->block_shift,
 					     (uint64_t)io->count_blocks << s->block_shift, j->cut);
 	}
 }

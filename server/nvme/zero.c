@@ -99,7 +99,7 @@ enum nvme_result parse_verify(struct job *j)
 	uint64_t bytes = j->count_blocks << job_ns(j)->block_shift;
 	if (!r && bytes > 4096ull << VERIFY_MAX_LOG2)
 		return RES_SIZE_LIMIT;
-	j->scratch_bytes = (uint32_t)min_u64(bytes, PIECE_BYTES);
+	j->scratch_bytes = (uint32_t)min_u64(bytes, BUF_PIECE_BYTES);
 	return r;
 }
 

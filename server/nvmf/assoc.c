@@ -206,7 +206,7 @@ static struct nvmf_assoc *assoc_new(struct nvmf_conn *c, const struct nvme_conne
 	memcpy(a->host_id, d->host_id, sizeof(a->host_id));
 	memcpy(a->peer, c->peer, sizeof(a->peer));
 	memcpy(a->portal, c->portal, sizeof(a->portal));
-	a->peer_addr = nvmf_addr_of((struct sockaddr *)&c->peer_addr);
+	a->peer_addr = addr_of((struct sockaddr *)&c->peer_addr);
 	a->local_addr = c->local_addr;
 	a->port_id = c->port_id;
 	a->group = c->group;

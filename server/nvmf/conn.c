@@ -310,8 +310,8 @@ void nvmf_conn_start(struct nvmf_arrival *at)
 	c->alignment_bytes = 4;
 	c->retry.run = nvmf_rx_retry;
 	c->end.run = end_run;
-	nvmf_addr_text((struct sockaddr *)&c->peer_addr, c->peer);
-	nvmf_addr_text((struct sockaddr *)&c->local_addr, c->portal);
+	addr_text((struct sockaddr *)&c->peer_addr, true, c->peer);
+	addr_text((struct sockaddr *)&c->local_addr, true, c->portal);
 	c->open_msg.run = conn_open;
 	if (reactor_self() == c->home->reactor)
 		conn_open(&c->open_msg);
@@ -329,7 +329,7 @@ void nvmf_conn_accept(struct nvmf_portal *p, int fd)
 	socklen_t len = sizeof(at.peer);
 
 	if (atomic_fetch_add(&nvmf_room.conn_count, 1) >= nvmf_room.opts.max_connections) {
-		if (log_limit_ok(&p->accept_limit, &log_nvmf))
+		if (log_limit_ok(&p->tcp.accept_limit, &log_nvmf))
 			log_warn(&log_nvmf, "connection refused", "reason=\"too many connections\" limit=%u", nvmf_room.opts.max_connections);
 		nvmf_arrival_done(&at);
 		return;

@@ -2,7 +2,6 @@
 /* connect.c - what a Connect may not say, whoever says it, and where the fault is.  NVMe Base 2.1, 6.3.
  * Pure functions. */
 #include "nvmf/connect.h"
-#include "nvmf/name.h"
 #include "nvmf/nvmf.h"
 #include "wire/nvme.h"
 

@@ -57,11 +57,11 @@ static void put_entry(struct nvme_discovery_entry *e, const char *host, bool v6,
 /* n: the subsystem; NULL: the discovery service of the portal. */
 static void add_portal(struct log *l, const struct nvmf_assoc *a, const struct nvmf_portal *p, const struct nvmf_subsystem *n)
 {
-	const struct sockaddr_storage *sa = p->wildcard ? &a->local_addr : &p->addr;
-	char host[NVMF_ADDR_TEXT];
+	const struct sockaddr_storage *sa = p->tcp.wildcard ? &a->local_addr : &p->tcp.addr;
+	char host[ADDR_TEXT];
 	bool v6;
 
-	if ((p->wildcard && p->addr.ss_family != a->local_addr.ss_family) || (l->port_local && p->id != a->port_id))
+	if ((p->tcp.wildcard && p->tcp.addr.ss_family != a->local_addr.ss_family) || (l->port_local && p->id != a->port_id))
 		return;
 	const struct nvmf_grant *g = n ? nvmf_conf_match(n->conf, a->host_nqn, &a->peer_addr) : NULL;
 	bool tls = p->tls == NVMF_TLS_REQUIRED || (n && (n->conf->require_tls || (g && g->has_psk)));
@@ -70,8 +70,8 @@ static void add_portal(struct log *l, const struct nvmf_assoc *a, const struct n
 	struct nvme_discovery_entry *e = entry_new(l);
 	if (!e)
 		return;
-	nvmf_addr_host((const struct sockaddr *)sa, host, &v6);
-	put_entry(e, host, v6, p->port, n ? n->nqn : NVME_NQN_DISCOVERY, n ? NVME_SUBTYPE_NVME : NVME_SUBTYPE_DISCOVERY);
+	addr_host((const struct sockaddr *)sa, host, &v6);
+	put_entry(e, host, v6, p->tcp.port, n ? n->nqn : NVME_NQN_DISCOVERY, n ? NVME_SUBTYPE_NVME : NVME_SUBTYPE_DISCOVERY);
 	e->portid = le16_of(p->id);
 	if (tls) {                       /* hosts take a type of security as an order to use it */
 		e->treq = NVME_TREQ_SECURE | NVME_TREQ_NO_SQ_FLOW;

@@ -101,6 +101,7 @@ int nvmf_set_referrals(const struct nvmf_referral *r, size_t count);
 int nvmf_set_auth(const char *hashes, const char *groups, const char **ret_why) _must_check_;
 int nvmf_auth_words_check(const char *hashes, const char *groups, const char **ret_why) _must_check_;
 /* Is s a valid NQN (NVMe Base 4.7)? */
+#define NVMF_NQN_MAX 223
 int nvmf_name_check(const char *s, char *why, size_t why_bytes);
 
 struct nvmf_session_info {

@@ -12,10 +12,11 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
+#include "core/addr.h"
+#include "core/tcp.h"
 #include "nvme/nvme.h"
 #include "nvmf/auth.h"
 #include "nvmf/connect.h"
-#include "nvmf/name.h"
 #include "nvmf/nvmf.h"
 #include "nvmf/pdu.h"
 #include "wire/nvme_log.h"
@@ -39,7 +40,7 @@ struct nvmf_grant {                      /* an nvmf_rule, owned and compiled */
 	char host[64];
 	char **nqns;
 	size_t nqn_count;
-	struct nvmf_cidr *addresses;
+	struct cidr *addresses;
 	size_t address_count;
 	struct nvmf_ns *namespaces;      /* sorted; what this host sees */
 	size_t namespace_count;
@@ -84,14 +85,11 @@ void nvmf_subsystem_put(struct nvmf_subsystem *n);
 /* ---- portals, room -------------------------------------------------------------------------------- */
 struct nvmf_portal {
 	struct list link;                /* room.portals */
-	struct listener listener;
+	struct tcp_portal tcp;
 	struct nvmf_reactor *home;
-	int fd;
-	uint16_t port, id, group;        /* id: PORTID */
+	uint16_t id, group;              /* id: PORTID */
 	enum nvmf_tls_mode tls;
-	bool wildcard, discovery_only;
-	struct sockaddr_storage addr;
-	struct log_limit accept_limit;
+	bool discovery_only;
 };
 struct nvmf_reactor {
 	struct reactor *reactor;
@@ -232,7 +230,7 @@ struct nvmf_conn {
 	struct timer timer;
 	struct defer retry, end;
 	struct sockaddr_storage peer_addr, local_addr;
-	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
+	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	bool discovery_only;
 	uint16_t port_id, group;
 	const char *close_reason;        /* NULL: in order */
@@ -282,7 +280,7 @@ struct nvmf_assoc {
 	struct msg end_msg;              /* under the lock until it runs */
 	bool end_posted;
 	char host_nqn[NVMF_NQN_MAX + 1], subsystem_nqn[NVMF_NQN_MAX + 1], host[64];
-	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
+	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	uint8_t host_id[16];
 	uint16_t cntlid, port_id, group;
 	uint32_t kato_ms;

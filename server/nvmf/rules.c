@@ -124,7 +124,7 @@ static int compile(const struct nvmf_rule *r, struct nvmf_grant *to, char *why, 
 		to->nqn_count++;
 	}
 	for (size_t i = 0; i < r->address_count; i++)
-		if (nvmf_cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
+		if (cidr_parse(r->addresses[i], &to->addresses[to->address_count++]) < 0)
 			return bad(why, why_bytes, "host %s: \"%s\" is not an address or network", to->host, r->addresses[i]);
 	return take_keys(r, to, why, why_bytes);
 }
@@ -170,7 +170,7 @@ static bool matches(const struct nvmf_grant *g, const char *host_nqn, const stru
 	for (size_t i = 0; i < g->nqn_count && !name; i++)
 		name = strcmp(g->nqns[i], host_nqn) == 0;
 	for (size_t i = 0; i < g->address_count && name && !from; i++)
-		from = nvmf_cidr_has(&g->addresses[i], addr);
+		from = cidr_has(&g->addresses[i], addr);
 	return name && from;
 }
 const struct nvmf_grant *nvmf_conf_match(const struct nvmf_conf *c, const char *host_nqn, const struct in6_addr *addr)

@@ -42,7 +42,7 @@ struct nvmf_hello {
 	struct nvmf_psk_list keys;       /* of the identity */
 	int result;                      /* of the last handshake step */
 	size_t sent_bytes, have_bytes, need_bytes;
-	char peer[NVMF_ADDR_TEXT], portal[NVMF_ADDR_TEXT];
+	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	uint8_t record[RECORD_MAX_BYTES];
 };
 
@@ -117,7 +117,7 @@ static bool find_key(void *arg, const char *identity, unsigned attempt, uint8_t 
 	struct nvmf_hello *h = arg;
 
 	if (strcmp(h->identity, identity) != 0) {
-		struct in6_addr addr = nvmf_addr_of((struct sockaddr *)&h->at.peer);
+		struct in6_addr addr = addr_of((struct sockaddr *)&h->at.peer);
 		snprintf(h->identity, sizeof(h->identity), "%s", identity);
 		nvmf_psk_find(identity, &addr, &h->keys);
 	}
@@ -139,7 +139,7 @@ static void work_run(struct work *w)
 static void hello_done(struct nvmf_hello *h)
 {
 	struct nvmf_tls_peer *peer = calloc(1, sizeof(*peer));
-	struct in6_addr addr = nvmf_addr_of((struct sockaddr *)&h->at.peer);
+	struct in6_addr addr = addr_of((struct sockaddr *)&h->at.peer);
 
 	if (!peer) {
 		hello_end(h);
@@ -165,7 +165,7 @@ static void hello_done(struct nvmf_hello *h)
 
 static void hello_failed(struct nvmf_hello *h)
 {
-	struct in6_addr addr = nvmf_addr_of((struct sockaddr *)&h->at.peer);
+	struct in6_addr addr = addr_of((struct sockaddr *)&h->at.peer);
 
 	if (h->keys.count)
 		nvmf_backoff_failed(h->keys.name.host_nqn, &addr);
@@ -320,8 +320,8 @@ void nvmf_hello_start(struct nvmf_arrival *at, bool required)
 	*at = (struct nvmf_arrival){ .fd = -1 };
 	h->required = required;
 	list_init(&h->link);
-	nvmf_addr_text((struct sockaddr *)&h->at.peer, h->peer);
-	nvmf_addr_text((struct sockaddr *)&h->at.local, h->portal);
+	addr_text((struct sockaddr *)&h->at.peer, true, h->peer);
+	addr_text((struct sockaddr *)&h->at.local, true, h->portal);
 	h->open_msg.run = hello_open;
 	if (reactor_self() == h->at.home->reactor)
 		hello_open(&h->open_msg);

@@ -64,7 +64,7 @@ static enum step provisioning(struct scsi_task *t, struct task *p, int status)
 	out_8(&o, 0);
 	out_16(&o, 0);
 	if (p->mark2) {
-		uint64_t sets = (p->mark + PIECE_BYTES - 1) / PIECE_BYTES;       /* VPD B2: threshold exponent */
+		uint64_t sets = (p->mark + BUF_PIECE_BYTES - 1) / BUF_PIECE_BYTES;       /* VPD B2: threshold exponent */
 		out_16(&o, USED_RESOURCES);
 		out_8(&o, 0x03);         /* binary list */
 		out_8(&o, 8);

@@ -234,9 +234,8 @@ bool drain_start(struct drain *d);
 void drain_check(struct home *h);        /* a task has ended here */
 
 /* ---- tasks, task.c ---------------------------------------------------------------------------------------------- */
-#define PIECE_BYTES (1u << 20)
 #define TRANSFER_MAX_BYTES (8u << 20)
-#define PIECES_MAX (TRANSFER_MAX_BYTES / PIECE_BYTES)
+#define PIECES_MAX (TRANSFER_MAX_BYTES / BUF_PIECE_BYTES)
 enum task_state {
 	TASK_FREE,
 	TASK_REFUSED,                    /* by parse; waits for release */
@@ -336,8 +335,6 @@ bool task_is_write_protected(const struct task *p, enum scsi_result *ret_why);
 int buffer_get(struct task *p, uint64_t len_bytes, struct buf_waiter *w);
 int scratch_get(struct task *p, struct buf_waiter *w);
 void buffer_put(struct task *p);
-/* A view of [offset, offset + len) of from[]; returns the number of vectors. */
-uint16_t iov_cut(const struct iovec *from, unsigned from_count, uint64_t offset, uint64_t len, struct iovec *to);
 
 /* ---- order.c ------------------------------------------------------------------------------------------------------- */
 void order_enter(struct task *p);

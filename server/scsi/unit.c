@@ -142,7 +142,7 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	    (spec->serial && !is_printable(spec->serial, 36)))
 		return -EINVAL;
 	uint32_t block = volume_block_bytes(spec->volume);
-	if (!is_pow2(block) || block < 512 || block > PIECE_BYTES || (spec->device == SCSI_CDROM && block != 2048))
+	if (!is_pow2(block) || block < 512 || block > BUF_PIECE_BYTES || (spec->device == SCSI_CDROM && block != 2048))
 		return -EINVAL;
 	struct scsi_unit *u = calloc(1, sizeof(*u));
 	if (!u)

@@ -22,7 +22,7 @@ static enum scsi_result parse_verify(struct scsi_task *t, struct task *p, unsign
 	uint64_t bytes = p->count_blocks << u->block_shift;
 	switch (bytchk(p)) {
 	case CHECK_MEDIUM:
-		p->scratch_bytes = (uint32_t)min_u64(bytes, PIECE_BYTES);
+		p->scratch_bytes = (uint32_t)min_u64(bytes, BUF_PIECE_BYTES);
 		return check_range(p);
 	case CHECK_DATA:
 		r = check_transfer(p, limit_transfer_blocks(u), count_byte);

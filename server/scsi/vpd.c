@@ -150,8 +150,8 @@ uint32_t limit_unmap_blocks(const struct scsi_unit *u)
 static uint32_t unmap_granularity_blocks(const struct scsi_unit *u, const struct volume_limits *l)
 {
 	uint32_t bytes = l->unmap_granularity_bytes;
-	if (bytes > PIECE_BYTES || !is_pow2(bytes))
-		bytes = PIECE_BYTES;
+	if (bytes > BUF_PIECE_BYTES || !is_pow2(bytes))
+		bytes = BUF_PIECE_BYTES;
 	return bytes >> u->block_shift ? bytes >> u->block_shift : 1;
 }
 
@@ -166,7 +166,7 @@ static void page_limits(const struct task *p, struct out *o)
 	uint32_t granule = (l.physical_bytes > 1u << u->block_shift ? l.physical_bytes : 1u << u->block_shift);
 	out_16(o, min_u64(granule >> u->block_shift, UINT16_MAX) & UINT16_MAX);
 	out_32(o, limit_transfer_blocks(u));
-	out_32(o, PIECE_BYTES >> u->block_shift);        /* optimal: one piece of memory */
+	out_32(o, BUF_PIECE_BYTES >> u->block_shift);        /* optimal: one piece of memory */
 	out_32(o, 0);                                    /* no XDREAD and the like */
 	if (atomic_load(&u->can_unmap)) {
 		out_32(o, limit_unmap_blocks(u));

@@ -7,6 +7,7 @@
 #include "iscsi/chap.h"
 #include "iscsi/keys.h"
 #include "iscsi/name.h"
+#include "core/addr.h"
 
 #include "iscsi/iscsi.h"
 
@@ -31,7 +32,7 @@ static void check_params(const struct iscsi_params *p)
 static void check_value(const struct iscsi_pair *pair)
 {
 	uint8_t binary[ISCSI_BINARY_MAX];
-	struct iscsi_cidr cidr;
+	struct cidr cidr;
 	size_t len;
 	uint64_t n;
 	bool on;
@@ -42,7 +43,7 @@ static void check_value(const struct iscsi_pair *pair)
 		abort();
 	if (!iscsi_text_bool(pair->value, &on) && !iscsi_text_number(pair->value, &n))
 		abort();
-	if (!iscsi_cidr_parse(pair->value, &cidr) && cidr.prefix > 128)
+	if (!cidr_parse(pair->value, &cidr) && cidr.prefix > 128)
 		abort();
 	if (!iscsi_name_check(pair->value, NULL, 0) && pair->value_len > 223)
 		abort();
