@@ -89,6 +89,8 @@ static int run_create(struct batch *b, size_t at, const struct control_change *c
 	if (!r)
 		r = config_insert_as(ctl.db, c->kind, b->new_id[at], body, &b->result[at].object, e);
 	json_decref(body);
+	if (!r && c->own)
+		r = config_put(ctl.db, c->kind, b->new_id[at], c->own, NULL, e);
 	if (!r)
 		r = row_get(c->kind, b->new_id[at], &row, e);
 	if (r)
@@ -130,6 +132,8 @@ static int run_update(struct batch *b, size_t at, const struct control_change *c
 		r = check_match(c, old_row, e);
 	if (!r)
 		r = config_update(ctl.db, c->kind, text_of(old_row, "id"), c->body, &b->result[at].object, e);
+	if (!r && c->own)
+		r = config_put(ctl.db, c->kind, text_of(old_row, "id"), c->own, NULL, e);
 	if (!r)
 		r = row_get(c->kind, text_of(old_row, "id"), &row, e);
 	if (!r)

@@ -51,6 +51,7 @@ struct control_change {
 	bool delete_data;                /* DELETE of a share: its folder, too */
 	bool by_server;                  /* not from outside: a certificate that was issued, .. */
 	bool shrink;                     /* UPDATE of a volume: a smaller size is meant, and what lies beyond is lost */
+	const json_t *own;               /* import: members that only the server writes, stored with it; NULL otherwise */
 	struct config_actor actor;
 };
 /* What came of it; control_result_done() frees. */

@@ -16,6 +16,12 @@ static const enum model_kind order[] = {
 	MODEL_ACCOUNT,                   /* only in documents sealed by a passphrase; never pruned */
 };
 
+/* What only the server writes, and a backup carries all the same: the second factor of accounts. */
+static bool is_carried(const struct field *f)
+{
+	return f->type == FIELD_SECRET && (f->flags & FIELD_SERVER);
+}
+
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
 static json_t *sealed_secret(enum model_kind k, const json_t *o, const struct field *f)
 {
@@ -34,7 +40,7 @@ static json_t *export_object(enum model_kind k, const json_t *o, bool sealed, co
 	json_object_set(out, "id", json_object_get(o, "id"));
 	for (size_t i = 0; i < models[k].field_count; i++) {
 		const struct field *f = &models[k].fields[i];
-		if (f->flags & FIELD_SERVER)
+		if ((f->flags & FIELD_SERVER) && !(key && is_carried(f)))
 			continue;
 		if (f->type == FIELD_SECRET && key)
 			json_object_set_new(out, f->name, backup_secret(key, k, o, f));
@@ -201,6 +207,31 @@ static json_t *import_body(enum model_kind k, const json_t *item)
 	return body;
 }
 
+/* Moves what only the server writes out of the body, into the change. */
+static int import_own(struct import *m, enum model_kind k, json_t *body, const json_t **ret_own)
+{
+	struct config_error *e = &m->result->error;
+	json_t *own = NULL;
+	for (size_t i = 0; i < models[k].field_count; i++) {
+		const struct field *f = &models[k].fields[i];
+		json_t *v = is_carried(f) ? json_object_get(body, f->name) : NULL;
+		size_t len = json_string_length(v);
+		if (!v)
+			continue;
+		if (!json_is_string(v) || len < (size_t)f->min || len > (size_t)f->max)
+			return config_fail(e, -EINVAL, f->name, "%s is not what an export holds", f->name);
+		if (!own) {
+			own = json_object();
+			json_array_append_new(m->keep, own);
+		}
+		if (json_object_set(own, f->name, v))
+			return config_fail(e, -ENOMEM, "", "out of memory");
+		json_object_del(body, f->name);
+	}
+	*ret_own = own;
+	return 0;
+}
+
 /* Only what differs; members of a map that the document lacks go. */
 static json_t *import_patch(enum model_kind k, const json_t *body, const json_t *have)
 {
@@ -255,12 +286,17 @@ static int import_item(struct import *m, enum model_kind k, const json_t *item, 
 	}
 	struct control_change c = { .kind = k };
 	const char *id = json_string_value(json_object_get(item, "id"));
+	int r = import_own(m, k, body, &c.own);
+	if (r) {
+		json_decref(body);
+		return r;
+	}
 	if (match) {
 		json_object_set_new(match, "\x01seen", json_true());
 		json_t *patch = import_patch(k, body, match);
 		json_decref(body);
 		body = patch;
-		if (json_object_size(patch) == 0) {
+		if (json_object_size(patch) == 0 && !c.own) {
 			m->same++;
 			json_decref(patch);
 			return 0;
@@ -275,7 +311,7 @@ static int import_item(struct import *m, enum model_kind k, const json_t *item, 
 	}
 	c.body = body;
 	json_array_append_new(m->keep, body);
-	return import_add(m, &c, id, where);
+	return import_add(m, &c, id, where) ? config_fail(&m->result->error, -ENOMEM, "", "out of memory") : 0;
 }
 
 static int import_kind(struct import *m, enum model_kind k, json_t *have)
@@ -292,8 +328,9 @@ static int import_kind(struct import *m, enum model_kind k, json_t *have)
 		snprintf(where, sizeof(where), "%s/%zu", models[k].plural, i);
 		if (!json_is_object(item) || (json_object_get(item, "id") && !json_is_string(json_object_get(item, "id"))))
 			return config_fail(e, -EINVAL, where, "%s is not an object with an id", where);
-		if (import_item(m, k, item, have, where))
-			return config_fail(e, -ENOMEM, "", "out of memory");
+		int r = import_item(m, k, item, have, where);
+		if (r)
+			return r;
 	}
 	return 0;
 }
