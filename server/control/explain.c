@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* explain.c - why can this host not see that volume?  Walks the way that a host goes, says at each step whether it is
- * open, and what to type when it is not: volume, mapping, names, portal, target, access, LUNs, secret, then what only
- * people can judge: size, session, reservations, refusals of late. */
+ * open, and what to type when it is not: volume, mapping, names, bans, portal, paths, redirects, target, access, LUNs,
+ * secret, then what only people can judge: size, session, reservations, refusals of late. */
 #include "control/control_priv.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,28 +83,116 @@ static void look_at_names(struct walk *w)
 		step(w, "address", UNSURE, "", "Host %s must come from %s.", host, list);
 }
 
-static void look_at_portals(struct walk *w)
+/* Bans are an administrator's, by the name that the host had then. */
+static void look_at_bans(struct walk *w)
 {
-	json_t *portals = portals_of(text_of(w->target, "protocol")), *p;
-	char listening[300] = "", failed[400] = "", fix[128];
-	size_t i;
-	live_fill(MODEL_PORTAL, portals);
+	json_t *bans = w->nvme ? json_array() : control_bans(), *b, *v;
+	size_t i, j;
+	char fix[64];
+	json_array_foreach(bans, i, b) {
+		bool mine = false;
+		json_array_foreach(json_object_get(w->host, "iqns"), j, v)
+			mine |= fnmatch(json_string_value(v), text_of(b, "initiator"), FNM_CASEFOLD) == 0;
+		if (!mine || strcasecmp(text_of(b, "target"), text_of(w->target, "qualified_name")) != 0)
+			continue;
+		snprintf(fix, sizeof(fix), "holdfast ban lift %" PRId64, int_of(b, "id"));
+		step(w, "ban", CLOSED, fix, "An administrator has kept %s from target %s until %s.", text_of(b, "initiator"), text_of(w->target, "name"), text_of(b, "until"));
+	}
+	json_decref(bans);
+}
+
+/* Portals that offer the target: for iSCSI those of its groups, when it names some.  Returns owned. */
+static json_t *portals_offering(const struct walk *w)
+{
+	const json_t *groups = w->nvme ? NULL : json_object_get(w->target, "portal_groups");
+	json_t *portals = portals_of(text_of(w->target, "protocol")), *offering = json_array(), *p, *v;
+	size_t i, j;
 	json_array_foreach(portals, i, p) {
+		bool in = json_array_size(groups) == 0;
+		json_array_foreach((json_t *)groups, j, v)
+			in |= strtoll(json_string_value(v), NULL, 10) == int_of(p, "group_tag");
+		if (in)
+			json_array_append(offering, p);
+	}
+	json_decref(portals);
+	live_fill(MODEL_PORTAL, offering);
+	return offering;
+}
+
+static bool listens(const json_t *portal)
+{
+	return strcmp(text_of(portal, "state"), "listening") == 0;
+}
+
+static void look_at_portals(struct walk *w, const json_t *portals)
+{
+	const json_t *groups = json_object_get(w->target, "portal_groups");
+	char listening[300] = "", failed[400] = "", fix[128], only[200];
+	json_t *p;
+	size_t i;
+	json_array_foreach((json_t *)portals, i, p) {
 		char label[128];
 		object_label(MODEL_PORTAL, p, label, sizeof(label));
-		if (strcmp(text_of(p, "state"), "listening") == 0)
+		if (listens(p))
 			snprintf(listening + strlen(listening), sizeof(listening) - strlen(listening), "%s%s", *listening ? ", " : "", label);
 		else
 			snprintf(failed + strlen(failed), sizeof(failed) - strlen(failed), "%s%s: %s", *failed ? "; " : "", label, text_of(p, "reason"));
 	}
-	snprintf(fix, sizeof(fix), "holdfast portal add %s", w->nvme ? "nvme-tcp 0.0.0.0:4420" : "iscsi 0.0.0.0:3260");
+	join(groups, only, sizeof(only));
+	snprintf(fix, sizeof(fix), "holdfast portal add %s%s%.60s", w->nvme ? "nvme-tcp 0.0.0.0:4420" : "iscsi 0.0.0.0:3260", !w->nvme && *only ? " --group-tag " : "",
+		 !w->nvme && *only ? json_string_value(json_array_get(groups, 0)) : "");
 	if (*listening)
 		step(w, "portal", OPEN, "", "The server listens: %s.", listening);
 	else if (*failed)
 		step(w, "portal", CLOSED, "Stop the program that has the address, or give the machine the address.", "No portal listens: %s.", failed);
+	else if (!w->nvme && *only)
+		step(w, "portal", CLOSED, fix, "Target %s is offered only by portal group %s, which has no portal.", text_of(w->target, "name"), only);
 	else
 		step(w, "portal", CLOSED, fix, "There is no portal for %s.", w->nvme ? "NVMe/TCP" : "iSCSI");
-	json_decref(portals);
+}
+
+/* What hosts are told of the paths; a path that is not optimized is used only when no other is left. */
+static void look_at_paths(struct walk *w, const json_t *portals)
+{
+	const json_t *states = json_object_get(w->target, "path_states");
+	unsigned count = 0, good = 0, slow = 0, changing = 0;
+	char shut[128] = "", fix[160];
+	json_t *p;
+	size_t i;
+	json_array_foreach((json_t *)portals, i, p) {
+		char tag[24];
+		snprintf(tag, sizeof(tag), "%" PRId64, int_of(p, "group_tag"));
+		const char *state = text_of(states, tag);
+		if (!listens(p))
+			continue;
+		count++;
+		good += !*state || strcmp(state, "optimized") == 0;
+		slow += strcmp(state, "non-optimized") == 0;
+		changing += strcmp(state, "change") == 0;
+		if (strcmp(state, "inaccessible") == 0 && strlen(shut) < 100)
+			snprintf(shut + strlen(shut), sizeof(shut) - strlen(shut), "%s%s", *shut ? ", " : "", tag);
+	}
+	snprintf(fix, sizeof(fix), "holdfast target ana %s --group %d --ana-state optimized", text_of(w->target, "name"), *shut ? (int)strtol(shut, NULL, 10) : 1);
+	if (count == 0 || good == count)
+		return;                          /* the usual case needs no words */
+	if (good + slow + changing == 0)
+		step(w, "path", CLOSED, fix, "Hosts are told that every path to target %s is inaccessible (portal group %s).", text_of(w->target, "name"), shut);
+	else if (good + slow == 0)
+		step(w, "path", UNSURE, fix, "Hosts are told that the paths to target %s are changing, and wait.", text_of(w->target, "name"));
+	else if (*shut)
+		step(w, "path", OPEN, "", "Hosts are told that the paths through portal group %s are inaccessible; they use the others.", shut);
+	else
+		step(w, "path", OPEN, "", "Hosts are told that %u of %u paths %s not the best; it works all the same.", count - good, count, count - good == 1 ? "is" : "are");
+}
+
+/* Logins are sent elsewhere: to another portal of ours, or to another server, whose mapping we do not know. */
+static void look_at_redirects(struct walk *w)
+{
+	char list[600];
+	if (w->nvme || json_array_size(json_object_get(w->target, "redirects")) == 0)
+		return;
+	join(json_object_get(w->target, "redirects"), list, sizeof(list));
+	step(w, "redirect", UNSURE, "The host must reach that address, or the redirects of the target are taken away.", "Logins to target %s are sent to %s%s.", text_of(w->target, "name"), list, true_of(w->target, "redirect_permanent") ? ", and hosts may remember that" : "");
 }
 
 static void look_at_target(struct walk *w)
@@ -189,25 +278,57 @@ static void look_at_access(struct walk *w)
 	json_decref(access);
 }
 
-static void look_at_secret(struct walk *w)
+/* Hosts without CHAP of their own show the target's, when it has some. */
+static void look_at_chap(struct walk *w, const char *problem, const char *fix)
 {
-	const char *problem = config_key_problem(ctl.db), *host = text_of(w->host, "name");
-	bool chap = *text_of(w->host, "chap_user"), key = true_of(w->host, "dhchap_key"), psk = true_of(w->host, "tls_psk");
-	char fix[256];
-	snprintf(fix, sizeof(fix), "holdfast host set %s --%s FILE", host, w->nvme ? "dhchap-key-file" : "chap-secret-file");
-	if (!w->nvme && !chap)
+	const char *host = text_of(w->host, "name"), *target = text_of(w->target, "name");
+	bool own = *text_of(w->host, "chap_user");
+	const char *user = text_of(own ? w->host : w->target, "chap_user");
+	char target_fix[256];
+	snprintf(target_fix, sizeof(target_fix), "holdfast target set %s --chap-secret-file FILE", target);
+	if (!*user)
 		step(w, "secret", OPEN, "", "No CHAP is asked of host %s.", host);
-	else if (w->nvme && !key && !psk)
+	else if (problem)
+		step(w, "secret", CLOSED, "Put the file secret.key of this server back and restart, or set the secret anew.", "The stored secrets cannot be opened: %s.", problem);
+	else if (own && alert_is_raised("host.secret", host))
+		step(w, "secret", CLOSED, fix, "The secret of host %s cannot be used.", host);
+	else if (!own && alert_is_raised("target.secret", target))
+		step(w, "secret", CLOSED, target_fix, "The secret of target %s cannot be used.", target);
+	else
+		step(w, "secret", UNSURE, "", "Host %s must log in with CHAP as \"%s\"%s%s%s%s: the same secret must be set on the host.", host, user, own ? "" : ", as target ",
+		     own ? "" : target, own ? "" : " asks of hosts without CHAP of their own", *text_of(own ? w->host : w->target, "mutual_user") ? ", and checks the server too" : "");
+}
+
+static void look_at_keys(struct walk *w, const char *problem, const char *fix)
+{
+	const char *host = text_of(w->host, "name"), *target = text_of(w->target, "name");
+	bool key = true_of(w->host, "dhchap_key"), psk = true_of(w->host, "tls_psk");
+	bool auth = true_of(w->target, "require_auth"), tls = true_of(w->target, "require_tls");
+	char psk_fix[256];
+	snprintf(psk_fix, sizeof(psk_fix), "holdfast host set %s --tls-psk-file FILE", host);
+	if (auth && !key)
+		step(w, "secret", CLOSED, fix, "Target %s lets only hosts in that prove themselves by a key, and host %s has none.", target, host);
+	else if (tls && !psk)
+		step(w, "secret", CLOSED, psk_fix, "Target %s takes only encrypted connections, and host %s has no TLS key.", target, host);
+	else if (!key && !psk)
 		step(w, "secret", OPEN, "", "No key is asked of host %s.", host);
 	else if (problem)
 		step(w, "secret", CLOSED, "Put the file secret.key of this server back and restart, or set the secret anew.", "The stored secrets cannot be opened: %s.", problem);
 	else if (alert_is_raised("host.secret", host))
 		step(w, "secret", CLOSED, fix, "The secret of host %s cannot be used.", host);
-	else if (w->nvme)
-		step(w, "secret", UNSURE, "", "Host %s must prove itself%s%s: the same key must be set on the host.", host, key ? " with its DH-HMAC-CHAP key" : "", psk ? " over TLS with its PSK" : "");
 	else
-		step(w, "secret", UNSURE, "", "Host %s must log in with CHAP as \"%s\"%s: the same secret must be set on the host.", host, text_of(w->host, "chap_user"),
-		     *text_of(w->host, "mutual_user") ? ", and checks the server too" : "");
+		step(w, "secret", UNSURE, "", "Host %s must prove itself%s%s: the same key must be set on the host.", host, key ? " with its DH-HMAC-CHAP key" : "", psk ? " over TLS with its PSK" : "");
+}
+
+static void look_at_secret(struct walk *w)
+{
+	const char *problem = config_key_problem(ctl.db);
+	char fix[256];
+	snprintf(fix, sizeof(fix), "holdfast host set %s --%s FILE", text_of(w->host, "name"), w->nvme ? "dhchap-key-file" : "chap-secret-file");
+	if (w->nvme)
+		look_at_keys(w, problem, fix);
+	else
+		look_at_chap(w, problem, fix);
 }
 
 /* ---- what only people can judge ------------------------------------------------------------------------------------ */
@@ -338,8 +459,13 @@ static void walk_target(struct walk *w, const json_t *target, const json_t *lun,
 	w->lun = lun;
 	w->nvme = strcmp(text_of(target, "protocol"), "nvme") == 0;
 	w->shut = volume_is_shut;
+	json_t *portals = portals_offering(w);
 	look_at_names(w);
-	look_at_portals(w);
+	look_at_bans(w);
+	look_at_portals(w, portals);
+	look_at_paths(w, portals);
+	look_at_redirects(w);
+	json_decref(portals);
 	look_at_target(w);
 	look_at_access(w);
 	look_at_secret(w);

@@ -210,6 +210,8 @@ static void explains(void **state)
 		{ "a host without its name", MODEL_HOST, "h", "{\"iqns\":[]}", "{\"iqns\":[\"" IQN "\"]}", "name", "has no IQN" },
 		{ "a LUN mask", MODEL_ACCESS, NULL, "{\"luns\":[\"7\"]}", "{\"luns\":[]}", "lun", "shows only LUN 7" },
 		{ "a portal that is off", MODEL_PORTAL, NULL, "{\"enabled\":false}", "{\"enabled\":true}", "portal", "no portal" },
+		{ "portal groups without a portal", MODEL_TARGET, "t", "{\"portal_groups\":[\"9\"]}", "{\"portal_groups\":[]}", "portal", "only by portal group 9" },
+		{ "paths that are all inaccessible", MODEL_TARGET, "t", "{\"path_states\":{\"1\":\"inaccessible\"}}", "{\"path_states\":{\"1\":null}}", "path", "every path" },
 	};
 	json_t *r;
 	char access[CONFIG_ID_BYTES], portal[CONFIG_ID_BYTES];
@@ -260,6 +262,64 @@ static void explains(void **state)
 	assert_int_equal(verdict(r, "refusals", "iqn.2026-11.test:typo"), -1);
 	assert_int_equal(verdict(r, "session", "others are"), -1);
 	assert_true(true_of(r, "visible"));
+	json_decref(r);
+}
+
+/* What is not a wall, or may be one: told in words, and the way stays open. */
+static void explains_hints(void **state)
+{
+	static const struct {
+		const char *what;
+		enum model_kind kind;
+		const char *id, *patch, *check, *part;
+		int verdict;
+	} cases[] = {
+		{ "a redirect", MODEL_TARGET, "t", "{\"redirects\":[\"192.0.2.7:3260\"],\"redirect_permanent\":true}", "redirect", "sent to 192.0.2.7:3260, and hosts may remember", -1 },
+		{ "paths in change", MODEL_TARGET, "t", "{\"redirects\":[],\"path_states\":{\"1\":\"change\"}}", "path", "changing", -1 },
+		{ "a path that is not the best", MODEL_TARGET, "t", "{\"path_states\":{\"1\":\"non-optimized\"}}", "path", "1 of 1", 1 },
+		{ "CHAP of the target", MODEL_TARGET, "t", "{\"path_states\":{\"1\":null},\"chap_user\":\"all\",\"chap_secret\":\"twelve chars!\"}", "secret", "CHAP as \"all\", as target t asks", -1 },
+		{ "CHAP of the host goes before", MODEL_HOST, "h", "{\"chap_user\":\"mine\",\"chap_secret\":\"twelve chars!\"}", "secret", "CHAP as \"mine\":", -1 },
+	};
+	json_t *r;
+	(void)state;
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"ram\"}");
+	rig_create(MODEL_HOST, "{\"name\":\"h\",\"iqns\":[\"iqn.1993-08.org.debian:01:*\"],\"nqns\":[\"nqn.2014-08.org.nvmexpress:uuid:1\"]}");
+	rig_create(MODEL_TARGET, "{\"name\":\"t\"}");
+	rig_create(MODEL_LUN, "{\"target\":\"t\",\"volume\":\"v\"}");
+	rig_create(MODEL_PORTAL, "{\"protocol\":\"iscsi\",\"address\":\"127.0.0.1\",\"port\":3260}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"t\",\"host\":\"h\"}");
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		rig_update(cases[i].kind, cases[i].id, cases[i].patch);
+		assert_int_equal(control_explain("h", "v", &r, &err), 0);
+		if (!true_of(r, "visible") || verdict(r, cases[i].check, cases[i].part) != cases[i].verdict)
+			fail_msg("%s: %s", cases[i].what, json_dumps(r, 0));
+		json_decref(r);
+	}
+	/* A ban shuts the door for the name that was banned, at that target, until it is lifted. */
+	snprintf(fake_iscsi.session_target, sizeof(fake_iscsi.session_target), "iqn.2026-11.io.holdfast:t");
+	snprintf(fake_iscsi.banned, sizeof(fake_iscsi.banned), "iqn.2026-11.test:other");
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "ban", ""), -2);
+	json_decref(r);
+	snprintf(fake_iscsi.banned, sizeof(fake_iscsi.banned), IQN);
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "ban", "kept " IQN " from target t until 2027-01-15T"), 0);
+	assert_false(true_of(r, "visible"));
+	json_decref(r);
+	assert_int_equal(control_ban_lift(3, &err), 0);
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_true(true_of(r, "visible"));
+	json_decref(r);
+	/* NVMe: what the target asks of every host. */
+	rig_create(MODEL_TARGET, "{\"name\":\"n\",\"protocol\":\"nvme\",\"require_auth\":true}");
+	rig_create(MODEL_LUN, "{\"target\":\"n\",\"volume\":\"v\"}");
+	rig_create(MODEL_ACCESS, "{\"target\":\"n\",\"host\":\"h\"}");
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "secret", "only hosts in that prove themselves by a key"), 0);
+	json_decref(r);
+	rig_update(MODEL_TARGET, "n", "{\"require_auth\":false,\"require_tls\":true}");
+	assert_int_equal(control_explain("h", "v", &r, &err), 0);
+	assert_int_equal(verdict(r, "secret", "only encrypted connections"), 0);
 	json_decref(r);
 }
 
@@ -452,7 +512,7 @@ static void the_machine(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(explains), T(takes_back), T(inbox), T(alerts_are_known), T(the_machine) };
+	const struct CMUnitTest tests[] = { T(from_nothing), T(others_stay_out), T(bad_wishes), T(secrets_and_quotes), T(nvme), T(explains), T(explains_hints), T(takes_back), T(inbox), T(alerts_are_known), T(the_machine) };
 	int r = cmocka_run_group_tests_name("operate", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
