@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// many.test.mjs - how it is with a lot: the first view in time and size, and a list of 10,000 volumes.
+// many.test.mjs - how it is with a lot: the size of the first view, and a list of thousands of volumes.  How long they
+// take is measured by bench.mjs.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Browser, login, Server, settled } from "./lib.mjs";
 
-// A build with sanitizers on a busy machine takes several times as long; that it is slow is not what is tested there.
-const SLOW = Number(process.env.HF_SLOW ?? 4);
 const COUNT = process.env.HF_LONG === "1" ? 10_000 : 2_000;
 let server, browser;
 before(async () => {
@@ -17,7 +16,7 @@ after(async () => {
   await server?.stop();
 });
 
-test("the first view takes less than 400 KiB and a second", async () => {
+test("the first view takes less than 400 KiB", async () => {
   const context = await browser.context();
   const page = await context.newPage();
   const cdp = await context.newCDPSession(page);
@@ -34,13 +33,6 @@ test("the first view takes less than 400 KiB and a second", async () => {
   await settled(page);
   console.log(`# ${Math.round(login / 1024)} KiB for the login, ${Math.round(bytes / 1024)} KiB with the dashboard`);
   assert.ok(bytes < 400 * 1024, `the login and the dashboard take ${bytes} bytes`);
-  // again, as whoever comes back has it
-  const started = Date.now();
-  await page.goto(server.url);
-  await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
-  const ms = Date.now() - started;
-  console.log(`# the dashboard is there after ${ms} ms`);
-  assert.ok(ms < 1000 * SLOW, `${ms} ms`);
   await context.close();
 });
 
@@ -60,30 +52,39 @@ test(`${COUNT} volumes: the page answers, searches and scrolls`, async () => {
     );
     assert.equal(status, "");
   }
-  const times = [];
-  page.on("response", async (r) => {
-    if (/\/volumes\?/.test(r.url())) times.push(r.request().timing().responseEnd);
+  const asked = [];
+  page.on("request", (r) => {
+    const u = new URL(r.url());
+    if (u.pathname === "/api/v1/volumes") asked.push(u.searchParams);
   });
-  const started = Date.now();
   await page.goto(`${server.url}/volumes`);
   await page.getByRole("link", { name: "vol-00000" }).waitFor();
-  console.log(`# the first rows are there after ${Date.now() - started} ms`);
-  await page.getByText(`${COUNT.toLocaleString("en-GB")} rows`, { exact: true }).waitFor({ timeout: 60_000 });
-  console.log(`# all rows after ${Date.now() - started} ms`);
+  await page.getByText(`${COUNT.toLocaleString("en-GB")} rows`, { exact: true }).waitFor();
+  // what is looked at was asked for, and no more
+  assert.ok(asked.length <= 4 && asked.every((a) => Number(a.get("limit")) <= 500), asked.join("\n"));
   const drawn = await page.locator("tbody tr[data-row]").count();
   assert.ok(drawn < 100, `${drawn} rows are drawn`);
   // to the end, and the last one is there
   await page.locator(".hf-window").evaluate((e) => e.scrollTo(0, e.scrollHeight));
   const last = `vol-${String(COUNT - 1).padStart(5, "0")}`;
-  await page.getByRole("link", { name: last }).waitFor({ timeout: 5000 });
-  // a search over all of them
-  const asked = Date.now();
+  await page.getByRole("link", { name: last }).waitFor();
+  assert.ok(asked.length >= COUNT / 500, "by pages, as they came into view");
+  // the server searches all of them
   await page.getByPlaceholder("Search").fill(`${COUNT - 7}`);
   await page.getByText(/^1 of .* rows$/).waitFor();
-  console.log(`# a search takes ${Date.now() - asked} ms`);
+  assert.ok(asked.some((a) => a.get("q") === `${COUNT - 7}`), "the server was asked");
   await page.getByPlaceholder("Search").fill("");
+  await page.getByText(`${COUNT.toLocaleString("en-GB")} rows`, { exact: true }).waitFor();
+  // and sorts them; what it does not keep is not offered to sort by
   await page.getByRole("button", { name: "Size", exact: true }).click();
   await page.getByRole("button", { name: "Size", exact: true }).click();
+  await page.locator("tbody tr[data-row]").first().getByText("50 MiB").waitFor();
+  assert.ok(asked.some((a) => a.get("sort") === "-size_bytes"), "in the order of the column");
+  assert.equal(await page.getByRole("button", { name: "Used", exact: true }).count(), 0);
+  // a filter that nothing fits, and back
+  await page.getByLabel("Backend", { exact: true }).selectOption("ram");
+  await page.getByText("Nothing matches").waitFor();
+  await page.getByRole("button", { name: "Clear search and filters" }).click();
   await page.locator("tbody tr[data-row]").first().getByText("50 MiB").waitFor();
   browser.fine();
   await context.close();

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { Browser, confirmIfAsked, freePort, login, PASSWORD, run, Server, settled, shoot } from "./lib.mjs";
+import { after, before } from "node:test";
+import { hands } from "./hands.mjs";
+import { Browser, confirmIfAsked, freePort, login, PASSWORD, run, Server } from "./lib.mjs";
 
 let server, browser, context, page;
 before(async () => {
@@ -20,66 +21,7 @@ after(async () => {
   await server?.stop();
 });
 
-const dialog = () => page.getByRole("dialog").first();
-/** The input that a screen reader would call so. */
-function field(name) {
-  const o = { name, exact: true };
-  const d = dialog();
-  return d.getByRole("textbox", o).or(d.getByRole("combobox", o)).or(d.getByRole("checkbox", o)).or(d.getByRole("switch", o)).or(d.locator("input[type=password]").and(d.getByLabel(name))).first();
-}
-const press = (name) => dialog().getByRole("button", { name, exact: true }).click();
-const toast = (text) => page.locator(".pf-v6-c-alert-group").getByText(text);
-
-async function open(where) {
-  await page.goto(server.url + where);
-  await settled(page);
-}
-
-/** Fills a form, sees the plan, applies it. */
-async function fillAndApply(values, last, said) {
-  for (const [label, value] of Object.entries(values)) {
-    if (typeof value === "boolean") await field(label).setChecked(value, { force: true });
-    else if ((await field(label).evaluate((e) => e.tagName)) === "SELECT") await field(label).selectOption(value);
-    else await field(label).fill(value);
-  }
-  await press("Continue");
-  await dialog().locator(".hf-plan").waitFor();
-  await press(last);
-  await confirmIfAsked(page, PASSWORD, toast(said));
-  await toast(said).waitFor();
-}
-
-async function rowAction(name, action) {
-  await page.getByRole("row", { name }).getByRole("button", { name: /^Actions of/ }).click();
-  await page.getByRole("menuitem", { name: action, exact: true }).click();
-}
-
-async function deleteRow(name, guard, isUsed = false) {
-  await rowAction(name, "Delete");
-  if (isUsed) await dialog().getByLabel("Also take away what depends on it").check();
-  const button = dialog().getByRole("button", { name: "Delete", exact: true });
-  if (guard) {
-    await dialog().locator(".hf-plan").waitFor();
-    assert.equal(await button.isDisabled(), true, "the name has to be typed");
-    await dialog().locator("#delete-guard").fill(guard);
-  }
-  await button.click();
-  await confirmIfAsked(page, PASSWORD, page.getByRole("row", { name }).first());
-  await page.getByRole("row", { name }).waitFor({ state: "detached" });
-}
-
-/** Each page starts where the one before has ended, so one that fails says which. */
-function each(name, f) {
-  test(name, async () => {
-    try {
-      await f();
-    } catch (e) {
-      await shoot(page, `failed-${name.replace(/\W+/g, "-")}`);
-      throw e;
-    }
-    browser.fine();
-  });
-}
+const { dialog, field, press, toast, open, fillAndApply, rowAction, deleteRow, each } = hands(() => ({ page, server, browser }));
 
 each("pools", async () => {
   const folder = path.join(server.base, "pool");
@@ -240,6 +182,8 @@ each("settings: change, a wrong value, back to the default", async () => {
   await press("Apply");
   await page.getByRole("row", { name: /event_retention/ }).getByText("changed").waitFor();
   await rowAction(/event_retention/, "Reset to the default");
+  await dialog().locator(".hf-plan").waitFor();
+  await press("Reset to the default");
   await toast("event_retention has its default again").waitFor();
 });
 
@@ -260,6 +204,8 @@ each("accounts and tokens", async () => {
   await open("/accounts?tab=tokens");
   await page.getByRole("button", { name: "Create a token" }).first().click();
   await field("Name").fill("backup");
+  await press("Continue");
+  await dialog().locator(".hf-plan").waitFor();
   await press("Create");
   await confirmIfAsked(page, PASSWORD, page.locator("#token-text"));
   const token = await page.locator("#token-text").innerText();
@@ -348,6 +294,8 @@ each("certificates: upload, a key that does not fit, use it", async () => {
   await confirmIfAsked(page, PASSWORD, toast("certificate mine was created"));
   await toast("certificate mine was created").waitFor();
   await rowAction(/mine/, "Use this one");
+  await dialog().locator(".hf-plan").waitFor();
+  await press("Use this one");
   await confirmIfAsked(page, PASSWORD, page.getByRole("row", { name: /mine/ }).getByText("in use"));
   await page.getByRole("row", { name: /mine/ }).getByText("in use").waitFor();
   await page.reload(); // by the new certificate
@@ -382,6 +330,16 @@ each("backup and restore: what changes is said before", async () => {
   await page.locator("#restore-passphrase").fill("not the right one");
   await page.getByRole("button", { name: "Show what would change" }).click();
   await page.getByText(/not the passphrase that the document was sealed with/).waitFor();
+  // what was changed since comes back, secrets and all
+  await server.cli("host", "set", "h2", "--comment", "changed since");
+  await page.locator("#restore-passphrase").fill("long enough to keep");
+  await page.getByRole("button", { name: "Show what would change" }).click();
+  await page.getByText(/comment: changed since → from a file/).waitFor();
+  await page.getByRole("button", { name: /^Restore: \d+ change/ }).click();
+  await confirmIfAsked(page, PASSWORD, toast("The configuration was restored").last());
+  await page.getByRole("button", { name: "Show what would change" }).waitFor();
+  const host = await server.json("host", "show", "h2");
+  assert.deepEqual([host.comment, host.chap_secret], ["from a file", true]);
 });
 
 each("hosts and volumes go when they are told to", async () => {

@@ -3,7 +3,7 @@
 //
 // Keys: ["list", plural, query], ["one", plural, id], and single words such as ["me"].  A change anywhere makes
 // what it concerns stale; what is on the screen is fetched again in the background and nothing flashes.
-import { QueryClient, useInfiniteQuery, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { keepPreviousData, QueryClient, useInfiniteQuery, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { at, get, Problem, type Query } from "~/api/client";
 import type { Live, LiveType } from "~/api/live";
@@ -32,6 +32,27 @@ export interface All<T> {
   isLoading: boolean;
   error: Error | null;
   reload: () => void;
+  /** The server searches, filters and sorts: rows are the first ones of its answer. */
+  served?: Served;
+}
+
+/** A list too long to have here: what stands in its view is asked of the server. */
+export interface Served {
+  /** Rows that fit the view, and rows at all. */
+  total: number;
+  all: number;
+  /** Another view was asked for and is on its way. */
+  isStale: boolean;
+  /** Asks for the next page, when there is one and it is not coming already. */
+  more: () => void;
+}
+
+/** What a list shows of all: the address has it, see data-table.tsx. */
+export interface View {
+  q: string;
+  /** A stored field, or "-field" for the other way round. */
+  sort: string;
+  filters: Record<string, string>;
 }
 
 /** All rows of a list: the first page at once, the others behind it. */
@@ -50,6 +71,66 @@ export function useAll<T>(plural: string, query: Query = {}, o: { enabled?: bool
   }, [hasNextPage, isFetching, isError, fetchNextPage]);
   const rows = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data]);
   return { rows, isPartial: !!hasNextPage, isLoading: q.isLoading, error: q.data ? null : q.error, reload: () => void q.refetch() };
+}
+
+/** One page has all of most lists, and the browser searches and sorts it.  Of a longer one it has only what is looked
+ * at, and the server does that, page by page as one scrolls. */
+export function useMany<T>(plural: string, view: View, o: { enabled?: boolean; refreshMs?: number } = {}): All<T> {
+  const enabled = o.enabled ?? true;
+  const first = useQuery({
+    queryKey: ["list", plural, "first"],
+    queryFn: ({ signal }) => get<Page<T>>(`/${plural}`, { limit: PAGE }, signal),
+    enabled,
+    refetchInterval: o.refreshMs ?? false,
+  });
+  const isLong = !!first.data?.next;
+  const query: Query = { ...view.filters, q: view.q, sort: view.sort };
+  const many = useInfiniteQuery({
+    queryKey: ["list", plural, query, "many"],
+    queryFn: ({ pageParam, signal }) => get<Page<T>>(`/${plural}`, { ...query, limit: PAGE, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    enabled: enabled && isLong,
+    placeholderData: keepPreviousData,
+    // What is far down was asked for once and is not asked for again and again.
+    refetchInterval: (q) => (o.refreshMs && (q.state.data?.pages.length ?? 0) <= 2 ? o.refreshMs : false),
+  });
+  const manyRows = useMemo(() => many.data?.pages.flatMap((p) => p.items) ?? [], [many.data]);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = many;
+  if (!isLong) return { rows: first.data?.items ?? [], isPartial: false, isLoading: first.isLoading, error: first.data ? null : first.error, reload: () => void first.refetch() };
+  return {
+    rows: manyRows,
+    isPartial: false,
+    isLoading: many.isLoading,
+    error: many.data ? null : many.error,
+    reload: () => void many.refetch(),
+    served: {
+      total: many.data?.pages.at(-1)?.total ?? manyRows.length,
+      all: first.data?.total ?? manyRows.length,
+      isStale: many.isPlaceholderData,
+      more: () => {
+        if (hasNextPage && !isFetching && !isError) void fetchNextPage();
+      },
+    },
+  };
+}
+
+/** Objects whose names fit what is typed, the one of exactly this name first. */
+export function useNamed<T extends { name: string }>(plural: string, typed: string): T[] {
+  const text = typed.trim();
+  const like = useQuery({
+    queryKey: ["list", plural, "named", text],
+    queryFn: ({ signal }) => get<Page<T>>(`/${plural}`, { q: text, sort: "name", limit: 60 }, signal),
+    placeholderData: keepPreviousData,
+  });
+  const found = like.data?.items ?? [];
+  const isThere = found.some((r) => r.name === text);
+  const exact = useQuery({
+    queryKey: ["list", plural, "name", text],
+    queryFn: ({ signal }) => get<Page<T>>(`/${plural}`, { name: text, limit: 1 }, signal),
+    enabled: text !== "" && !!like.data?.next && !isThere,
+  });
+  return isThere ? found : [...(exact.data?.items ?? []), ...found];
 }
 
 /** The same for routes that answer everything at once. */

@@ -188,6 +188,7 @@ export interface DryRun {
 export interface Page<T> {
   items: T[];
   next: string | null;
+  total?: number;
 }
 export interface Change {
   verb: "create" | "update" | "delete";

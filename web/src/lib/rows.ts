@@ -8,6 +8,8 @@ export interface Sortable<T> {
   key: string;
   /** What is searched and sorted by. */
   value?: (row: T) => Cell;
+  /** The stored field that the server sorts by, when the list is too long for the browser. */
+  field?: string;
 }
 
 const text = (v: Cell): string => (v == null ? "" : String(v).toLowerCase());

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // accounts.tsx - who may administer; all their tokens and logins.
 import { Label } from "@patternfly/react-core";
+import { useState } from "react";
 import { at, post } from "~/api/client";
 import { useMe, useRefresh } from "~/api/data";
 import type { Account } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatAgo } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import type { Kind } from "~/parts/kinds";
 import { ObjectList } from "~/parts/object-list";
 import { Screen } from "~/parts/page";
-import { explain, State } from "~/parts/states";
+import { State } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
-import { useToast } from "~/parts/toast";
 import { Logins, Tokens } from "~/pages/tokens";
 
 export const roleNames = (): Record<string, string> => ({ admin: _("Administrator"), operator: _("Operator"), viewer: _("Viewer") });
@@ -45,16 +46,18 @@ const accountKind = (): Kind => ({
 function Accounts() {
   const me = useMe();
   const refresh = useRefresh();
-  const toast = useToast();
-  const resetTotp = async (a: Account) => {
-    try {
+  const [acting, setActing] = useState<Action | null>(null);
+  const resetTotp = (a: Account): Action => ({
+    title: _("Remove the second factor of {name}?", { name: a.name }),
+    text: _("The password alone lets in until a second factor is set up again."),
+    button: _("Remove the second factor"),
+    isDanger: true,
+    run: async () => {
       await post(`${at("accounts", a.id)}/totp-reset`);
-      toast({ title: _("{name} logs in without a code now", { name: a.name }) });
-    } catch (e) {
-      toast({ title: _("It was refused"), text: explain(e), variant: "danger" });
-    }
-    await refresh("accounts");
-  };
+      await refresh("accounts");
+    },
+    done: _("{name} logs in without a code now", { name: a.name }),
+  });
   const isLocked = (a: Account) => !!a.locked_until && new Date(a.locked_until) > new Date();
   return (
     <ObjectList<Account>
@@ -64,19 +67,20 @@ function Accounts() {
       createTitle={_("Create an account")}
       empty={{ title: _("No accounts"), text: _("Accounts are for people who administer this server.") }}
       columns={[
-        { key: "name", title: _("Name"), value: (a) => a.name, cell: (a) => <>{a.name} {a.name === me?.name && <Label isCompact>{_("you")}</Label>}</> },
+        { key: "name", title: _("Name"), value: (a) => a.name, field: "name", cell: (a) => <>{a.name} {a.name === me?.name && <Label isCompact>{_("you")}</Label>}</> },
         { key: "role", title: _("Role"), value: (a) => roleNames()[a.role] ?? a.role },
         { key: "state", title: _("State"), value: (a) => (a.enabled ? _("enabled") : _("disabled")), cell: (a) => <><State state={a.enabled ? "enabled" : "disabled"} /> {isLocked(a) && <Label isCompact status="warning">{_("locked, {when}", { when: formatAgo(a.locked_until) })}</Label>}</> },
         { key: "totp", title: _("Second factor"), value: (a) => (a.totp_enabled ? _("yes") : _("no")) },
         { key: "last", title: _("Last login"), value: (a) => a.last_login_at, cell: (a) => (a.last_login_at ? formatAgo(a.last_login_at) : _("never")) },
         { key: "comment", title: _("Comment"), value: (a) => a.comment },
       ]}
-      moreActions={(a) => (a.totp_enabled ? [{ title: _("Remove the second factor"), onClick: () => void resetTotp(a) }] : [])}
+      moreActions={(a) => (a.totp_enabled ? [{ title: _("Remove the second factor"), onClick: () => setActing(resetTotp(a)) }] : [])}
     >
       {(create, list) => (
         <>
           <div className="hf-actions">{create}</div>
           {list}
+          {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
         </>
       )}
     </ObjectList>

@@ -5,10 +5,11 @@ import { CertificateIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post } from "~/api/client";
 import { useAll, useMay, useRefresh } from "~/api/data";
-import type { Certificate, Entity } from "~/api/types";
+import type { Certificate, DryRun, Entity } from "~/api/types";
 import type { FieldSpec, Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
 import { formatAgo, formatTime } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
 import { DeleteDialog } from "~/parts/delete-dialog";
 import type { Kind } from "~/parts/kinds";
@@ -16,9 +17,8 @@ import { ObjectDialog } from "~/parts/object-dialog";
 import { ObjectList } from "~/parts/object-list";
 import { useOlder } from "~/parts/older";
 import { Facts, Screen } from "~/parts/page";
-import { explain, Nothing, State } from "~/parts/states";
+import { Nothing, State } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
-import { useToast } from "~/parts/toast";
 
 interface AcmeAccount extends Entity {
   name: string;
@@ -127,16 +127,39 @@ function Certificates() {
   const [editing, setEditing] = useState<Certificate | null>(null);
   const [deleting, setDeleting] = useState<Certificate | null>(null);
   const refresh = useRefresh();
-  const toast = useToast();
-  const act = async (c: Certificate, verb: "activate" | "renew" | "revoke", done: string) => {
+  const [acting, setActing] = useState<Action | null>(null);
+  const send = async (c: Certificate, verb: "activate" | "renew" | "revoke", body?: unknown) => {
     try {
-      await post(`${at("certificates", c.id)}/${verb}`, verb === "revoke" ? {} : undefined);
-      toast({ title: done, variant: verb === "activate" ? "success" : "info" });
-    } catch (e) {
-      toast({ title: _("It was refused"), text: explain(e), variant: "danger" });
+      await post(`${at("certificates", c.id)}/${verb}`, body);
+    } finally {
+      await refresh("certificates", "tasks");
     }
-    await refresh("certificates", "tasks");
   };
+  const before = data.rows.find((c) => c.active);
+  const activate = (c: Certificate): Action => ({
+    title: _("Serve with {name}?", { name: c.name }),
+    text: _("Browsers get it from their next connection on; no connection is dropped."),
+    button: _("Use this one"),
+    preview: async () => (await post<DryRun>(`${at("certificates", c.id)}/activate`, undefined, { dry_run: true })).plan,
+    run: () => send(c, "activate"),
+    done: _("{name} is in use now", { name: c.name }),
+    undo: before ? () => send(before, "activate") : undefined,
+  });
+  const renew = (c: Certificate): Action => ({
+    title: _("Renew {name} now?", { name: c.name }),
+    text: _("The authority is asked for a new one for {names}. Until it is there, and if that fails, the one in use stays.", { names: c.names.join(", ") }),
+    button: _("Renew now"),
+    run: () => send(c, "renew"),
+    done: _("The renewal has begun; see the tasks"),
+  });
+  const revoke = (c: Certificate): Action => ({
+    title: _("Revoke {name}?", { name: c.name }),
+    text: c.active ? _("Browsers will refuse it, and it is in use: have another one ready. There is no way back.") : _("Browsers will refuse it. There is no way back."),
+    button: _("Revoke"),
+    isDanger: true,
+    run: () => send(c, "revoke", {}),
+    done: _("{name} was revoked", { name: c.name }),
+  });
   const actions = [
     <Button key="order" onClick={() => setOpen("order")}>
       {_("Get one by ACME")}
@@ -166,12 +189,12 @@ function Certificates() {
           { title: _("Details"), onClick: () => setShown(c) },
           ...(may
             ? [
-                ...(c.active ? [] : [{ title: _("Use this one"), onClick: () => void act(c, "activate", _("{name} is in use now", { name: c.name })) }]),
+                ...(c.active ? [] : [{ title: _("Use this one"), onClick: () => setActing(activate(c)) }]),
                 ...(c.source === "acme"
                   ? [
                       { title: _("Change"), onClick: () => setEditing(c) },
-                      { title: _("Renew now"), onClick: () => void act(c, "renew", _("The renewal has begun; see the tasks")) },
-                      { title: _("Revoke"), isDanger: true, onClick: () => void act(c, "revoke", _("{name} was revoked", { name: c.name })) },
+                      { title: _("Renew now"), onClick: () => setActing(renew(c)) },
+                      { title: _("Revoke"), isDanger: true, onClick: () => setActing(revoke(c)) },
                     ]
                   : []),
                 ...(c.active ? [] : [{ title: _("Delete"), isDanger: true, onClick: () => setDeleting(c) }]),
@@ -182,6 +205,7 @@ function Certificates() {
       />
       {open === "upload" && <ObjectDialog kind={certificateKind()} object={null} title={_("Upload a certificate")} onClose={() => setOpen(null)} />}
       {open === "order" && <ObjectDialog kind={orderKind()} object={null} title={_("Get a certificate by ACME")} onClose={() => setOpen(null)} />}
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
       {editing && <ObjectDialog kind={orderKind()} object={editing} onClose={() => setEditing(null)} />}
       {shown && <Shown c={shown} onClose={() => setShown(null)} />}
       {deleting && <DeleteDialog kind={certificateKind()} objects={[deleting]} onClose={() => setDeleting(null)} />}
@@ -198,7 +222,7 @@ function Accounts() {
       createTitle={_("Create an ACME account")}
       empty={{ title: _("No ACME accounts yet"), text: _("An account with an authority such as Let's Encrypt is needed once; certificates are then ordered and renewed by themselves.") }}
       columns={[
-        { key: "name", title: _("Name"), value: (a) => a.name },
+        { key: "name", title: _("Name"), value: (a) => a.name, field: "name" },
         { key: "directory", title: _("Authority"), value: (a) => a.directory },
         { key: "email", title: _("E-mail"), value: (a) => a.email },
         { key: "url", title: _("Registered"), value: (a) => (a.url ? _("yes") : _("no")) },

@@ -83,7 +83,7 @@ export function Channels() {
         createTitle={_("Create a channel")}
         empty={{ title: _("No channels yet"), text: _("A channel tells you of alerts by e-mail or webhook, so that nobody has to watch this page.") }}
         columns={[
-          { key: "name", title: _("Name"), value: (c) => c.name },
+          { key: "name", title: _("Name"), value: (c) => c.name, field: "name" },
           { key: "type", title: _("How"), value: (c) => (c.type === "email" ? _("E-mail") : _("Webhook")) },
           { key: "where", title: _("To"), value: (c) => (c.type === "email" ? c.to.join(", ") : c.url) },
           { key: "level", title: _("From this level on"), value: (c) => stateWord(c.min_level) },

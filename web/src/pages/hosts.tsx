@@ -25,11 +25,11 @@ function Hosts() {
       createTitle={_("Create a host")}
       empty={{ title: _("No hosts yet"), text: _("A host is a client machine, known by its IQN or NQN. Those that knock already wait in the inbox.") }}
       columns={[
-        { key: "name", title: _("Name"), value: (h) => h.name, cell: (h) => <NameLink plural="hosts" name={h.name} /> },
+        { key: "name", title: _("Name"), value: (h) => h.name, field: "name", cell: (h) => <NameLink plural="hosts" name={h.name} /> },
         { key: "names", title: _("IQN or NQN"), value: (h) => [...h.iqns, ...h.nqns].join(" "), cell: (h) => [...h.iqns, ...h.nqns].map((n) => <div key={n}>{n}</div>) },
         { key: "addresses", title: _("Addresses"), value: (h) => h.addresses.join(" "), cell: (h) => h.addresses.join(", ") || _("any") },
         { key: "proof", title: _("Proves itself"), value: proofs },
-        { key: "comment", title: _("Comment"), value: (h) => h.comment },
+        { key: "comment", title: _("Comment"), value: (h) => h.comment, field: "comment" },
       ]}
     >
       {(create, list) => (
@@ -51,9 +51,9 @@ function Groups() {
       createTitle={_("Create a host group")}
       empty={{ title: _("No host groups yet"), text: _("A group gives the same access to several hosts, such as the nodes of a cluster.") }}
       columns={[
-        { key: "name", title: _("Name"), value: (g) => g.name },
+        { key: "name", title: _("Name"), value: (g) => g.name, field: "name" },
         { key: "hosts", title: _("Hosts"), value: (g) => g.hosts.join(" "), cell: (g) => (g.hosts.length ? g.hosts.map((h, i) => <span key={h}>{i > 0 && ", "}<NameLink plural="hosts" name={h} /></span>) : _("nobody")) },
-        { key: "comment", title: _("Comment"), value: (g) => g.comment },
+        { key: "comment", title: _("Comment"), value: (g) => g.comment, field: "comment" },
       ]}
     >
       {(create, list) => (

@@ -19,9 +19,9 @@ export default function PoolsPage() {
       createTitle={_("Create a pool")}
       empty={{ title: _("No pools yet"), text: _("A pool is a folder that holds volumes. Make the first one on the disk that shall hold the data.") }}
       columns={[
-        { key: "name", title: _("Name"), value: (p) => p.name, cell: (p) => <NameLink plural="pools" name={p.name} /> },
+        { key: "name", title: _("Name"), value: (p) => p.name, field: "name", cell: (p) => <NameLink plural="pools" name={p.name} /> },
         { key: "state", title: _("State"), value: (p) => stateWord(p.state), cell: (p) => <State state={p.state} /> },
-        { key: "path", title: _("Folder"), value: (p) => p.path },
+        { key: "path", title: _("Folder"), value: (p) => p.path, field: "path" },
         { key: "fs", title: _("File system"), value: (p) => p.file_system },
         { key: "total", title: _("Size"), value: (p) => p.total_bytes, cell: (p) => formatBytes(p.total_bytes), isNumber: true },
         { key: "free", title: _("Free"), value: (p) => p.free_bytes, cell: (p) => formatBytes(p.free_bytes), isNumber: true },

@@ -9,6 +9,7 @@ import { useMe } from "~/api/data";
 import { errorsByField } from "~/lib/form";
 import { _, _n } from "~/lib/i18n";
 import { save } from "~/lib/save";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { CopyText, Lines } from "~/parts/copy";
 import { Field, SecretInput } from "~/parts/fields";
 import { Facts, Screen } from "~/parts/page";
@@ -111,7 +112,29 @@ function Codes({ codes, onClose }: { codes: string[]; onClose: () => void }) {
 function SecondFactor() {
   const me = useMe()!;
   const client = useQueryClient();
-  const toast = useToast();
+  const [acting, setActing] = useState<Action | null>(null);
+  const fresh = () => client.invalidateQueries({ queryKey: ["me"] });
+  const renewCodes: Action = {
+    title: _("Make new recovery codes?"),
+    text: _("The ones made before no longer work; the new ones are shown once."),
+    button: _("Make new ones"),
+    run: async () => {
+      setCodes((await post<{ recovery_codes: string[] }>("/me/recovery-codes")).recovery_codes);
+      await fresh();
+    },
+    done: _("There are new recovery codes"),
+  };
+  const turnOff: Action = {
+    title: _("Turn the second factor off?"),
+    text: _("The password alone lets in until a second factor is set up again."),
+    button: _("Turn it off"),
+    isDanger: true,
+    run: async () => {
+      await request("DELETE", "/me/totp", { revision: "*" });
+      await fresh();
+    },
+    done: _("The second factor is off"),
+  };
   const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
   const [code, setCode] = useState("");
   const [codes, setCodes] = useState<string[] | null>(null);
@@ -136,18 +159,10 @@ function SecondFactor() {
           <>
             <p>{_n("{n} recovery code is left.", "{n} recovery codes are left.", me.recovery_codes_left ?? 0)}</p>
             <div className="hf-buttons">
-              <Button variant="secondary" onClick={() => void act(async () => setCodes((await post<{ recovery_codes: string[] }>("/me/recovery-codes")).recovery_codes))}>
+              <Button variant="secondary" onClick={() => setActing(renewCodes)}>
                 {_("Make new recovery codes")}
               </Button>
-              <Button
-                variant="danger"
-                onClick={() =>
-                  void act(async () => {
-                    await request("DELETE", "/me/totp", { revision: "*" });
-                    toast({ title: _("The second factor is off") });
-                  })
-                }
-              >
+              <Button variant="danger" onClick={() => setActing(turnOff)}>
                 {_("Turn it off")}
               </Button>
             </div>
@@ -188,6 +203,7 @@ function SecondFactor() {
             </div>
           </>
         )}
+        {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
         {codes && <Codes codes={codes} onClose={() => setCodes(null)} />}
       </CardBody>
     </Card>

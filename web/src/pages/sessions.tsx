@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sessions.tsx - who is logged in now, how busy they are; close one.
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { Form, FormSelect, FormSelectOption, Modal, ModalBody, ModalHeader } from "@patternfly/react-core";
 import { PluggedIcon } from "@patternfly/react-icons";
 import { useEffect, useRef, useState } from "react";
 import { at, request } from "~/api/client";
@@ -9,11 +9,14 @@ import type { Session, Target } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 import { rate, type Sample } from "~/lib/rates";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatTime } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
 import { NameLink } from "~/parts/name-link";
+import { Field } from "~/parts/fields";
 import { Facts, Screen } from "~/parts/page";
-import { explain, Nothing } from "~/parts/states";
-import { useToast } from "~/parts/toast";
+import { PlanView } from "~/parts/plan";
+import { Nothing } from "~/parts/states";
+import { PageTabs } from "~/parts/tabs";
 import { protocolName } from "~/pages/targets";
 
 const COUNTERS = ["read_ops", "write_ops", "read_bytes", "write_bytes"] as const;
@@ -49,17 +52,42 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
   const [closing, setClosing] = useState<Session[] | null>(null);
   const [shown, setShown] = useState<Session | null>(null);
   const refresh = useRefresh();
-  const toast = useToast();
-  const close = async (rows: Session[]) => {
-    setClosing(null);
-    try {
-      for (const s of rows) await request("DELETE", at("sessions", s.id), { revision: "*" });
-      toast({ title: _n("{n} session was closed", "{n} sessions were closed", rows.length) });
-    } catch (e) {
-      toast({ title: _("It could not be closed"), text: explain(e), variant: "danger" });
-    }
-    await refresh("sessions", "targets");
+  const [ban, setBan] = useState("");
+  const ask = (rows: Session[]) => {
+    setBan("");
+    setClosing(rows);
   };
+  const canBan = !!closing?.length && closing.every((s) => s.protocol === "iscsi" && !s.discovery);
+  const close = (rows: Session[]): Action => ({
+    title: _n("Close {n} session?", "Close {n} sessions?", rows.length),
+    text: _("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out."),
+    button: _("Close the session"),
+    isDanger: true,
+    choices: (
+      <>
+        <PlanView plan={{ sessions_closed: rows.length, steps: rows.slice(0, 12).map((s) => ({ action: "close", object: null, text: `${s.host ?? s.initiator ?? s.peer ?? s.id} – ${s.discovery ? _("discovery") : nameOfTarget(s)}` })) }} />
+        {canBan && (
+          <Form>
+            <Field id="close-ban" label={_("And keep it out of this target")} help={_("For a while, whatever its access says; the list of those kept out can end it early.")}>
+              <FormSelect id="close-ban" value={ban} onChange={(_e, v) => setBan(v)} aria-describedby="close-ban-help">
+                {([["", _("no, it may come back")], ["600", _("for 10 minutes")], ["3600", _("for an hour")], ["86400", _("for a day")]] as const).map(([v, l]) => (
+                  <FormSelectOption key={v} value={v} label={l} />
+                ))}
+              </FormSelect>
+            </Field>
+          </Form>
+        )}
+      </>
+    ),
+    run: async () => {
+      try {
+        for (const s of rows) await request("DELETE", at("sessions", s.id), { revision: "*", query: { ban_s: ban } });
+      } finally {
+        await refresh("sessions", "targets", "bans");
+      }
+    },
+    done: _n("{n} session was closed", "{n} sessions were closed", rows.length),
+  });
   return (
     <>
       <DataTable<Session>
@@ -99,24 +127,11 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
           { key: "p99", title: _("Latency 99 %"), value: (s) => s.latency_p99_ns, cell: (s) => formatMicros(s.latency_p99_ns / 1000), isNumber: true },
           { key: "since", title: _("Since"), value: (s) => s.since_unix_s, cell: (s) => formatAgo(s.since_unix_s * 1000) },
         ]}
-        actions={(s) => [{ title: _("Details"), onClick: () => setShown(s) }, ...(may ? [{ title: _("Close"), isDanger: true, onClick: () => setClosing([s]) }] : [])]}
-        bulk={may && !isPlain ? [{ title: _("Close"), isDanger: true, run: setClosing }] : []}
+        actions={(s) => [{ title: _("Details"), onClick: () => setShown(s) }, ...(may ? [{ title: _("Close"), isDanger: true, onClick: () => ask([s]) }] : [])]}
+        bulk={may && !isPlain ? [{ title: _("Close"), isDanger: true, run: ask }] : []}
         empty={<Nothing icon={PluggedIcon} title={_("Nobody is logged in")} text={_("Hosts appear here when they log in to a target.")} />}
       />
-      {closing && (
-        <Modal isOpen variant="small" onClose={() => setClosing(null)} aria-labelledby="close-title">
-          <ModalHeader title={_n("Close {n} session?", "Close {n} sessions?", closing.length)} titleIconVariant="warning" labelId="close-title" />
-          <ModalBody>{_("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out.")}</ModalBody>
-          <ModalFooter>
-            <Button variant="danger" onClick={() => void close(closing)}>
-              {_("Close the session")}
-            </Button>
-            <Button variant="link" onClick={() => setClosing(null)}>
-              {_("Cancel")}
-            </Button>
-          </ModalFooter>
-        </Modal>
-      )}
+      {closing && <ActionDialog action={close(closing)} onClose={() => setClosing(null)} />}
       {shown && (
         <Modal isOpen variant="medium" onClose={() => setShown(null)} aria-labelledby="session-title">
           <ModalHeader title={_("Session {id}", { id: shown.id })} labelId="session-title" description={shown.initiator ?? ""} />
@@ -152,11 +167,63 @@ function SessionFacts({ s }: { s: Session }) {
   );
 }
 
+interface Ban {
+  id: number;
+  initiator: string;
+  target: string;
+  since: string;
+  until: string;
+}
+
+function Bans({ data }: { data: All<Ban> }) {
+  const may = useMay("operator");
+  const refresh = useRefresh();
+  const [acting, setActing] = useState<Action | null>(null);
+  const lift = (b: Ban): Action => ({
+    title: _("Let {name} in again?", { name: b.initiator }),
+    text: _("It may log in to {target} at once, if its access says so.", { target: b.target }),
+    button: _("Let it in"),
+    run: async () => {
+      await request("DELETE", at("bans", b.id), { revision: "*" });
+      await refresh("bans");
+    },
+    done: _("{name} may log in again", { name: b.initiator }),
+  });
+  return (
+    <>
+      <DataTable<Ban>
+        id="b"
+        label={_("Kept out")}
+        data={data}
+        rowKey={(b) => String(b.id)}
+        rowName={(b) => b.initiator}
+        sort="until"
+        columns={[
+          { key: "initiator", title: _("Initiator"), value: (b) => b.initiator },
+          { key: "target", title: _("Target"), value: (b) => b.target },
+          { key: "since", title: _("Since"), value: (b) => b.since, cell: (b) => formatAgo(b.since) },
+          { key: "until", title: _("Until"), value: (b) => b.until, cell: (b) => formatTime(b.until) },
+        ]}
+        {...(may ? { actions: (b: Ban) => [{ title: _("Let it in"), onClick: () => setActing(lift(b)) }] } : {})}
+        empty={<Nothing title={_("Nobody is kept out")} text={_("When a session is closed, its host can be kept out for a while; it then stands here.")} />}
+      />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
+    </>
+  );
+}
+
 export default function SessionsPage() {
   const data = useItems<Session>("sessions", {}, { refreshMs: 2000 });
+  const bans = useItems<Ban>("bans", {}, { refreshMs: 15_000 });
   return (
     <Screen title={_("Sessions")}>
-      <SessionTable data={data} />
+      <PageTabs
+        label={_("Sessions")}
+        tabs={[
+          { key: "sessions", title: _("Sessions"), content: () => <SessionTable data={data} /> },
+          { key: "bans", title: _("Kept out"), count: bans.rows.length, content: () => <Bans data={bans} /> },
+        ]}
+      />
     </Screen>
   );
 }

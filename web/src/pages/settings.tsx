@@ -4,15 +4,15 @@ import { Button, Label } from "@patternfly/react-core";
 import { useState } from "react";
 import { at, patch, remove } from "~/api/client";
 import { useItems, useMay, useRefresh } from "~/api/data";
-import type { Setting } from "~/api/types";
+import type { DryRun, Setting } from "~/api/types";
 import type { FieldSpec } from "~/lib/form";
 import { _ } from "~/lib/i18n";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
 import type { Kind } from "~/parts/kinds";
 import { ObjectDialog } from "~/parts/object-dialog";
 import { Screen } from "~/parts/page";
-import { explain, Nothing } from "~/parts/states";
-import { useToast } from "~/parts/toast";
+import { Nothing } from "~/parts/states";
 
 /** The form of a setting follows from what the server says of it. */
 export function settingKind(s: Setting): Kind {
@@ -36,19 +36,22 @@ export default function SettingsPage() {
   const may = useMay("admin");
   const [editing, setEditing] = useState<Setting | null>(null);
   const refresh = useRefresh();
-  const toast = useToast();
-  const reset = async (s: Setting) => {
-    try {
+  const [acting, setActing] = useState<Action | null>(null);
+  const reset = (s: Setting): Action => ({
+    title: _("Reset {name}?", { name: s.key }),
+    text: _("It is {value} now and becomes {fallback}.", { value: s.value || "–", fallback: s.default_value || "–" }),
+    button: _("Reset to the default"),
+    preview: async () => (await remove<DryRun>(at("settings", s.key), "*", { dry_run: true })).plan,
+    run: async () => {
       await remove(at("settings", s.key), "*");
-      toast({ title: _("{name} has its default again", { name: s.key }), undo: async () => {
-        await patch(at("settings", s.key), { value: s.value }, "*");
-        await refresh("settings");
-      } });
-    } catch (e) {
-      toast({ title: _("It could not be reset"), text: explain(e), variant: "danger" });
-    }
-    await refresh("settings");
-  };
+      await refresh("settings");
+    },
+    done: _("{name} has its default again", { name: s.key }),
+    undo: async () => {
+      await patch(at("settings", s.key), { value: s.value }, "*");
+      await refresh("settings");
+    },
+  });
   return (
     <Screen title={_("Settings")} text={_("Every change works at once; nothing is restarted.")}>
       <DataTable<Setting>
@@ -84,9 +87,10 @@ export default function SettingsPage() {
               ]
             : []),
         ]}
-        {...(may ? { actions: (s: Setting) => (s.value !== s.default_value ? [{ title: _("Reset to the default"), onClick: () => void reset(s) }] : []) } : {})}
+        {...(may ? { actions: (s: Setting) => (s.value !== s.default_value ? [{ title: _("Reset to the default"), onClick: () => setActing(reset(s)) }] : []) } : {})}
         empty={<Nothing title={_("No settings")} text="" />}
       />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
       {editing && <ObjectDialog kind={settingKind(editing)} object={editing} title={_("Change {name}", { name: editing.key })} onClose={() => setEditing(null)} />}
     </Screen>
   );

@@ -3,7 +3,7 @@
 import { Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useState } from "react";
-import { useAll, useItems, useRead } from "~/api/data";
+import { useAll, useItems, useNamed, useRead } from "~/api/data";
 import type { Access, Connect, Lun, Session, Target } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatTime } from "~/lib/units";
@@ -97,7 +97,7 @@ function Allowed({ target }: { target: Target }) {
 
 function HowTo({ target }: { target: Target }) {
   const [host, setHost] = useState("");
-  const known = useAll<{ name: string }>("hosts").rows.some((h) => h.name === host);
+  const known = useNamed<{ name: string }>("hosts", host).some((h) => h.name === host);
   const q = useRead<Connect>(`/targets/${encodeURIComponent(target.id)}/connect`, known ? { host } : {});
   return (
     <Section title={_("What to type on the host")}>

@@ -29,12 +29,12 @@ export default function TargetsPage() {
       refreshMs={10_000}
       createTitle={_("Create a target")}
       empty={{ title: _("No targets yet"), text: _("A target is what a host logs in to. “Serve a volume” makes one by itself.") }}
-      filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme", "NVMe/TCP"]], of: (t) => t.protocol }]}
+      filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme", "NVMe/TCP"]], of: (t) => t.protocol, field: "protocol" }]}
       columns={[
-        { key: "name", title: _("Name"), value: (t) => t.name, cell: (t) => <NameLink plural="targets" name={t.name} /> },
-        { key: "protocol", title: _("Protocol"), value: (t) => protocolName(t.protocol) },
-        { key: "state", title: _("State"), value: (t) => (t.enabled ? _("enabled") : _("disabled")), cell: (t) => <State state={t.enabled ? "enabled" : "disabled"} /> },
-        { key: "iqn", title: _("IQN or NQN"), value: (t) => t.qualified_name },
+        { key: "name", title: _("Name"), value: (t) => t.name, field: "name", cell: (t) => <NameLink plural="targets" name={t.name} /> },
+        { key: "protocol", title: _("Protocol"), value: (t) => protocolName(t.protocol), field: "protocol" },
+        { key: "state", title: _("State"), value: (t) => (t.enabled ? _("enabled") : _("disabled")), field: "enabled", cell: (t) => <State state={t.enabled ? "enabled" : "disabled"} /> },
+        { key: "iqn", title: _("IQN or NQN"), value: (t) => t.qualified_name, field: "qualified_name" },
         { key: "luns", title: _("Volumes"), value: (t) => t.luns?.length ?? 0, isNumber: true },
         { key: "hosts", title: _("Access"), value: (t) => (t.allow_any ? _("any host") : (t.hosts ?? []).join(" ")), cell: (t) => <AccessText target={t} /> },
         { key: "sessions", title: _("Sessions"), value: (t) => t.sessions, isNumber: true },

@@ -2,16 +2,17 @@
 // tasks.tsx - long work: how far it is, and an end to it.
 import { Button, Progress } from "@patternfly/react-core";
 import { TaskIcon } from "@patternfly/react-icons";
+import { useState } from "react";
 import { at, post } from "~/api/client";
 import { useMay, useRefresh } from "~/api/data";
 import type { Task } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatSeconds, formatTime } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
 import { useOlder } from "~/parts/older";
 import { Screen } from "~/parts/page";
-import { explain, Nothing, State, stateWord } from "~/parts/states";
-import { useToast } from "~/parts/toast";
+import { Nothing, State, stateWord } from "~/parts/states";
 
 const STATES = ["running", "done", "failed", "cancelled"] as const;
 
@@ -24,16 +25,21 @@ export default function TasksPage() {
   const data = useOlder<Task>("tasks");
   const may = useMay("operator");
   const refresh = useRefresh();
-  const toast = useToast();
-  const cancel = async (t: Task) => {
-    try {
-      await post(`${at("tasks", t.id)}/cancel`);
-      toast({ title: _("The task was asked to stop"), variant: "info" });
-    } catch (e) {
-      toast({ title: _("It could not be stopped"), text: explain(e), variant: "danger" });
-    }
-    await refresh("tasks");
-  };
+  const [acting, setActing] = useState<Action | null>(null);
+  const cancel = (t: Task): Action => ({
+    title: _("Stop {name}?", { name: `${t.type} ${t.object ?? ""}`.trim() }),
+    text: _("It ends where it is, at {percent} %; what it has done so far is put back where that can be.", { percent: t.percent }),
+    button: _("Stop it"),
+    isDanger: true,
+    run: async () => {
+      try {
+        await post(`${at("tasks", t.id)}/cancel`);
+      } finally {
+        await refresh("tasks");
+      }
+    },
+    done: _("The task was asked to stop"),
+  });
   return (
     <Screen title={_("Tasks")}>
       <DataTable<Task>
@@ -59,7 +65,7 @@ export default function TasksPage() {
                   title: _("Cancel"),
                   cell: (t: Task) =>
                     t.state === "running" ? (
-                      <Button size="sm" variant="secondary" onClick={() => void cancel(t)} aria-label={_("Cancel {name}", { name: `${t.type} ${t.object ?? ""}` })}>
+                      <Button size="sm" variant="secondary" onClick={() => setActing(cancel(t))} aria-label={_("Cancel {name}", { name: `${t.type} ${t.object ?? ""}` })}>
                         {_("Cancel")}
                       </Button>
                     ) : (
@@ -72,6 +78,7 @@ export default function TasksPage() {
         empty={<Nothing icon={TaskIcon} title={_("No tasks")} text={_("Long work, such as making a large volume, shows its progress here.")} />}
         footer={data.button}
       />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
     </Screen>
   );
 }

@@ -6,17 +6,18 @@ import { KeyIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post, Problem, request } from "~/api/client";
 import { roleReaches, useItems, useMe, useRefresh } from "~/api/data";
-import type { Login, Role, Token } from "~/api/types";
+import type { DryRun, Login, Plan, Role, Token } from "~/api/types";
 import { errorsByField } from "~/lib/form";
 import { _ } from "~/lib/i18n";
 import { formatAgo, formatTime } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { Lines } from "~/parts/copy";
 import { DataTable } from "~/parts/data-table";
 import { DeleteDialog } from "~/parts/delete-dialog";
 import { Field } from "~/parts/fields";
 import type { Kind } from "~/parts/kinds";
+import { PlanView } from "~/parts/plan";
 import { explain, Nothing } from "~/parts/states";
-import { useToast } from "~/parts/toast";
 import { roleNames } from "~/pages/accounts";
 
 const tokenKind = (): Kind => ({ kind: "token", plural: "tokens", one: _("token"), least: "viewer", fields: [], loss: _("Programs that use it are refused at once.") });
@@ -33,16 +34,19 @@ function NewToken({ onClose }: { onClose: () => void }) {
   const [trouble, setTrouble] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const refresh = useRefresh();
-  const send = async () => {
+  const [plan, setPlan] = useState<Plan | null | undefined>(undefined);
+  const send = async (dryRun: boolean) => {
     setBusy(true);
     setErrors({});
     setTrouble(null);
     try {
       const list = scopes.split(/[\s,]+/).filter(Boolean);
       const body = { name: name.trim(), role, scopes: list.length ? list : ["*"], ...(days ? { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } : {}) };
+      if (dryRun) return setPlan((await post<DryRun>("/tokens", body, { dry_run: true })).plan);
       setMade((await post<Token>("/tokens", body)).token ?? "");
       await refresh("tokens");
     } catch (e) {
+      setPlan(undefined);
       const found = errorsByField(["name", "role", "scopes", "expires_at"].map((n) => ({ name: n, label: "", kind: "text" as const })), e instanceof Problem ? e.errors : []);
       setErrors(found.byField);
       if (!Object.keys(found.byField).length) setTrouble(explain(e));
@@ -63,12 +67,14 @@ function NewToken({ onClose }: { onClose: () => void }) {
               <p className="hf-quiet">{_("Programs send it as:")} <code>Authorization: Bearer …</code></p>
             </div>
           </>
+        ) : plan !== undefined ? (
+          <PlanView plan={plan} note={_("Whoever has the token may do what the role {role} may, for: {scopes}.", { role: roleNames()[role]!, scopes })} />
         ) : (
           <Form
             id="token-form"
             onSubmit={(e) => {
               e.preventDefault();
-              void send();
+              void send(true);
             }}
           >
             <Field id="token-name" label={_("Name")} isRequired error={errors.name} help={_("What it is for.")}>
@@ -95,10 +101,20 @@ function NewToken({ onClose }: { onClose: () => void }) {
         )}
       </ModalBody>
       <ModalFooter>
-        {made === null && (
+        {made === null && plan === undefined && (
           <Button type="submit" form="token-form" isLoading={isBusy} isDisabled={isBusy || !name.trim()}>
-            {_("Create")}
+            {_("Continue")}
           </Button>
+        )}
+        {made === null && plan !== undefined && (
+          <>
+            <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
+              {_("Create")}
+            </Button>
+            <Button variant="secondary" onClick={() => setPlan(undefined)} isDisabled={isBusy}>
+              {_("Back")}
+            </Button>
+          </>
         )}
         <Button variant={made === null ? "link" : "primary"} onClick={onClose}>
           {made === null ? _("Cancel") : _("Close")}
@@ -156,17 +172,21 @@ export function Logins({ isAll }: { isAll?: boolean }) {
   const data = useItems<Login>("logins");
   const rows = isAll ? data.rows : data.rows.filter((l) => l.account === me?.name);
   const refresh = useRefresh();
-  const toast = useToast();
-  const end = async (l: Login) => {
-    try {
+  const [acting, setActing] = useState<Action | null>(null);
+  const end = (l: Login): Action => ({
+    title: _("Log out {account} at {source}?", { account: l.account, source: l.source }),
+    text: l.current ? _("That is this browser: you will have to log in again.") : _("Whoever sits there has to log in again."),
+    button: _("Log it out"),
+    isDanger: true,
+    run: async () => {
       await request("DELETE", at("logins", l.id), { revision: "*" });
-      toast({ title: _("That browser is logged out") });
-    } catch (e) {
-      toast({ title: _("It was refused"), text: explain(e), variant: "danger" });
-    }
-    await refresh("logins");
-  };
+      await refresh("logins");
+    },
+    done: _("That browser is logged out"),
+  });
   return (
+    <>
+    {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
     <DataTable<Login>
       id="l"
       label={_("Logins")}
@@ -182,8 +202,9 @@ export function Logins({ isAll }: { isAll?: boolean }) {
         { key: "since", title: _("Since"), value: (l) => l.created_at, cell: (l) => formatAgo(l.created_at) },
         { key: "used", title: _("Last used"), value: (l) => l.last_seen_at, cell: (l) => formatAgo(l.last_seen_at) },
       ]}
-      actions={(l) => [{ title: _("Log it out"), isDanger: true, onClick: () => void end(l) }]}
+      actions={(l) => [{ title: _("Log it out"), isDanger: true, onClick: () => setActing(end(l)) }]}
       empty={<Nothing title={_("No logins")} text={_("Browsers that are logged in stand here.")} />}
     />
+    </>
   );
 }

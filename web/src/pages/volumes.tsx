@@ -27,16 +27,16 @@ export default function VolumesPage() {
       known={(s) => plugins.find((p) => p.name === s.plugin)?.options ?? []}
       filters={[
         { key: "state", label: _("State"), options: [["online", stateWord("online")], ["offline", stateWord("offline")]], of: (v) => v.state },
-        { key: "plugin", label: _("Backend"), options: plugins.map((p) => [p.name, p.name]), of: (v) => v.plugin },
+        { key: "plugin", label: _("Backend"), options: plugins.map((p) => [p.name, p.name]), of: (v) => v.plugin, field: "plugin" },
       ]}
       columns={[
-        { key: "name", title: _("Name"), value: (v) => v.name, cell: (v) => <NameLink plural="volumes" name={v.name} /> },
+        { key: "name", title: _("Name"), value: (v) => v.name, field: "name", cell: (v) => <NameLink plural="volumes" name={v.name} /> },
         { key: "state", title: _("State"), value: (v) => stateWord(v.state), cell: (v) => <State state={v.state} /> },
-        { key: "size", title: _("Size"), value: (v) => v.size_bytes, cell: (v) => formatBytes(v.size_bytes), isNumber: true },
+        { key: "size", title: _("Size"), value: (v) => v.size_bytes, field: "size_bytes", cell: (v) => formatBytes(v.size_bytes), isNumber: true },
         { key: "used", title: _("Used"), value: (v) => v.used_bytes, cell: (v) => formatBytes(v.used_bytes), isNumber: true },
-        { key: "pool", title: _("Pool"), value: (v) => v.pool, cell: (v) => <NameLink plural="pools" name={v.pool} /> },
-        { key: "plugin", title: _("Backend"), value: (v) => v.plugin },
-        { key: "comment", title: _("Comment"), value: (v) => v.comment },
+        { key: "pool", title: _("Pool"), value: (v) => v.pool, field: "pool", cell: (v) => <NameLink plural="pools" name={v.pool} /> },
+        { key: "plugin", title: _("Backend"), value: (v) => v.plugin, field: "plugin" },
+        { key: "comment", title: _("Comment"), value: (v) => v.comment, field: "comment" },
       ]}
       {...(may ? { moreActions: (v) => [{ title: _("Serve to a host"), onClick: () => go(`/serve?volume=${encodeURIComponent(v.name)}`) }] } : {})}
     >

@@ -2,7 +2,7 @@
 // data-table.tsx - every list of the page: search, filters, order, choice of several, and any number of rows.
 //
 // What is searched, filtered and sorted stands in the address, so a view can be kept and sent.  Beyond a
-// few hundred rows only those on the screen are drawn.
+// few hundred rows only those on the screen are drawn; beyond a page of the server's, the server searches and sorts.
 import {
   Button,
   Checkbox,
@@ -23,8 +23,9 @@ import { EllipsisVIcon, SearchIcon } from "@patternfly/react-icons";
 import { ActionsColumn, Table, Tbody, Td, Th, Thead, Tr, type IAction } from "@patternfly/react-table";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
 import { useSearchParams } from "wouter";
-import type { All } from "~/api/data";
+import type { All, View } from "~/api/data";
 import { _, _n } from "~/lib/i18n";
+import { formatCount } from "~/lib/units";
 import { searchRows, sortRows, windowOf, type Sortable } from "~/lib/rows";
 import { Failed, Loading } from "~/parts/states";
 
@@ -40,6 +41,8 @@ export interface Filter<T> {
   label: string;
   options: [value: string, label: string][];
   of: (row: T) => string | string[];
+  /** The stored field that the server filters by; without one the filter is not offered for long lists. */
+  field?: string;
 }
 export interface Bulk<T> {
   title: string;
@@ -50,7 +53,7 @@ interface Props<T> {
   /** Prefix in the address, when a page has several lists. */
   id?: string;
   label: string;
-  data: Pick<All<T>, "rows" | "isLoading" | "error" | "reload"> & { isPartial?: boolean };
+  data: Pick<All<T>, "rows" | "isLoading" | "error" | "reload" | "served"> & { isPartial?: boolean };
   columns: Column<T>[];
   rowKey: (row: T) => string;
   rowName?: (row: T) => string;
@@ -69,6 +72,18 @@ interface Props<T> {
 
 const MANY_ROWS = 150;
 const FEW_ROWS = 8;
+/** The next page is asked for when so many rows are left below. */
+const AHEAD_ROWS = 200;
+
+/** What the address says of a list, as the server is asked for it. */
+export function useView<T>(id: string | undefined, columns: Column<T>[], filters: Filter<T>[], sort: string): View {
+  const [params] = useSearchParams();
+  const prefix = id ? `${id}.` : "";
+  const key = params.get(`${prefix}sort`) ?? sort;
+  const field = columns.find((c) => c.key === key)?.field ?? columns.find((c) => c.key === sort)?.field ?? "";
+  const chosen = filters.filter((f) => f.field && params.get(`${prefix}f.${f.key}`)).map((f): [string, string] => [f.field!, params.get(`${prefix}f.${f.key}`)!]);
+  return { q: params.get(`${prefix}q`) ?? "", sort: field && params.get(`${prefix}desc`) === "1" ? `-${field}` : field, filters: Object.fromEntries(chosen) };
+}
 
 export function DataTable<T>(p: Props<T>) {
   const [params, setParams] = useSearchParams();
@@ -85,17 +100,20 @@ export function DataTable<T>(p: Props<T>) {
   const query = params.get(`${prefix}q`) ?? "";
   const sortKey = params.get(`${prefix}sort`) ?? p.sort ?? "";
   const descending = params.has(`${prefix}desc`) ? params.get(`${prefix}desc`) === "1" : !params.has(`${prefix}sort`) && !!p.descending;
-  const chosenFilters = (p.filters ?? []).map((f) => ({ f, value: params.get(`${prefix}f.${f.key}`) ?? "" }));
+  const served = p.data.served;
+  const chosenFilters = (p.filters ?? []).filter((f) => !served || f.field).map((f) => ({ f, value: params.get(`${prefix}f.${f.key}`) ?? "" }));
   const filterKey = chosenFilters.map((c) => c.value).join("\n");
 
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const rows = useMemo(() => {
+    if (served) return p.data.rows;
     let found = searchRows(p.data.rows, p.columns, query);
     for (const { f, value } of chosenFilters)
       if (value) found = found.filter((r) => [f.of(r)].flat().includes(value));
     return sortRows(found, p.columns.find((c) => c.key === sortKey), descending);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the columns are made anew at each drawing, their meaning is not
-  }, [p.data.rows, query, filterKey, sortKey, descending]);
+  }, [p.data.rows, !!served, query, filterKey, sortKey, descending]);
+  const total = served?.total ?? rows.length;
   const chosenRows = useMemo(() => p.data.rows.filter((r) => chosen.has(p.rowKey(r))), [p.data.rows, chosen, p.rowKey]);
 
   const tableId = useId();
@@ -103,8 +121,11 @@ export function DataTable<T>(p: Props<T>) {
   const [scrollTop, setScrollTop] = useState(0);
   const [rowHeight, setRowHeight] = useState(44);
   const [height, setHeight] = useState(800);
-  const isWindowed = rows.length > MANY_ROWS;
-  const win = isWindowed ? windowOf(rows.length, rowHeight, scrollTop, height) : { first: 0, end: rows.length };
+  const isWindowed = total > MANY_ROWS;
+  const win = isWindowed ? windowOf(total, rowHeight, scrollTop, height) : { first: 0, end: rows.length };
+  useEffect(() => {
+    if (served && rows.length < total && win.end + AHEAD_ROWS > rows.length) served.more();
+  });
   useLayoutEffect(() => {
     if (!isWindowed || !box.current) return;
     const drawn = [...box.current.querySelectorAll<HTMLElement>("tbody tr[data-row]")];
@@ -121,11 +142,13 @@ export function DataTable<T>(p: Props<T>) {
 
   if (p.data.isLoading) return <Loading />;
   if (p.data.error) return <Failed error={p.data.error} retry={p.data.reload} />;
-  if (p.data.rows.length === 0) return <>{p.empty}{p.footer}</>;
+  if (p.data.rows.length === 0 && !served) return <>{p.empty}{p.footer}</>;
 
   const hasBulk = !!p.bulk?.length;
   const all = rows.length > 0 && rows.every((r) => chosen.has(p.rowKey(r)));
-  const count = rows.length === p.data.rows.length ? _n("{n} row", "{n} rows", rows.length) : _("{n} of {all} rows", { n: rows.length, all: p.data.rows.length });
+  const everything = served?.all ?? p.data.rows.length;
+  const count = total === everything ? _n("{n} row", "{n} rows", total) : _("{n} of {all} rows", { n: formatCount(total), all: formatCount(everything) });
+  const isSortable = (c: Column<T>) => !p.isPlain && (served ? !!c.field : !!c.value);
   const columnCount = p.columns.length + (hasBulk ? 1 : 0) + (p.actions ? 1 : 0);
   const gap = (rowsAway: number) =>
     rowsAway > 0 && (
@@ -195,7 +218,7 @@ export function DataTable<T>(p: Props<T>) {
           className={isWindowed ? "hf-window" : "hf-wide"}
           {...(isWindowed ? { role: "region", "aria-label": p.label, tabIndex: 0, onScroll: (e) => setScrollTop(e.currentTarget.scrollTop) } : {})}
         >
-          <Table aria-label={p.label} aria-rowcount={rows.length + 1} variant="compact" gridBreakPoint="grid-md" isStickyHeader={isWindowed}>
+          <Table aria-label={p.label} aria-rowcount={total + 1} aria-busy={served?.isStale ?? false} variant="compact" gridBreakPoint="grid-md" isStickyHeader={isWindowed}>
             <Thead>
               <Tr>
                 {hasBulk && (
@@ -214,7 +237,7 @@ export function DataTable<T>(p: Props<T>) {
                     modifier="wrap"
                     width={c.width}
                     className={c.isNumber ? "hf-number" : ""}
-                    {...(c.value && !p.isPlain
+                    {...(isSortable(c)
                       ? {
                           sort: {
                             columnIndex: i,
@@ -275,7 +298,7 @@ export function DataTable<T>(p: Props<T>) {
                   </Tr>
                 );
               })}
-              {gap(rows.length - win.end)}
+              {gap(total - Math.max(win.first, Math.min(win.end, rows.length)))}
             </Tbody>
           </Table>
         </div>

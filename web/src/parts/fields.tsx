@@ -19,7 +19,7 @@ import {
 } from "@patternfly/react-core";
 import { EyeIcon, EyeSlashIcon } from "@patternfly/react-icons";
 import { useId, useState, type ReactNode } from "react";
-import { useAll } from "~/api/data";
+import { useNamed } from "~/api/data";
 import type { PluginOption } from "~/api/types";
 import { randomSecret, type FieldSpec, type Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
@@ -53,9 +53,9 @@ interface InputProps {
 
 /** Names to choose from; the list shows what fits what is typed. */
 export function NameInput({ id, plural, value, onChange, error, placeholder, isRequired, label, filter }: { id: string; plural: string; value: string; onChange: (v: string) => void; error?: string | undefined; placeholder?: string; isRequired?: boolean; label?: string; filter?: (row: { name: string }) => boolean }) {
-  const { rows } = useAll<{ name: string }>(plural);
+  const rows = useNamed<{ name: string }>(plural, value);
   const words = value.toLowerCase();
-  const fitting = rows.filter((r) => (!filter || filter(r)) && r.name.toLowerCase().includes(words)).slice(0, 60);
+  const fitting = rows.filter((r) => (!filter || filter(r)) && r.name.toLowerCase().includes(words));
   return (
     <>
       <TextInput id={id} list={`${id}-names`} value={value} onChange={(_e, v) => onChange(v)} validated={error ? "error" : "default"} placeholder={placeholder ?? ""} autoComplete="off" isRequired={!!isRequired} {...(label ? { "aria-label": label } : {})} aria-describedby={`${id}-help`} />

@@ -3,11 +3,11 @@
 import { Button } from "@patternfly/react-core";
 import type { IAction } from "@patternfly/react-table";
 import { useState, type ReactNode } from "react";
-import { useAll, useMay, type All } from "~/api/data";
+import { useMany, useMay, type All } from "~/api/data";
 import type { Entity, PluginOption } from "~/api/types";
 import type { Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
-import { DataTable, type Bulk, type Column, type Filter } from "~/parts/data-table";
+import { DataTable, useView, type Bulk, type Column, type Filter } from "~/parts/data-table";
 import { DeleteDialog } from "~/parts/delete-dialog";
 import { nameOf, type Kind } from "~/parts/kinds";
 import { ObjectDialog } from "~/parts/object-dialog";
@@ -41,7 +41,8 @@ interface Props<T extends Entity> {
 }
 
 export function ObjectList<T extends Entity>(p: Props<T>) {
-  const own = useAll<T>(p.kind.plural, {}, { enabled: !p.data, ...(p.refreshMs ? { refreshMs: p.refreshMs } : {}) });
+  const view = useView(p.id, p.columns, p.filters ?? [], p.sort ?? "name");
+  const own = useMany<T>(p.kind.plural, view, { enabled: !p.data, ...(p.refreshMs ? { refreshMs: p.refreshMs } : {}) });
   const data = p.data ?? own;
   const may = useMay(p.kind.least);
   const [open, setOpen] = useState<Open<T>>(null);

@@ -30,8 +30,8 @@ export function LoginPage({ serverName }: { serverName: string }) {
     setCode("");
     if (e instanceof Problem && e.status === 429) return setError(_("Too many attempts. Try again in {time}.", { time: formatSeconds(e.retryAfter ?? 60) }));
     if (e instanceof Problem && e.status === 401) {
-      if (e.is("totp-required")) return setError(_("That code is not right, or it is used up. Wait for the next one."));
-      setStep("password");
+      // Name and password were right a moment ago.
+      if (step !== "password") return setError(step === "totp" ? _("That code is not right, or it is used up. Wait for the next one.") : _("That recovery code is not right, or it is used up."));
       return setError(_("Name, password or code is not right."));
     }
     setError(explain(e));
