@@ -19,7 +19,7 @@ extern struct log_topic log_keeper;
 
 #define KEEPER_MESSAGE_BYTES 65536       /* one request, one answer */
 #define KEEPER_ARGS 256
-#define KEEPER_KINDS_MAX 8
+#define KEEPER_KINDS_MAX 16
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
 struct keeper_request {
@@ -43,7 +43,7 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_child[], keeper_ops_folder[];
+extern const struct keeper_op keeper_ops_child[], keeper_ops_folder[], keeper_ops_nfs[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
@@ -100,6 +100,7 @@ struct keeper_kind {
 	const char *const *env;          /* further "NAME=value", NULL-terminated; NULL: none */
 };
 int keeper_smb_folders(void) _must_check_; /* makes them when missing */
+extern const struct keeper_kind keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
 extern const struct keeper_kind keeper_kind_smbd;
 const struct keeper_kind *keeper_kind_find(const char *name);
 const struct keeper_kind *keeper_kind_at(size_t i); /* NULL: that was the last */

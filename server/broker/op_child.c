@@ -7,6 +7,12 @@
 
 static const struct keeper_kind *const kinds[] = {
 	&keeper_kind_smbd,
+	/* in the order in which NFS needs them after the machine's start */
+	&keeper_kind_rpcbind,
+	&keeper_kind_statd,
+	&keeper_kind_ganesha,
+	&keeper_kind_nfsdcld,
+	&keeper_kind_mountd,
 };
 static_assert(ARRAY_COUNT(kinds) <= KEEPER_KINDS_MAX, "children[] has room");
 

@@ -6,4 +6,4 @@ import sys
 here = pathlib.Path(__file__).parent
 sys.path[:0] = [str(here), str(here.parent / "system")]
 from harness import daemon_factory  # noqa: E402,F401 (fixture)
-from guest import guest, guest_folder, new_guest, new_guest_folder, wire  # noqa: E402,F401 (fixtures)
+from guest import guest, guest_folder, nas_guest, nas_guest_folder, nas_wire, new_guest, new_guest_folder, wire  # noqa: E402,F401 (fixtures)

@@ -32,11 +32,12 @@ NAME = "iqn.2026-11.test.guest:initiator"
 class Wire:
     """A network namespace, kept by a process that only sleeps."""
 
-    def __init__(self):
+    def __init__(self, unshare="-n", further=""):
+        """unshare, further: what else is to be its own, and the words of a shell that make it."""
         self.root = os.geteuid() == 0
         setup = (f"ip link set lo up; ip tuntap add dev tap0 mode tap; ip addr add {HOST}/24 dev tap0; ip link set tap0 up; "
-                 "echo ready; exec sleep 100000")
-        self.keeper = subprocess.Popen(["unshare", "-n"] + ([] if self.root else ["-r"]) + ["sh", "-ec", setup],
+                 f"{further} echo ready; exec sleep 100000")
+        self.keeper = subprocess.Popen(["unshare", *unshare.split()] + ([] if self.root else ["-r"]) + ["sh", "-ec", setup],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.keeper.stdout.readline() != "ready\n":
             self.keeper.kill()
@@ -60,11 +61,13 @@ class GuestFailed(AssertionError):
 class Guest:
     def __init__(self, wire, folder, qemu):
         self.wire, self.folder, self.qemu = wire, pathlib.Path(folder), qemu
+        self.host_folder = None     # the guest mounts it by 9p, read-only, under the name "host"
 
     def command(self, work, memory_mb):
         # The TSC is the host's while the guest is emulated; on a busy host its speed is measured wrongly (17 times, seen).
         kernel = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on notsc clocksource=hpet nolapic_timer "
                   f"net.ifnames=0 hf.address={GUEST} hf.name={NAME}")
+        words = ["-virtfs", f"local,path={self.host_folder},mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
         return self.wire.prefix + [
             self.qemu, "-M", "pc,usb=off", *ACCEL, "-m", str(memory_mb), "-nodefaults",
             "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(self.folder / "vmlinux"), "-initrd", str(self.folder / "initrd"),
@@ -72,7 +75,7 @@ class Guest:
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=host,path={work}/port,server=on,wait=off",
             "-device", "virtserialport,chardev=host,name=host", "-device", "virtio-rng-pci",
             "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0,romfile=",
-        ]
+        ] + (words if self.host_folder else [])
 
     def run(self, script, env=None, host=None, seconds=300, memory_mb=768):
         """What the script printed; GuestFailed, with that, when its status is not 0."""
@@ -131,8 +134,8 @@ class Guest:
         return f"{status} {text}\n".encode()
 
 
-def build(suite):
-    built = subprocess.run([HERE / "build", suite], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def build(*words):
+    built = subprocess.run([HERE / "build", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if built.returncode == 77:
         pytest.skip(built.stderr.strip().splitlines()[-1])
     assert built.returncode == 0, f"the guest could not be built:\n{built.stderr[-3000:]}"
@@ -142,6 +145,11 @@ def build(suite):
 @pytest.fixture(scope="session")
 def guest_folder():
     return build("bookworm")
+
+
+@pytest.fixture(scope="session")
+def nas_guest_folder():
+    return build("bookworm", "nas")
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +174,23 @@ def start(wire, folder):
 @pytest.fixture
 def guest(wire, guest_folder):
     return start(wire, guest_folder)
+
+
+@pytest.fixture
+def nas_wire():
+    """With a /run of its own, because rpcbind has its socket there."""
+    if os.geteuid() != 0:
+        pytest.skip("servers of shares need root")
+    w = Wire("-n -m --propagation private", "mount -t tmpfs run /run; mkdir -p /run/rpcbind /run/sendsigs.omit.d;")
+    w.prefix.append("-m")
+    yield w
+    w.close()
+
+
+@pytest.fixture
+def nas_guest(nas_wire, nas_guest_folder):
+    """Clients of file shares, and the kernel's NFS server."""
+    return start(nas_wire, nas_guest_folder)
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* nfs_priv.h - inside the keeper: what the NFS server is to serve, and the two servers that can.
+ *
+ * The daemon sends a description, never a configuration text: the keeper takes it apart, checks each word, and writes
+ * the texts by itself.  So no path, name or client can smuggle an option in, and both providers serve the same model.
+ *
+ *   holdfast-nfs 1
+ *   provider auto|ganesha|kernel       listen ADDRESS PORT       (no such line: nothing is served)
+ *   ports MOUNTD LOCKD STATD           times GRACE LEASE         threads N          identity WORD
+ *   export ID                          one share; what follows belongs to it
+ *   name NAME    path FOLDER           versions MASK             security MASK
+ *   squash none|root|all               anon UID GID              sync 0|1
+ *   client none|ro|rw root|- WHO       any number, the first that fits a host counts */
+#ifndef HOLDFAST_BROKER_NFS_PRIV_H
+#define HOLDFAST_BROKER_NFS_PRIV_H
+
+#include <stdio.h>
+
+#include "broker/keeper_priv.h"
+
+enum nfs_provider { NFS_AUTO, NFS_GANESHA, NFS_KERNEL, NFS_PROVIDERS };
+enum nfs_version { NFS_V3 = 1, NFS_V40 = 2, NFS_V41 = 4, NFS_V42 = 8, NFS_V4 = 14, NFS_VERSIONS = 15 };
+enum nfs_security { NFS_SYS = 1, NFS_KRB5 = 2, NFS_KRB5I = 4, NFS_KRB5P = 8, NFS_KRB5_ANY = 14, NFS_SECURITIES = 15 };
+enum nfs_squash { NFS_SQUASH_NONE, NFS_SQUASH_ROOT, NFS_SQUASH_ALL };
+enum nfs_access { NFS_NONE, NFS_READ, NFS_WRITE };
+
+struct nfs_client {
+	enum nfs_access access;
+	bool root;                       /* its root stays root */
+	char who[256];                   /* "10.0.0.0/8", "fd00::/64", "host.example", "*.example", "@netgroup", "*" */
+};
+struct nfs_export {
+	unsigned id;                     /* 1..65535, for the life of the share: part of file handles */
+	char name[81];                   /* clients mount /NAME */
+	char *path;
+	unsigned versions, security;
+	enum nfs_squash squash;
+	unsigned anon_uid, anon_gid;
+	bool sync;
+	bool own_fsid;                   /* one file system, so it may be told by our number */
+	struct nfs_client *clients;
+	size_t client_count;
+	char failed[256];                /* why it is not served; "" */
+};
+struct nfs_spec {
+	enum nfs_provider provider;
+	char address[64];                /* "": nothing is served */
+	unsigned port, mountd_port, lockd_port, statd_port; /* 0: any */
+	unsigned grace_s, lease_s, threads;
+	char identity[65];
+	struct nfs_export *exports;
+	size_t export_count;
+};
+/* Takes a description apart and checks it.  -EINVAL with why; *ret is then empty. */
+int nfs_spec_parse(char *text, struct nfs_spec *ret, char *why, size_t why_bytes) _must_check_;
+void nfs_spec_done(struct nfs_spec *s);
+
+/* ---- NFS-Ganesha ----------------------------------------------------------------------------------------- */
+/* Its two texts: what needs a new start, and the exports, one line each, that SIGHUP reads again.
+ * dir: the keeper's folder.  graceless: nobody has anything to reclaim. */
+void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v3, bool krb5, bool graceless);
+void nfs_ganesha_exports(FILE *f, const struct nfs_spec *s, bool v3);
+/* The line of the exports' text that a line of its log refuses; 0: it says no such thing. */
+unsigned nfs_ganesha_refused_line(const char *log_line);
+
+/* Serves this; shares it cannot serve get their `failed`.  -errno with why: none is served (or those of before). */
+int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes) _must_check_;
+void nfs_ganesha_stop(void);
+bool nfs_ganesha_can(char *why, size_t why_bytes);
+
+/* ---- what version 3 needs beside (nfs_helpers.c) ------------------------------------------------------------ */
+/* Makes sure that a port mapper and a status monitor run: the machine's, or children of ours. */
+bool nfs_helpers_start(char *why, size_t why_bytes);
+void nfs_helpers_stop(void);
+bool nfs_rpcbind_runs(void);
+/* Which TCP port has this program?  0: none. RFC 1833 3. */
+unsigned nfs_rpcbind_port(unsigned program, unsigned version);
+
+/* ---- the kernel's server --------------------------------------------------------------------------------- */
+/* The table that rpc.mountd reads.  dir: the keeper's folder. */
+void nfs_kernel_exports(FILE *f, const struct nfs_spec *s, const char *dir);
+int nfs_kernel_apply(struct nfs_spec *s, char *why, size_t why_bytes) _must_check_;
+void nfs_kernel_stop(void);
+bool nfs_kernel_can(char *why, size_t why_bytes);
+/* NFS 4 clients that the kernel knows: lines "client NUMBER ADDRESS VERSION NAME". */
+void nfs_kernel_clients(FILE *f);
+int nfs_kernel_expire(unsigned number);
+
+/* ---- both -------------------------------------------------------------------------------------------------- */
+/* TCP connections to a port of ours: lines "conn ADDRESS PORT RECEIVED SENT". */
+int nfs_connections(FILE *f, unsigned port) _must_check_;
+/* The description applied last; *ret is the caller's.  -ENOENT: none. */
+int nfs_spec_load(struct nfs_spec *ret, char *why, size_t why_bytes) _must_check_;
+/* Does something accept connections there?  address as in a spec. */
+bool nfs_port_answers(const char *address, unsigned port);
+
+#endif

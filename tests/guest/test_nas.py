@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Linux kernel as client of one folder, over every version of NFS at once: what one writes the others read, with
+owners, modes and locks; other shares come and go, and the server dies, and none of them notices."""
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from guest import HOST
+from harness import BUILD, LONG, wait_for
+from nas_rig import ask, need
+
+LIB = r"""
+modprobe -a nfsv3 nfsv4
+printf '_rpc:x:101:65534::/:/bin/false\nstatd:x:102:65534::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n' >>/etc/passwd
+echo 'nogroup:x:65534:' >>/etc/group
+mkdir -p /run/rpcbind
+rpcbind -w
+rpc.statd --no-notify
+NFS="proto=tcp,hard,timeo=50,retrans=5"
+mountas() { # VERSION SHARE FOLDER
+	mkdir -p "$3"
+	mount -t nfs -o "vers=$1,$NFS" "$SERVER:/$2" "$3"
+}
+as() { setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"; }
+sums() ( cd "$1" && [ -n "$(find . -type f -print -quit)" ] && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum )
+at() { printf '%s %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
+"""
+
+CLIENTS = LIB + r"""
+all="3 4.0 4.1 4.2"
+for v in $all; do mountas $v docs /m$v; done
+grep -c ' nfs' /proc/mounts
+[ "$(grep -c ' /m[34].* nfs' /proc/mounts)" = 4 ]
+at "mounted over $all"
+
+# What one writes, the others read, with its owner and mode.
+for v in $all; do
+	as 1001 sh -c "umask 027; echo 'written over $v' >/m$v/from-$v"
+	chown 1001:2002 /m$v/from-$v
+	chmod 2751 /m$v/from-$v
+	mkdir /m$v/dir-$v
+	ln -s from-$v /m$v/link-$v
+done
+for v in $all; do for w in $all; do
+	[ "$(cat /m$w/from-$v)" = "written over $v" ] || die "over $w: what was written over $v"
+	[ "$(stat -c '%u:%g %a %F' /m$w/from-$v)" = "1001:2002 2751 regular file" ] || die "over $w: $(stat -c '%u:%g %a %F' /m$w/from-$v)"
+	[ "$(readlink /m$w/link-$v)" = from-$v ] && [ -d /m$w/dir-$v ] || die "over $w: links and folders of $v"
+done; done
+[ "$(host owner from-3)" = "1001:2002 2751" ]
+refused as 1003 sh -c 'echo x >/m4.2/from-4.0' 2>/dev/null
+refused as 1003 cat /m3/from-4.1 2>/dev/null
+at "owners and modes"
+
+# A lock is one for all of them.
+for v in $all; do
+	exec 8>/m$v/lock
+	flock -n 8 || die "no lock over $v"
+	for w in $all; do
+		[ $v != $w ] || continue
+		refused flock -n /m$w/lock true
+	done
+	exec 8>&-
+done
+at "locks"
+
+# Many small files, one big one.
+mkdir /m4.2/many
+for ((i = 0; i < FILES; i++)); do
+	[ $((i % 500)) != 0 ] || mkdir /m4.2/many/$((i / 500))
+	echo "file $i" >/m4.2/many/$((i / 500))/$i
+done
+[ "$(find /m3/many -type f | wc -l)" = "$FILES" ] || die "not all files are seen over 3"
+[ "$(sums /m4.2/many)" = "$(sums /m4.0/many)" ]
+rm -r /m4.1/many
+refused test -e /m3/many/0
+at "$FILES small files"
+head -c 8M /dev/urandom >/run/seed
+big() { for ((i = 0; i < MIB / 8; i++)); do echo "$i"; cat /run/seed; done; }
+want=$(big | sha256sum)
+for v in ${BIG:-$all}; do
+	big >/m$v/big
+	sync -f /m$v/big
+	for w in 3 4.2; do
+		[ $v != $w ] || { umount /m$w; mountas $w docs /m$w; }
+		[ "$(sha256sum </m$w/big)" = "$want" ] || die "over $w: not what was written over $v"
+	done
+	at "$MIB MiB over $v"
+done
+[ "$(host sum big)" = "${want%% *}" ]
+rm /m3/big
+
+# Holes and room: version 4.2 knows them.
+fallocate -l 1M /m4.2/hole
+fallocate -p -o 4096 -l 65536 /m4.2/hole
+cp --sparse=never /m4.2/hole /m4.2/copy
+cmp /m4.2/hole /m4.1/copy
+at "fallocate, punch, copy"
+
+# Clients work on while others' shares come and go, and while the server dies.
+work() { # FOLDER: writes, reads, renames, until /run/enough
+	local n=0
+	while [ ! -e /run/enough ]; do
+		echo "line $n" >"$1.new" && mv "$1.new" "$1" && [ "$(cat "$1")" = "line $n" ] || { echo "FAILED at $n" >"/run/bad.${1##*/}"; return 1; }
+		n=$((n + 1))
+	done
+	echo $n >"/run/done.${1##*/}"
+}
+for v in $all; do work /m$v/work-$v & done
+exec 7>/m4.1/kept-4.1 6>/m3/kept-3
+flock -n 7
+flock -n 6
+host others
+at "other shares came and went"
+host kill
+echo "still written" >&7
+at "the server died and is back"
+host others
+touch /run/enough
+wait
+! ls /run/bad.* 2>/dev/null
+for v in $all; do at "over $v: $(cat /run/done.work-$v) rounds"; [ "$(cat /run/done.work-$v)" -gt 3 ] || die "too few rounds over $v"; done
+# What was locked before is locked now.
+refused flock -n /m4.2/kept-4.1 true
+refused flock -n /m4.2/kept-3 true
+exec 7>&- 6>&-
+[ "$(cat /m3/kept-4.1)" = "still written" ]
+
+# Who may not, and what is not there.
+mountas 4.2 readonly /ro
+echo x >/ro/x 2>/run/why && die "wrote to a read-only share"
+grep -i "read-only" /run/why
+refused mountas 4.2 forbidden /no 2>/dev/null
+mountas 3 only3 /o3
+refused mountas 4.2 only3 /no 2>/dev/null
+mountas 4.1 only4 /o4
+refused mount -t nfs -o "vers=3,proto=tcp,soft,timeo=10,retrans=1" "$SERVER:/only4" /no 2>/dev/null
+at "refusals"
+umount -a -t nfs,nfs4
+"""
+
+
+class Nas:
+    """A keeper on the wire, with a pool of folders."""
+
+    def __init__(self, wire):
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+        self.base.chmod(0o755)
+        self.state, self.pool, self.place = self.base / "s", self.base / "pool", self.base / "s/nas"
+        self.state.mkdir()
+        self.program = [*wire.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--state", str(self.state)]
+        self.env = dict(os.environ, ASAN_OPTIONS=f"detect_leaks=1:exitcode=99:log_path={self.base}/san")
+        self.further = []
+        for name in ("docs", "readonly", "forbidden", "only3", "only4"):
+            (self.pool / name).mkdir(parents=True)
+            (self.pool / name).chmod(0o777)
+        self.keeper = subprocess.Popen(self.program, env=self.env, stdin=subprocess.DEVNULL, stdout=(self.base / "log").open("w"), stderr=subprocess.STDOUT)
+        wait_for("the keeper", 60, lambda: (self.place / "keeper.sock").exists())
+
+    def export(self, number, folder, *clients, name=None, extra=""):
+        lines = [f"export {number}", f"name {name or folder}", f"path {self.pool / folder}", *extra.split("\n"), *[f"client {c}" for c in clients]]
+        return "".join(line + "\n" for line in lines if line)
+
+    def apply(self):
+        exports = [self.export(1, "docs", "rw root 10.99.0.0/24"), self.export(2, "readonly", "ro - *"), self.export(3, "forbidden", "rw - 10.98.0.0/16"),
+                   self.export(4, "only3", "rw - *", extra="versions 1"), self.export(5, "only4", "rw - *", extra="versions 14"), *self.further]
+        result, why, answer = ask(self.place, "nfs-apply", text="holdfast-nfs 1\nprovider ganesha\nlisten 0.0.0.0 2049\nports 20048 32803 662\n"
+                                  "times 10 10\nthreads 8\nidentity holdfast-test\n" + "".join(exports))
+        assert result == 0 and "failed" not in answer, (result, why, answer)
+
+    def pid(self, name):
+        lines = ask(self.place, "child-list")[1].splitlines()
+        return next(int(line.split()[2]) for line in lines if line.split()[0] == name)
+
+    def sum(self, name):
+        with open(self.pool / "docs" / name, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(f.read()).hexdigest()
+
+    def close(self):
+        self.keeper.terminate()
+        status = self.keeper.wait(30)
+        ended = subprocess.run([*self.program, "--end"], env=self.env, capture_output=True, text=True, timeout=60)
+        reports = "".join(f.read_text(errors="replace")[:4000] for f in self.base.glob("san.*"))
+        log = (self.base / "log").read_text(errors="replace")[-2000:]
+        shutil.rmtree(self.base)
+        assert (status, ended.returncode, reports) == (0, 0, ""), (status, ended, reports, log)
+
+
+def test_nfs_clients(nas_wire, nas_guest):
+    need("ganesha.nfsd", "rpcbind", "rpc.statd")
+    nas = Nas(nas_wire)
+    try:
+        nas.apply()
+        others = iter(range(1000))
+
+        def come_and_go():
+            for _ in range(3):
+                n = next(others)
+                nas.further = [nas.export(100 + n, "docs", "rw - *", name=f"other{n}")]
+                nas.apply()
+                nas.further = []
+                nas.apply()
+
+        def kill():
+            pid = nas.pid("ganesha")
+            os.kill(pid, signal.SIGKILL)
+            wait_for("another server", 60, lambda: nas.pid("ganesha") not in (0, pid))
+            return "killed"
+
+        def owner(name):
+            st = os.stat(nas.pool / "docs" / name)
+            return f"{st.st_uid}:{st.st_gid} {st.st_mode & 0o7777:o}"
+
+        env = {"SERVER": HOST, "FILES": 10000 if LONG else 300, "MIB": 1024 if LONG else 32}
+        if not LONG:
+            env["BIG"] = "3 4.2"
+        nas_guest.run(CLIENTS, env=env, seconds=3000 if LONG else 600, memory_mb=1024,
+                      host={"others": come_and_go, "kill": kill, "owner": owner, "sum": nas.sum})
+    finally:
+        nas.close()
