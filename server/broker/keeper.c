@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "broker/keeper_priv.h"
+#include "broker/space_priv.h"
 #include "core/fdpass.h"
 
 #define CONNECTIONS_MAX 32
@@ -309,6 +310,15 @@ static int detach(void)
 	return said;
 }
 
+/* Before anything is served from them; a disk that is missing stops nothing. */
+static void mount_pools(void)
+{
+	unsigned missing;
+	char why[256];
+	if (op_mount_all(&missing, why, sizeof(why)) == 0 && missing)
+		log_warn(&log_keeper, "not all file systems of pools could be mounted, continuing without them", "missing=%u why=\"%s\"", missing, why);
+}
+
 int keeper_main(const char *state_dir, void (*ready)(void))
 {
 	char exe[PATH_MAX] = "", option[PATH_MAX + 16], real[PATH_MAX];
@@ -327,6 +337,7 @@ int keeper_main(const char *state_dir, void (*ready)(void))
 		return 1;
 	if (chdir("/") < 0)
 		log_warn(&log_keeper, "cannot leave the folder, continuing in it", "errno=%d", errno);
+	mount_pools();
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);

@@ -37,6 +37,11 @@ int keeper_summon(char *why, size_t why_bytes) _must_check_;
  * -ENOTCONN: no keeper.  ret is always filled; release it by keeper_answer_done(). */
 int keeper_ask(struct keeper_answer *ret, int fd, const char *op, ...) __attribute__((sentinel)) _must_check_;
 int keeper_ask_list(struct keeper_answer *ret, int fd, const char *op, const char *const *args, size_t arg_count) _must_check_;
+/* The same on a connection of its own, for what takes minutes: nobody else waits for it. */
+int keeper_ask_long(struct keeper_answer *ret, unsigned timeout_s, const char *op, ...) __attribute__((sentinel)) _must_check_;
+int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const char *op, const char *const *args, size_t arg_count) _must_check_;
+/* on: those that wait come back now with -ENOTCONN, and new ones are refused; the keeper goes on with what it does. */
+void keeper_hang_up(bool on);
 /* A memfd with these bytes, sealed against change; a descriptor or -errno. */
 int keeper_memfd(const char *name, const void *bytes, size_t len_bytes) _must_check_;
 /* What a descriptor holds, as text with a NUL behind it; returns owned, NULL: too long or no memory. */

@@ -135,16 +135,16 @@ static int encode(char *m, size_t bytes, const char *op, const char *const *args
 	return 0;
 }
 
-static int exchange(const char *m, size_t len, int fd, struct keeper_answer *ret)
+static int exchange(int s, const char *m, size_t len, int fd, struct keeper_answer *ret)
 {
 	struct {
 		int32_t result;
 		char text[KEEPER_TEXT_BYTES];
 	} reply;
-	int r = sock < 0 ? -ENOTCONN : fdpass_send(sock, m, len, fd);
+	int r = s < 0 ? -ENOTCONN : fdpass_send(s, m, len, fd);
 	if (r < 0)
 		return -ENOTCONN;
-	ssize_t n = fdpass_recv(sock, &reply, sizeof(reply), &ret->fd);
+	ssize_t n = fdpass_recv(s, &reply, sizeof(reply), &ret->fd);
 	if (n == -EAGAIN)
 		return -ETIMEDOUT;
 	if (n < (ssize_t)sizeof(reply.result))
@@ -153,6 +153,17 @@ static int exchange(const char *m, size_t len, int fd, struct keeper_answer *ret
 	memcpy(ret->text, reply.text, text_bytes);
 	ret->text[text_bytes < sizeof(ret->text) ? text_bytes : sizeof(ret->text) - 1] = '\0';
 	return reply.result > 0 ? -EIO : reply.result;
+}
+
+/* An error has words, and no descriptor. */
+static int conclude(struct keeper_answer *ret, int r)
+{
+	if (r < 0 && !ret->text[0])
+		snprintf(ret->text, sizeof(ret->text), r == -ENOTCONN ? "the keeper of shares does not run" :
+			 r == -ETIMEDOUT ? "the keeper of shares did not answer in time" : "%s", strerror(-r));
+	if (r < 0)
+		keeper_answer_done(ret);
+	return r;
 }
 
 int keeper_ask_list(struct keeper_answer *ret, int fd, const char *op, const char *const *args, size_t arg_count)
@@ -171,7 +182,7 @@ int keeper_ask_list(struct keeper_answer *ret, int fd, const char *op, const cha
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (sock < 0)
 			sock = dial(folder);
-		r = exchange(m, len, fd, ret);
+		r = exchange(sock, m, len, fd, ret);
 		if (r != -ENOTCONN && r != -ETIMEDOUT)
 			break;
 		if (sock >= 0)
@@ -182,12 +193,7 @@ int keeper_ask_list(struct keeper_answer *ret, int fd, const char *op, const cha
 	}
 	pthread_mutex_unlock(&lock);
 	explicit_bzero(m, KEEPER_MESSAGE_BYTES);
-	if (r < 0 && !ret->text[0])
-		snprintf(ret->text, sizeof(ret->text), r == -ENOTCONN ? "the keeper of shares does not run" :
-			 r == -ETIMEDOUT ? "the keeper of shares did not answer in time" : "%s", strerror(-r));
-	if (r < 0)
-		keeper_answer_done(ret);
-	return r;
+	return conclude(ret, r);
 }
 
 int keeper_ask(struct keeper_answer *ret, int fd, const char *op, ...)
@@ -200,6 +206,70 @@ int keeper_ask(struct keeper_answer *ret, int fd, const char *op, ...)
 		args[n++] = a;
 	va_end(ap);
 	return keeper_ask_list(ret, fd, op, args, n);
+}
+
+/* ---- what takes long has a connection of its own ------------------------------------------------------- */
+static pthread_mutex_t long_lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static int long_socks[16];               /* a descriptor + 1; 0: free */
+static bool hung_up;
+
+static int *long_enter(int s)
+{
+	int *slot = NULL;
+	pthread_mutex_lock(&long_lock);
+	for (size_t i = 0; i < ARRAY_COUNT(long_socks) && !slot && !hung_up; i++)
+		if (!long_socks[i])
+			*(slot = &long_socks[i]) = s + 1;
+	pthread_mutex_unlock(&long_lock);
+	return slot;
+}
+
+int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const char *op, const char *const *args, size_t arg_count)
+{
+	const struct timeval limit = { timeout_s, 0 };
+	ret->fd = -1;
+	ret->text[0] = '\0';
+	size_t len = 0;
+	_cleanup_(freep) char *m = malloc(KEEPER_MESSAGE_BYTES);
+	int r = m ? encode(m, KEEPER_MESSAGE_BYTES, op, args, arg_count, &len) : -ENOMEM;
+	if (r < 0)
+		return conclude(ret, r);
+	pthread_mutex_lock(&lock);
+	_cleanup_(closep) int s = dial(folder);
+	pthread_mutex_unlock(&lock);
+	if (s < 0)
+		return conclude(ret, s);
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	int *slot = long_enter(s);
+	if (!slot)
+		return conclude(ret, -EBUSY);
+	r = exchange(s, m, len, -1, ret);
+	pthread_mutex_lock(&long_lock);
+	*slot = 0;
+	pthread_mutex_unlock(&long_lock);
+	return conclude(ret, r);
+}
+
+int keeper_ask_long(struct keeper_answer *ret, unsigned timeout_s, const char *op, ...)
+{
+	const char *args[KEEPER_ARGS];
+	size_t n = 0;
+	va_list ap;
+	va_start(ap, op);
+	for (const char *a; (a = va_arg(ap, const char *)) && n < KEEPER_ARGS;)
+		args[n++] = a;
+	va_end(ap);
+	return keeper_ask_long_list(ret, timeout_s, op, args, n);
+}
+
+void keeper_hang_up(bool on)
+{
+	pthread_mutex_lock(&long_lock);
+	hung_up = on;
+	for (size_t i = 0; i < ARRAY_COUNT(long_socks) && on; i++)
+		if (long_socks[i])
+			shutdown(long_socks[i] - 1, SHUT_RDWR);
+	pthread_mutex_unlock(&long_lock);
 }
 
 /* ---- what is long travels as a memfd ------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ static const struct keeper_op *const tables[] = {
 	keeper_ops_child,
 	keeper_ops_folder,
 	keeper_ops_nfs,
+	keeper_ops_space,
 };
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -141,9 +141,8 @@ static bool lies_in(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
 }
 
-int keeper_open_folder(const char *path, char *why, size_t why_bytes)
+int keeper_check_folder(const char *path, char *why, size_t why_bytes)
 {
-	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 	bool system = false;
 	for (size_t i = 0; i < ARRAY_COUNT(system_trees); i++)
 		system |= lies_in(path, system_trees[i]);
@@ -157,9 +156,18 @@ int keeper_open_folder(const char *path, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "%s holds the keeper's own files", path);
 		return -EACCES;
 	}
+	return 0;
+}
+
+int keeper_open_folder(const char *path, char *why, size_t why_bytes)
+{
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	int r = keeper_check_folder(path, why, why_bytes);
+	if (r < 0)
+		return r;
 	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (fd < 0) {
-		int r = -errno;
+		r = -errno;
 		snprintf(why, why_bytes, r == -ELOOP ? "there is a symbolic link in %s" : r == -ENOENT ? "%s does not exist" : "cannot open %s: %s", path,
 			 strerror(-r));
 		return r;

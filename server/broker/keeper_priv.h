@@ -43,7 +43,7 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_child[], keeper_ops_folder[], keeper_ops_nfs[];
+extern const struct keeper_op keeper_ops_child[], keeper_ops_folder[], keeper_ops_nfs[], keeper_ops_space[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
@@ -67,6 +67,8 @@ int keeper_mkdir(const char *below, mode_t mode) _must_check_;
 int keeper_write(const char *below, const void *bytes, size_t len_bytes, mode_t mode, bool *ret_changed) _must_check_;
 /* Is this a folder that shares may live in: real (no link on the way) and no part of the system?  Opens it (O_PATH). */
 int keeper_open_folder(const char *path, char *why, size_t why_bytes) _must_check_;
+/* Only the first question, also for one that is not there yet. -EACCES: it is the system's, or the keeper's own. */
+int keeper_check_folder(const char *path, char *why, size_t why_bytes) _must_check_;
 
 /* ---- programs -------------------------------------------------------------------------------------------- */
 /* Runs a program to its end: absolute path, empty environment but PATH and LC_ALL, stdin from input, output kept.

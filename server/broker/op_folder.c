@@ -2,6 +2,7 @@
 /* op_folder.c - operations on folders of shares.  Every path is resolved without symbolic links, beginning at the pool's folder, which
  * is none of the system's; what we did not make ourselves keeps its owner unless it is the daemon's. */
 #include "broker/keeper_priv.h"
+#include "broker/space_priv.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -30,8 +31,9 @@ static int open_or_make(struct keeper_request *rq, int pool, const char *below, 
 		below += n + (below[n] == '/');
 		_cleanup_(closep) int fd = (int)syscall(SYS_openat2, at, name, &how, sizeof(how));
 		if (fd < 0 && errno == ENOENT) {
-			if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
-				return keeper_refuse(rq, -errno, "cannot make the folder %s: %s", name, strerror(errno));
+			int r = *below ? (mkdirat(at, name, 0755) < 0 || fchmodat(at, name, 0755, 0) < 0 ? -errno : 0) : op_folder_child(at, name, 0755);
+			if (r && r != -EEXIST)
+				return keeper_refuse(rq, r, "cannot make the folder %s: %s", name, strerror(-r));
 			*ret_made = true;
 			fd = (int)syscall(SYS_openat2, at, name, &how, sizeof(how));
 		}
@@ -44,7 +46,7 @@ static int open_or_make(struct keeper_request *rq, int pool, const char *below, 
 }
 
 /* POOL-FOLDER BELOW OWNER GROUP MODE: the folder exists, with these; "" keeps what is there. */
-static int op_folder_make(struct keeper_request *rq)
+static int run_folder_make(struct keeper_request *rq)
 {
 	const char *below = rq->args[1] + 1; /* without its leading slash */
 	_cleanup_(closep) int pool = keeper_open_folder(rq->args[0], rq->text, sizeof(rq->text));
@@ -86,6 +88,6 @@ static int op_folder_make(struct keeper_request *rq)
 }
 
 const struct keeper_op keeper_ops_folder[] = {
-	{ "folder-make", "ppAAM", true, op_folder_make },
+	{ "folder-make", "ppAAM", true, run_folder_make },
 	{ 0 },
 };

@@ -16,7 +16,7 @@ LOG_TOPIC(share);
 /* In the order in which they are applied: who may, where it is, who serves it, who sees it. */
 static const struct share_part *const parts[] = {
 	&share_part_nfs,
-	NULL,
+	&share_part_space,
 };
 #define for_each_part(p) \
 	for (size_t i_ = 0; i_ < ARRAY_COUNT(parts); i_++) \

@@ -96,6 +96,8 @@ struct share_settings {
 	uint16_t nfs_mountd_port, nfs_lockd_port, nfs_statd_port; /* 0: any */
 	unsigned nfs_threads;            /* 0: the provider's */
 	bool mdns, wsd;
+	unsigned quota_alert_percent;    /* an alert from this part of a quota on; 0: 90 */
+	unsigned snapshot_min_free_percent; /* with less of the file system free, none is taken by the schedule; 0: 5 */
 	unsigned lockout_attempts, lockout_minutes; /* wrong passwords until an account is locked, for how long; 0: never */
 	unsigned first_uid, last_uid;    /* our range of uids and gids; 0: 20000-29999 */
 };

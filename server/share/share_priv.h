@@ -30,7 +30,7 @@ struct share_part {
 	/* A line that a server logged, on the room's thread.  It is data: anybody who can log in may choose parts of it. */
 	void (*line)(const char *child, const char *text);
 };
-extern const struct share_part share_part_account, share_part_folder, share_part_smb, share_part_nfs;
+extern const struct share_part share_part_account, share_part_folder, share_part_smb, share_part_nfs, share_part_space;
 
 /* During apply: this share is not served (or not wholly), and why.  The first reason stays. */
 void share_fail(const struct share_spec *s, const char *fmt, ...) _printf_(2, 3);

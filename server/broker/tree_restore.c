@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tree_restore.c - makes a folder in use what a snapshot of it is.
+ * File by file: a file that differs is cloned beside and renamed over, so that nobody meets half a file and whoever has
+ * the old one open keeps it.  What did not change since the snapshot is not touched. */
+#include "broker/tree_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BESIDE ".holdfast-restored"
+
+static int restore_level(struct tree_job *j, int from, int to, const char *except);
+
+/* A change time cannot be set by hand: a file whose own is older than the snapshot is still what it was then. */
+static bool is_unchanged(const struct tree_job *j, const struct stat *was, const struct stat *is)
+{
+	if (!S_ISREG(was->st_mode) || !S_ISREG(is->st_mode) || was->st_size != is->st_size || was->st_mode != is->st_mode || was->st_uid != is->st_uid ||
+	    was->st_gid != is->st_gid || was->st_nlink != 1 || is->st_nlink != 1 || was->st_mtim.tv_sec != is->st_mtim.tv_sec || was->st_mtim.tv_nsec != is->st_mtim.tv_nsec)
+		return false;
+	return is->st_ctim.tv_sec < j->made_s - 2;
+}
+
+static int put_beside(struct tree_job *j, int from, const char *name, const struct stat *was, int to)
+{
+	char ignored[256];
+	if (!faccessat(to, BESIDE, F_OK, AT_SYMLINK_NOFOLLOW))
+		(void)tree_remove(to, BESIDE, ignored, sizeof(ignored)); /* of a restore that was cut off */
+	switch (was->st_mode & S_IFMT) {
+	case S_IFREG:
+		return tree_clone_file(j, from, name, to, BESIDE);
+	case S_IFLNK:
+		return tree_clone_symlink(from, name, was, to, BESIDE);
+	case S_IFIFO:
+		return tree_clone_fifo(was, to, BESIDE);
+	default:
+		j->count.skipped++;
+		return -ENODEV;
+	}
+}
+
+static int restore_folder(struct tree_job *j, int from, const char *name, int to, bool there)
+{
+	struct stat st;
+	_cleanup_(closep) int src = tree_open(from, name, O_RDONLY | O_DIRECTORY);
+	if (src < 0)
+		return src;
+	if (fstat(src, &st) < 0)
+		return -errno;
+	if (!there && mkdirat(to, name, 0700) < 0)
+		return -errno;
+	_cleanup_(closep) int dst = tree_open(to, name, O_RDONLY | O_DIRECTORY);
+	if (dst < 0)
+		return dst;
+	int r = restore_level(j, src, dst, NULL);
+	if (!r)
+		r = tree_copy_facts(src, dst, &st);
+	j->count.folders += !r;
+	return r;
+}
+
+static int restore_entry(struct tree_job *j, int from, const char *name, int to)
+{
+	struct stat was, is;
+	if (fstatat(from, name, &was, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	bool there = !fstatat(to, name, &is, AT_SYMLINK_NOFOLLOW);
+	if (there && is_unchanged(j, &was, &is))
+		return 0;
+	if (there && (S_ISDIR(is.st_mode) || S_ISDIR(was.st_mode)) && (is.st_mode & S_IFMT) != (was.st_mode & S_IFMT)) {
+		int r = tree_remove(to, name, j->why, j->why_bytes);
+		if (r)
+			return r;
+		there = false;
+	}
+	if (S_ISDIR(was.st_mode))
+		return restore_folder(j, from, name, to, there);
+	int r = put_beside(j, from, name, &was, to);
+	if (r)
+		return r == -ENODEV ? 0 : r;
+	/* Two names of one file: a rename onto itself does nothing, and the name beside stays. */
+	if (there && unlinkat(to, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	return renameat(to, BESIDE, to, name) < 0 ? -errno : 0;
+}
+
+/* What the snapshot has not goes. */
+static int remove_extra(struct tree_job *j, int from, int to, const char *except)
+{
+	_cleanup_(tree_dirp) DIR *d = tree_dir(to);
+	struct stat st;
+	if (!d)
+		return -errno;
+	for (;;) {
+		errno = 0;
+		const struct dirent *e = readdir(d);
+		if (!e)
+			return -errno;
+		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)) || !fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		int r = tree_remove(to, e->d_name, j->why, j->why_bytes);
+		if (r && r != -ENOENT)
+			return r;
+		*j->why = '\0';
+	}
+}
+
+static int restore_level(struct tree_job *j, int from, int to, const char *except)
+{
+	if (++j->depth > TREE_DEPTH_MAX)
+		return op_refuse(j->why, j->why_bytes, -ELOOP, "the folders are nested more than %d deep", TREE_DEPTH_MAX);
+	_cleanup_(tree_dirp) DIR *d = tree_dir(from);
+	int r = d ? remove_extra(j, from, to, except) : -errno;
+	while (!r) {
+		errno = 0;
+		const struct dirent *e = readdir(d);
+		if (!e) {
+			r = -errno;
+			break;
+		}
+		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)))
+			continue;
+		r = restore_entry(j, from, e->d_name, to);
+		if (r && !*j->why)
+			op_refuse(j->why, j->why_bytes, r, "\"%.100s\" cannot be brought back: %s", e->d_name, strerror(-r));
+	}
+	j->depth--;
+	return r;
+}
+
+int tree_restore(int from, int to, const char *except, int64_t made_s, struct tree_count *ret, char *why, size_t why_bytes)
+{
+	struct tree_job j = { .why = why, .why_bytes = why_bytes, .made_s = made_s };
+	struct stat st;
+	*why = '\0';
+	int r = fstat(from, &st) < 0 ? -errno : 0;
+	j.device = st.st_dev;
+	if (!r)
+		r = restore_level(&j, from, to, except);
+	if (!r)
+		r = tree_copy_facts(from, to, &st);
+	tree_job_done(&j);
+	*ret = j.count;
+	if (r && !*why)
+		op_refuse(why, why_bytes, r, "the folder cannot be brought back: %s", strerror(-r));
+	return r;
+}
