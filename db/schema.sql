@@ -49,8 +49,14 @@ CREATE TABLE volume (
 	comment TEXT NOT NULL,
 	reservations TEXT,
 	type TEXT NOT NULL DEFAULT 'disk' CHECK (type IN ('disk', 'removable', 'cdrom')),
-	physical_block_size INTEGER NOT NULL DEFAULT 512 CHECK (physical_block_size IN (512, 4096))
+	physical_block_size INTEGER NOT NULL DEFAULT 512 CHECK (physical_block_size IN (512, 4096)),
+	naa_override TEXT,
+	serial TEXT,
+	vendor TEXT,
+	product TEXT
 );
+CREATE UNIQUE INDEX volume_naa ON volume (naa_override);
+CREATE UNIQUE INDEX volume_serial ON volume (serial);
 CREATE INDEX volume_pool ON volume (pool);
 
 CREATE TABLE portal (

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* block.c - a volume on a raw block device: a disk, a partition, a logical volume; or on an image file, read-only.
+/* block.c - a volume on a raw block device: a disk, a partition, a logical volume; or on an image file: read-only, or
+ * read-write when it lies in the pool of the volume.
  * Direct I/O through the reactor's ring; what has only a blocking ioctl runs on workers.  The
  * device is opened by the server (which may ask its broker), exclusively, so a mounted or otherwise
  * used device is refused. */
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <limits.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,7 +25,7 @@ struct device {
 	int fd;
 	uint64_t size_bytes;
 	uint32_t logical_bytes, physical_bytes, discard_bytes;
-	bool read_only, rotational, write_cache, is_image;
+	bool read_only, rotational, write_cache, is_image, is_adopted;
 	char uuid[37];
 };
 
@@ -80,6 +83,45 @@ static uint64_t queue_number(const struct stat *st, const char *name)
 	return strcmp(name, "write_cache") == 0; /* unknown: believe that there is one */
 }
 
+/* An administrator made the pool, so what lies in its folder may be written; but the volumes that are there have their own
+ * owner.  The path is that of the descriptor, so links lead nowhere else. */
+static bool lies_in_pool(int fd, const char *pool_path)
+{
+	char link[64], path[PATH_MAX], pool[PATH_MAX];
+	if (!pool_path || !realpath(pool_path, pool))
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	size_t len = strlen(pool);
+	return strncmp(path, pool, len) == 0 && path[len] == '/' && strncmp(path + len, "/volumes/", 9) != 0;
+}
+
+/* Read-write when it may be: -EBUSY when another volume has it. */
+static int image_open(const char *path, const struct hf_volume *v, bool *ret_adopted)
+{
+	*ret_adopted = false;
+	if (!v->read_only && v->pool_path) {
+		int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+		if (fd < 0 && errno != ELOOP)
+			return -errno;
+		if (fd >= 0 && lies_in_pool(fd, v->pool_path)) {
+			if (flock(fd, LOCK_EX | LOCK_NB)) {
+				close(fd);
+				return -EBUSY;
+			}
+			*ret_adopted = true;
+			return fd;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 static int probe(struct device *d, const char *path, char *why, size_t why_bytes)
 {
 	struct stat st;
@@ -87,13 +129,18 @@ static int probe(struct device *d, const char *path, char *why, size_t why_bytes
 	int logical = 0;
 	if (!fstat(d->fd, &st) && S_ISREG(st.st_mode)) {
 		/* An image, such as an ISO.  What its owner keeps from others is not for hosts either. */
-		if (!(st.st_mode & S_IROTH)) {
+		if (!d->is_adopted && !(st.st_mode & S_IROTH)) {
 			snprintf(why, why_bytes, "%s may not be read by everybody (chmod o+r)", path);
 			return -EACCES;
 		}
 		d->size_bytes = (uint64_t)st.st_size / 512 * 512;
 		d->logical_bytes = d->physical_bytes = 512;
-		d->is_image = d->read_only = true;
+		d->is_image = true;
+		d->read_only = !d->is_adopted;
+		if (d->is_adopted) {
+			d->write_cache = true;
+			d->physical_bytes = d->discard_bytes = 4096;
+		}
 		return 0;
 	}
 	if (fstat(d->fd, &st) || !S_ISBLK(st.st_mode)) {
@@ -133,14 +180,13 @@ static int device_open(const struct hf_volume *v, struct hf_next *next, void **r
 	snprintf(d->uuid, sizeof(d->uuid), "%s", v->uuid);
 	struct stat st;
 	if (!stat(path, &st) && S_ISREG(st.st_mode)) {   /* with our own rights, and through the page cache */
-		d->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		d->fd = d->fd < 0 ? -errno : d->fd;
+		d->fd = image_open(path, v, &d->is_adopted);
 	} else {
 		d->fd = host->open_path(path, (v->read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_EXCL | O_CLOEXEC);
 	}
 	int err = d->fd < 0 ? d->fd : 0;
 	if (err)
-		snprintf(why, why_bytes, "%s: %s", path, err == -EBUSY ? "it is in use (mounted, or part of something)"
+		snprintf(why, why_bytes, "%s: %s", path, err == -EBUSY ? "it is in use (mounted, part of something, or another volume)"
 								      : strerror(-err));
 	else
 		err = probe(d, path, why, why_bytes);
@@ -170,8 +216,9 @@ static int device_get_info(void *handle, struct hf_info *ret_info)
 		.read_only = d->read_only,
 		.volatile_cache = d->write_cache,
 		.can_fua = true,
-		.can_zero = !d->is_image,
-		.unmap_zeroes = false,           /* a discard is a hint to the device */
+		.can_zero = !d->is_image || d->is_adopted,
+		.unmap_zeroes = d->is_adopted,   /* a discard is a hint to a device */
+		.thin = d->is_adopted,
 		.rotational = d->rotational,
 	};
 	return 0;
@@ -203,7 +250,14 @@ static void ioctl_work(struct hf_work *w)
 	struct hf_io *io = r->io;
 	uint64_t range[2] = { io->offset_bytes, io->len_bytes };
 	int fd = r->device->fd;
-	int err = ioctl(fd, io->op == HF_UNMAP ? BLKDISCARD : BLKZEROOUT, range) ? -errno : 0;
+	int err;
+	if (r->device->is_image) {
+		err = fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, (off_t)range[0], (off_t)range[1]) ? -errno : 0;
+		if (err == -EOPNOTSUPP && io->op == HF_UNMAP)
+			err = 0;                 /* a hint */
+	} else {
+		err = ioctl(fd, io->op == HF_UNMAP ? BLKDISCARD : BLKZEROOUT, range) ? -errno : 0;
+	}
 	if (!err && (io->flags & HF_FUA) && fdatasync(fd))
 		err = -errno;
 	r->status = status_of(err);

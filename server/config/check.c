@@ -35,6 +35,23 @@ static const char *check_abs_path(const char *s)
 	return NULL;
 }
 
+/* SPC-4 7.8.6.6: format 6 has 16 bytes, the others 8. */
+static const char *check_naa(const char *s)
+{
+	if (strncmp(s, "naa.", 4) != 0 || !s[4] || !strchr("2356", s[4]) || strlen(s + 4) != (s[4] == '6' ? 32 : 16) ||
+	    strspn(s + 4, "0123456789abcdef") != strlen(s + 4))
+		return "must be naa. and 32 small hexadecimal digits that begin with 6, or 16 that begin with 2, 3 or 5";
+	return NULL;
+}
+
+static const char *check_scsi_text(const char *s)
+{
+	for (const char *p = s; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			return "may hold only printable ASCII characters";
+	return *s == ' ' ? "must not begin with a space" : NULL;
+}
+
 static bool is_address(const char *s, size_t len, bool *ret_v6)
 {
 	char buf[64];
@@ -353,6 +370,8 @@ static const struct {
 	{ "nfs-client", check_nfs_client },
 	{ "nfs-version", check_nfs_version },
 	{ "nfs-security", check_nfs_security },
+	{ "naa", check_naa },
+	{ "scsi-text", check_scsi_text },
 };
 
 static const char *check_by_name(const char *name, const char *s)

@@ -198,6 +198,25 @@ static int check_options(const json_t *old_row, const json_t *new_row, struct co
 	return 0;
 }
 
+/* Two disks of one name would be one disk to a host, and its data would be lost. */
+static int check_identity(const json_t *row, struct config_error *e)
+{
+	const char *naa = text_or_null(row, "naa_override");
+	struct node *n;
+	if (!naa)
+		return 0;
+	list_for_each(n, &ctl.volumes.all, all) {
+		const struct rt_volume *v = container_of(n, struct rt_volume, node);
+		char other[40];
+		if (!v->unit || strcmp(n->id, text_of(row, "id")) == 0)
+			continue;
+		scsi_unit_naa_text(v->unit, other);
+		if (strcmp(other, naa) == 0)
+			return config_fail(e, -EEXIST, "naa_override", "volume %s has this name already", text_of(v->row, "name"));
+	}
+	return 0;
+}
+
 static int check_volume(const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e)
 {
 	struct volume_spec_hold h;
@@ -211,7 +230,7 @@ static int check_volume(const json_t *old_row, const json_t *new_row, const stru
 	if (r && !old_row)
 		return config_fail(e, r, r == -ENOENT || r == -EACCES || r == -ENOEXEC ? "plugin" : "", "%s", *why ? why : strerror(-r));
 	if (!old_row)
-		return 0;
+		return check_identity(new_row, e);
 	if (r == -EINVAL)
 		return config_fail(e, r, "", "%s", why);
 	if (int_of(new_row, "size_bytes") < int_of(old_row, "size_bytes") && !c->shrink)

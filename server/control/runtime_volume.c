@@ -231,6 +231,10 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 		.volume = vol,
 		.device = is_cdrom(v->row) ? SCSI_CDROM : strcmp(text_of(v->row, "type"), "removable") == 0 ? SCSI_REMOVABLE : SCSI_DISK,
 		.physical_bytes = (uint32_t)int_of(v->row, "physical_block_size"),
+		.naa = text_or_null(v->row, "naa_override"),
+		.serial = text_or_null(v->row, "serial"),
+		.vendor = text_or_null(v->row, "vendor"),
+		.product = text_or_null(v->row, "product"),
 	};
 	r = scsi_unit_new(&us, &v->unit);
 	if (r) {

@@ -9,6 +9,7 @@
 #include "scsi/scsi_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define COMPANY_ID 0x024846u
 
@@ -37,9 +38,31 @@ void identity_naa(const uint8_t uuid[16], uint8_t ret_naa[16])
 	memcpy(ret_naa, half, sizeof(half));
 }
 
+/* SPC-4 7.8.6.6: the format is in the first four bits, and says how long the name is. */
+int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t naa[16] = { 0 };
+	if (strncmp(text, "naa.", 4) != 0)
+		return -EINVAL;
+	text += 4;
+	size_t len = strlen(text);
+	if (len != (text[0] == '6' ? 32 : 16) || !strchr("2356", text[0]))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		const char *d = strchr(digits, text[i] >= 'A' && text[i] <= 'F' ? text[i] + ('a' - 'A') : text[i]);
+		if (!d)
+			return -EINVAL;
+		naa[i / 2] = (uint8_t)(naa[i / 2] << 4 | (d - digits));
+	}
+	memcpy(ret_naa, naa, sizeof(naa));
+	*ret_len_bytes = (uint8_t)(len / 2);
+	return 0;
+}
+
 void scsi_unit_naa_text(const struct scsi_unit *u, char buf[40])
 {
 	int at = snprintf(buf, 40, "naa.");
-	for (unsigned i = 0; i < sizeof(u->naa); i++)
+	for (unsigned i = 0; i < u->naa_bytes; i++)
 		at += snprintf(buf + at, (size_t)(40 - at), "%02x", u->naa[i]);
 }

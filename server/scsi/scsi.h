@@ -30,16 +30,20 @@ struct scsi_unit_spec {
 	struct volume *volume;           /* the unit takes a reference of its own */
 	const char *vendor;              /* at most 8 characters; NULL: "HOLDFAST" */
 	const char *product;             /* at most 16; NULL: "Volume"; the same on all units (ESXi) */
-	const char *serial;              /* NULL: the uuid's 32 hex digits */
+	const char *serial;              /* at most 36; NULL: the uuid's 32 hex digits */
+	const char *naa;                 /* "naa." and 16 or 32 hex digits; NULL: made from the uuid */
 	enum scsi_device device;         /* CDROM: never written; the volume has blocks of 2048 bytes */
 	uint32_t physical_bytes;         /* what hosts are told of physical blocks; 0: the logical block size */
 };
-/* NAA and serial derive from the volume's uuid and never change.  -EINVAL: text not printable or too long. */
+/* NAA and serial derive from the volume's uuid, unless it brings those of the array that it came from; they never change.
+ * -EINVAL: text not printable or too long, or no NAA name. */
 int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit) _must_check_;
 struct scsi_unit *scsi_unit_ref(struct scsi_unit *u);
 void scsi_unit_unref(struct scsi_unit *u);
 DEFINE_FREEP(struct scsi_unit, scsi_unit_unref)
 struct volume *scsi_unit_volume(struct scsi_unit *u);    /* returns borrowed */
+/* The bytes of "naa.6.." (8 or 16 of them; formats 2, 3, 5 have 8, format 6 has 16).  -EINVAL */
+int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes) _must_check_;
 /* "naa.6..." as hosts show it; for the API and the page. */
 void scsi_unit_naa_text(const struct scsi_unit *u, char buf[40]);
 

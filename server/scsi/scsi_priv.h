@@ -100,7 +100,7 @@ struct fan {                             /* visits every reactor in turn; fan.c 
 struct scsi_unit {
 	_Atomic(unsigned) refs;
 	struct volume *volume;
-	uint8_t naa[16];
+	uint8_t naa[16], naa_bytes;      /* 8: the rest is 0 */
 	char vendor[9], product[17], serial[37];
 	unsigned block_shift;
 	uint32_t physical_bytes;

@@ -139,7 +139,12 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	const char *vendor = spec->vendor ? spec->vendor : "HOLDFAST";
 	const char *product = spec->product ? spec->product : "Volume";
 	if (!is_printable(vendor, 8) || !is_printable(product, 16) ||
-	    (spec->serial && !is_printable(spec->serial, 36)))
+	    (spec->serial && (!*spec->serial || !is_printable(spec->serial, 36))))
+		return -EINVAL;
+	uint8_t naa[16] = { 0 }, naa_bytes = sizeof(naa);
+	if (!spec->naa)
+		identity_naa(volume_uuid(spec->volume), naa);
+	else if (scsi_naa_parse(spec->naa, naa, &naa_bytes))
 		return -EINVAL;
 	uint32_t block = volume_block_bytes(spec->volume);
 	if (!is_pow2(block) || block < 512 || block > BUF_PIECE_BYTES || (spec->device == SCSI_CDROM && block != 2048))
@@ -163,7 +168,8 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 			u->serial[2 * i] = "0123456789abcdef"[uuid[i] >> 4];
 			u->serial[2 * i + 1] = "0123456789abcdef"[uuid[i] & 15];
 		}
-	identity_naa(uuid, u->naa);
+	memcpy(u->naa, naa, sizeof(naa));
+	u->naa_bytes = naa_bytes;
 	u->device = (uint8_t)spec->device;
 	u->physical_bytes = spec->physical_bytes > block ? spec->physical_bytes : block;
 	u->block_shift = (unsigned)__builtin_ctz(block);

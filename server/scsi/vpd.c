@@ -58,7 +58,7 @@ static void page_identification(const struct task *p, struct out *o)
 	const struct scsi_nexus *n = p->itl->nexus;
 	/* Hosts name the disk by the first one that they like: NAA leads. */
 	size_t at = designator(o, SCSI_CODE_BINARY, SCSI_ASSOC_UNIT | SCSI_DESIG_NAA);
-	out_bytes(o, u->naa, sizeof(u->naa));
+	out_bytes(o, u->naa, u->naa_bytes);
 	designator_end(o, at);
 	at = designator(o, SCSI_CODE_ASCII, SCSI_ASSOC_UNIT | SCSI_DESIG_T10);
 	out_padded(o, u->vendor, 8);

@@ -65,11 +65,13 @@ static enum step check_lists(struct task *p, const struct lists *l, uint32_t len
 }
 
 /* ---- the disks: CSCD descriptors, SPC-4 6.4.5 --------------------------------------------------------- */
-static struct scsi_unit *find_unit(const struct scsi_nexus *n, const uint8_t naa[16])
+static struct scsi_unit *find_unit(const struct scsi_nexus *n, const uint8_t *naa, uint8_t naa_bytes)
 {
-	for (size_t k = 0; k < n->map->count; k++)
-		if (!memcmp(n->map->entry[k].unit->naa, naa, 16))
-			return n->map->entry[k].unit;
+	for (size_t k = 0; k < n->map->count; k++) {
+		struct scsi_unit *u = n->map->entry[k].unit;
+		if (u->naa_bytes == naa_bytes && !memcmp(u->naa, naa, naa_bytes))
+			return u;
+	}
 	return NULL;
 }
 
@@ -80,8 +82,8 @@ static enum step read_target(struct task *p, const uint8_t *d, uint32_t at, stru
 		return task_fail_at(p, RES_TARGET_TYPE, at);
 	if (d[1] & 0x1f)                 /* not a disk */
 		return task_fail_param(p, at + 1, 4);
-	bool is_naa = (d[4] & 0x0f) == SCSI_CODE_BINARY && (d[5] & 0x3f) == (SCSI_ASSOC_UNIT | SCSI_DESIG_NAA) && d[7] == 16;
-	struct scsi_unit *u = is_naa ? find_unit(p->itl->nexus, d + 8) : NULL;
+	bool is_naa = (d[4] & 0x0f) == SCSI_CODE_BINARY && (d[5] & 0x3f) == (SCSI_ASSOC_UNIT | SCSI_DESIG_NAA) && (d[7] == 16 || d[7] == 8);
+	struct scsi_unit *u = is_naa ? find_unit(p->itl->nexus, d + 8, d[7]) : NULL;
 	if (!u)
 		return STEP_WAIT;        /* the first segment that uses it fails */
 	uint32_t block = (uint32_t)d[29] << 16 | copy_u16(d + 30);

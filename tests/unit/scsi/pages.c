@@ -85,6 +85,56 @@ static void names_are_for_ever(void **state)
 	assert_memory_equal(text, "naa.6024846", 11);
 }
 
+/* The names that a disk brings from elsewhere: as the formats are, and no others. */
+static void naa_texts(void **state)
+{
+	static const struct {
+		const char *what, *text;
+		int len;                 /* 0: refused */
+		uint8_t first, last;
+	} cases[] = {
+		{ "format 6", "naa.60014055dafc97c6a694eb6b7cc0ffee", 16, 0x60, 0xee },
+		{ "capitals", "naa.60014055DAFC97C6A694EB6B7CC0FFEE", 16, 0x60, 0xee },
+		{ "format 5", "naa.5000c500a1b2c3d4", 8, 0x50, 0xd4 },
+		{ "format 3, locally assigned", "naa.3000000100000001", 8, 0x30, 0x01 },
+		{ "format 2", "naa.2000000000000001", 8, 0x20, 0x01 },
+		{ "format 6 is never short", "naa.60014055dafc97c6", 0, 0, 0 },
+		{ "format 5 is never long", "naa.50014055dafc97c6a694eb6b7cc0ffee", 0, 0, 0 },
+		{ "no such format", "naa.7000c500a1b2c3d4", 0, 0, 0 },
+		{ "not a digit", "naa.5000c500a1b2c3dg", 0, 0, 0 },
+		{ "no prefix", "5000c500a1b2c3d4", 0, 0, 0 },
+		{ "nothing", "naa.", 0, 0, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		uint8_t naa[16], len = 0;
+		int r = scsi_naa_parse(cases[i].text, naa, &len);
+		if (r != (cases[i].len ? 0 : -EINVAL) || len != cases[i].len || (len && (naa[0] != cases[i].first || naa[len - 1] != cases[i].last)))
+			fail_msg("%s: %d, %u bytes", cases[i].what, r, len);
+	}
+}
+
+/* What a disk brings from another array is what pages 80h and 83h and INQUIRY say. */
+static void brought_identity(void **state)
+{
+	struct scsi_unit_spec spec = { .volume = scsi_unit_volume(unit), .naa = "naa.5000c500a1b2c3d4", .serial = "b7cc0ffee", .vendor = "LIO-ORG", .product = "disk1" };
+	struct scsi_unit *u;
+	char text[40];
+	(void)state;
+	assert_int_equal(scsi_unit_new(&spec, &u), 0);
+	scsi_unit_naa_text(u, text);
+	assert_string_equal(text, "naa.5000c500a1b2c3d4");
+	assert_string_equal(u->serial, "b7cc0ffee");
+	assert_string_equal(u->vendor, "LIO-ORG");
+	assert_int_equal(u->naa_bytes, 8);
+	scsi_unit_unref(u);
+	spec.naa = "naa.4000c500a1b2c3d4";
+	assert_int_equal(scsi_unit_new(&spec, &u), -EINVAL);
+	spec.naa = NULL;
+	spec.serial = "";
+	assert_int_equal(scsi_unit_new(&spec, &u), -EINVAL);
+}
+
 static void identification(void **state)
 {
 	(void)state;
@@ -421,7 +471,7 @@ static void port_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_for_ever), cmocka_unit_test(identification),
+		cmocka_unit_test(names_are_for_ever), cmocka_unit_test(naa_texts), cmocka_unit_test(brought_identity), cmocka_unit_test(identification),
 		cmocka_unit_test(listed_pages_are_served), cmocka_unit_test(block_limits),
 		cmocka_unit_test(mode_sense), cmocka_unit_test(mode_select), cmocka_unit_test(logs),
 		cmocka_unit_test(sense_formats), cmocka_unit_test(luns), cmocka_unit_test(request_sense),
