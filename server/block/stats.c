@@ -31,7 +31,7 @@ void stats_add(struct volume_queue *q, enum volume_op op, uint64_t bytes, int st
 		atomic_store_explicit(&q->stats, s, memory_order_release);
 	}
 	unsigned kind = op < VOLUME_OPS ? kind_of[op] : STATS_OTHER;
-	uint64_t now = reactor_clock_ns();
+	uint64_t now = reactor_read_ns(q->thread->reactor);
 	add(&s->kind[kind].ops, 1);
 	add(&s->kind[kind].bytes, bytes);
 	if (unlikely(status && status != -EILSEQ))

@@ -43,6 +43,16 @@ uint64_t reactor_now_ns(const struct reactor *r)
 	return r->now_ns;
 }
 
+uint64_t reactor_read_ns(struct reactor *r)
+{
+	return r->read_ns = reactor_clock_ns();
+}
+
+uint64_t reactor_latest_ns(const struct reactor *r)
+{
+	return r->read_ns > r->now_ns ? r->read_ns : r->now_ns;
+}
+
 struct reactor *reactor_self(void)
 {
 	return self;

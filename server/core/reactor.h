@@ -53,6 +53,10 @@ unsigned reactor_index(const struct reactor *r);         /* 0, 1, ..: in order o
  * or fresh. */
 uint64_t reactor_now_ns(const struct reactor *r);
 uint64_t reactor_clock_ns(void);                         /* any thread */
+/* On the reactor: reads the clock and remembers it; and the later of what was remembered and the cached
+ * time, for those who account after somebody below them has read the clock anyway. */
+uint64_t reactor_read_ns(struct reactor *r);
+uint64_t reactor_latest_ns(const struct reactor *r);
 
 /* Messages.  Any thread may post; runs once, in order per sender.  The storage is borrowed until
  * run() starts; posting wakes a sleeping reactor.  One that was stopped runs nothing any more. */

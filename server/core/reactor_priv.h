@@ -67,7 +67,7 @@ struct reactor {
 	/* The loop's own, touched at every turn. */
 	const struct engine *engine;
 	void *engine_data;
-	uint64_t now_ns, busy_from_ns;
+	uint64_t now_ns, busy_from_ns, read_ns;  /* read_ns: reactor_read_ns() */
 	struct defer_queue deferred;
 	struct timer **heap;
 	size_t heap_count, heap_cap;

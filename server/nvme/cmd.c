@@ -149,7 +149,7 @@ static void count(struct job *j)
 	}
 	counter_add(&s->errors, j->result != RES_OK);
 	if (!(j->op->flags & OP_WAITS))
-		hist_add(&s->latency, reactor_now_ns(j->queue->reactor) - j->start_ns);
+		hist_add(&s->latency, reactor_latest_ns(j->queue->reactor) - j->start_ns);
 }
 
 /* ---- parse ------------------------------------------------------------------------------------------------------- */

@@ -179,7 +179,7 @@ static void count(struct task *p)
 		counter_add(&s->other_ops, 1);
 	}
 	counter_add(&s->errors, p->result > RES_LAST_GOOD);
-	hist_add(&s->latency, reactor_now_ns(p->itl->nexus->reactor) - p->start_ns);
+	hist_add(&s->latency, reactor_latest_ns(p->itl->nexus->reactor) - p->start_ns);
 }
 
 /* ---- parse ------------------------------------------------------------------------------------------------- */

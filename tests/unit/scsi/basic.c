@@ -208,6 +208,30 @@ static void no_unit_there(void **state)
 	assert_int_equal(in[0], 0x7f);
 }
 
+/* What the volume says that its reads took is part of what the host says that its commands took, also
+ * when they are over within the turn of the loop that brought them. */
+static void latency_of_inline_reads(void **state)
+{
+	static uint8_t in[1 << 20];
+	struct volume_stats before, after;
+	(void)state;
+	const struct nexus_stats *s = scsi_nexus_stats(nx.n);
+	volume_stats(volume, &before);
+	uint64_t nexus_ns = s->latency.sum_ns, count = s->latency.count;
+	for (unsigned i = 0; i < 64; i++) {
+		struct cmd r = { CDB(0x88, [12] = 8), .in = in, .in_room = sizeof(in) };
+		assert_int_equal(cmd_do(&nx, 0, &r), SCSI_GOOD);
+	}
+	volume_stats(volume, &after);
+	uint64_t volume_ns = after.kind[STATS_READ].latency.sum_ns - before.kind[STATS_READ].latency.sum_ns;
+	nexus_ns = s->latency.sum_ns - nexus_ns;
+	if (nexus_ns < volume_ns)
+		print_error("nexus %llu ns, volume %llu ns\n", (unsigned long long)nexus_ns, (unsigned long long)volume_ns);
+	assert_int_equal(s->latency.count - count, 64);
+	assert_true(volume_ns > 0);
+	assert_true(nexus_ns >= volume_ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +239,7 @@ int main(void)
 		cmocka_unit_test(capacity),
 		cmocka_unit_test(read_what_was_written),
 		cmocka_unit_test(short_data),
+		cmocka_unit_test(latency_of_inline_reads),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(no_unit_there),
 	};
