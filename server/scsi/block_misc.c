@@ -15,10 +15,16 @@ enum step run_test_unit_ready(struct scsi_task *t, struct task *p, int status)
 }
 
 /* ---- READ CAPACITY ---------------------------------------------------------------------------------------- */
+/* A volume that is offline still has its size; a medium that is out has none. */
+static enum scsi_result parse_capacity(struct task *p, uint32_t alloc)
+{
+	return atomic_load(&task_unit(p)->ejected) ? RES_NO_MEDIUM : parse_data_in(p, alloc);
+}
+
 enum scsi_result parse_read_capacity_10(struct scsi_task *t, struct task *p)
 {
 	(void)t;
-	return parse_data_in(p, sizeof(struct scsi_capacity_10));
+	return parse_capacity(p, sizeof(struct scsi_capacity_10));
 }
 
 enum step run_read_capacity_10(struct scsi_task *t, struct task *p, int status)
@@ -39,7 +45,7 @@ enum scsi_result parse_read_capacity_16(struct scsi_task *t, struct task *p)
 {
 	struct scsi_cdb_service16 c;
 	memcpy(&c, t->cdb, sizeof(c));
-	return parse_data_in(p, be32_get(c.alloc_len_bytes));
+	return parse_capacity(p, be32_get(c.alloc_len_bytes));
 }
 
 enum step run_read_capacity_16(struct scsi_task *t, struct task *p, int status)
@@ -139,8 +145,12 @@ enum scsi_result parse_start_stop(struct scsi_task *t, struct task *p)
 {
 	uint8_t how = t->cdb[4];
 	p->flags = how;
-	if (how & SCSI_SSU_POWER)
-		return cdb_field(p, 4, 7);       /* no power conditions, no page 1Ah */
+	/* With a power condition START and LOEJ are ignored, SBC-3 5.25.  There is no power to save behind a
+	 * volume, so that each condition is reached at once; libiscsi's suite asks for all 15 of them. */
+	if (how & SCSI_SSU_POWER) {
+		p->flags = SCSI_SSU_START;
+		return RES_OK;
+	}
 	if (how & SCSI_SSU_LOEJ && task_unit(p)->device == SCSI_DISK)
 		return cdb_field(p, 4, 1);       /* the medium is not removable */
 	return how & SCSI_SSU_START ? RES_OK : check_write_access(p);

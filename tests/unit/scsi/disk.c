@@ -309,7 +309,8 @@ static void small_ones(void **state)
 		{ "stop", { 0x1b }, 0, 0, 0, 0, -1 },
 		{ "stop without flush", { 0x1b, [4] = 4 }, 0, 0, 0, 0, -1 },
 		{ "eject", { 0x1b, [4] = 2 }, 0, 0, 2, 0x052400, -1 },
-		{ "standby", { 0x1b, [4] = 0x30 }, 0, 0, 2, 0x052400, -1 },
+		{ "standby", { 0x1b, [4] = 0x30 }, 0, 0, 0, 0, -1 },
+		{ "active, LOEJ is ignored", { 0x1b, [4] = 0x12 }, 0, 0, 0, 0, -1 },
 		{ "prevent", { 0x1e, [4] = 1 }, 0, 0, 0, 0, -1 },
 		{ "allow", { 0x1e }, 0, 0, 0, 0, -1 },
 		{ "prevent, reserved", { 0x1e, [4] = 2 }, 0, 0, 2, 0x052400, -1 },
@@ -419,9 +420,53 @@ static void offline(void **state)
 	volume_unref(v);
 }
 
+/* A removable disk: what is out has no capacity, and a power condition puts nothing out. */
+static void removable(void **state)
+{
+	(void)state;
+	struct volume *v = rig_volume("ram", 1 << 20, 512);
+	struct scsi_unit_spec spec = { .volume = v, .device = SCSI_REMOVABLE };
+	struct scsi_unit *u;
+	assert_int_equal(scsi_unit_new(&spec, &u), 0);
+	struct scsi_lun_map *m = map_of(u, 0, false);
+	struct nx x;
+	nx_open(&x, rig.reactor[0], "iqn.2026-11.test:r,i,0x00023d000009", 1, m);
+	nx_calm(&x, 0);
+	static const struct {
+		const char *what;
+		uint8_t cdb[16];
+		unsigned sense;
+	} steps[] = {
+		{ "capacity", { 0x25 }, 0 },
+		{ "idle, LOEJ set", { 0x1b, [4] = 0x22 }, 0 },
+		{ "is still in", { 0 }, 0 },
+		{ "reserved power condition", { 0x1b, [4] = 0xf0 }, 0 },
+		{ "eject", { 0x1b, [4] = 2 }, 0 },
+		{ "not ready", { 0 }, 0x023a00 },
+		{ "capacity (10)", { 0x25 }, 0x023a00 },
+		{ "capacity (16)", { 0x9e, 0x10, [13] = 32 }, 0x023a00 },
+		{ "inquiry", { 0x12, [4] = 36 }, 0 },
+		{ "load", { 0x1b, [4] = 3 }, 0 },
+		{ "capacity again", { 0x9e, 0x10, [13] = 32 }, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+		struct cmd c = { .in = in, .in_room = sizeof(in) };
+		memcpy(c.cdb, steps[i].cdb, 16);
+		cmd_do(&x, 0, &c);
+		if (cmd_sense(&c) != steps[i].sense)
+			print_error("%s: %06x\n", steps[i].what, cmd_sense(&c));
+		assert_int_equal(cmd_sense(&c), steps[i].sense);
+	}
+	nx_close(&x);
+	scsi_lun_map_unref(m);
+	scsi_unit_unref(u);
+	rig_close(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(removable),
 		cmocka_unit_test(verify), cmocka_unit_test(compare_and_write), cmocka_unit_test(orwrite),
 		cmocka_unit_test(write_same), cmocka_unit_test(unmap), cmocka_unit_test(lba_status),
 		cmocka_unit_test(small_ones), cmocka_unit_test(two_to_the_32), cmocka_unit_test(offline),
