@@ -25,7 +25,11 @@ static void respond(struct iscsi_cmd *cmd, unsigned response)
 /* This connection goes when the answer is out. */
 static void leave(struct iscsi_conn *c, struct iscsi_cmd *cmd, enum iscsi_conn_end end)
 {
+	struct iscsi_session *s = c->session;
+
 	c->end = end;
+	if (s->logged_out && s->nexus)
+		scsi_nexus_let_go(s->nexus);
 	respond(cmd, ISCSI_LOGOUT_OK);
 	iscsi_conn_move(c, CONN_LOGOUT);
 	iscsi_conn_close(c, NULL, false);

@@ -169,6 +169,13 @@ void nexus_settle(struct scsi_nexus *n)
 	reactor_post(n->reactor, &n->close_msg);
 }
 
+void scsi_nexus_let_go(struct scsi_nexus *n)
+{
+	if (!n->task_count)
+		for_each_itl(i, n)
+			itl_let_go(i);
+}
+
 void scsi_nexus_close(struct scsi_nexus *n, void (*closed)(void *arg), void *arg)
 {
 	n->closed = closed;

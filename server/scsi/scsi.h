@@ -85,6 +85,9 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 /* Ends it: tasks that have not finished are aborted; done() of each has run, and closed(arg) runs
  * last, when the nexus no longer exists.  I_T nexus loss, SAM-5 6.3.4. */
 void scsi_nexus_close(struct scsi_nexus *n, void (*closed)(void *arg), void *arg);
+/* The initiator logs out: what it has for as long as it is there (RESERVE(6), prevention of removal) it has no
+ * longer, so that nobody who hears of the logout finds it still there.  Nothing while tasks are left. */
+void scsi_nexus_let_go(struct scsi_nexus *n);
 /* Swaps the LUN map.  LUNs that came, went or changed raise REPORTED LUNS DATA HAS CHANGED; tasks
  * on a LUN that went are aborted. */
 void scsi_nexus_set_map(struct scsi_nexus *n, struct scsi_lun_map *map);

@@ -643,3 +643,17 @@ def test_storm(session, shared, seed):
         else:
             assert b"".join(got[k].data for k in sorted(got)) == content[slot * 64 * BLOCK:(slot + 1) * 64 * BLOCK], turn
         assert p.status == 0
+
+
+def test_what_a_logout_gives_up_is_free_when_it_is_answered(session):
+    """RESERVE(6) ends with its session: nobody who has seen the logout answered finds it still there."""
+    a = session().connect()
+    a.s.settle()
+    for _ in range(20):
+        b = session().connect()
+        b.s.settle()
+        assert b.finish(b.command(b"\x16" + bytes(15))).status == 0
+        assert a.finish(a.command(bytes(16))).status == 0x18
+        assert b.logout().response == 0
+        assert a.finish(a.command(bytes(16))).status == 0
+        b.s.close()
