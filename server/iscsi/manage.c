@@ -112,7 +112,8 @@ static void cut_answers(struct iscsi_session *s, const struct function_row *row,
 	}
 }
 
-/* ESXi takes "no such task" for a mad target and drops the connection.  Like all kernels and adapters it
+/* SAM-5 7.2 calls an abort of a task that has ended complete, RFC 7143 11.6.1 has "no such task" here; both are true.
+ * ESXi takes "no such task" for a mad target and drops the connection.  Like all kernels and adapters it
  * has an ISID with its maker's number in it (open-iscsi and Windows, too, and they do not mind);
  * libraries have random ones, and are told exactly what the RFC says. */
 static bool wants_every_abort_done(const struct iscsi_session *s)
