@@ -118,6 +118,7 @@ void help_main(FILE *f);
 void help_noun(FILE *f, const struct noun *n);
 void help_verb(FILE *f, const struct noun *n, const struct verb *v);
 void help_mdoc(FILE *f);                 /* the verbs, for the man page */
+int help_mdoc_pages(const char *dir);    /* a page for each noun: holdfast-NOUN.1; an exit status */
 int help_describe(FILE *f);              /* the table as JSON, for the tests */
 /* "holdfast volume create NAME --size SIZE .."; owned */
 char *help_usage(const struct noun *n, const struct verb *v);

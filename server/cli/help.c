@@ -2,6 +2,7 @@
 /* help.c - what the table says, for people: --help, the man page's list, near misses. */
 #include "cli/cli_priv.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static void print_wrapped(FILE *f, int indent, int width, const char *text)
@@ -175,6 +176,46 @@ void help_mdoc(FILE *f)
 		mdoc_text(f, g->help);
 	}
 	fputs(".El\n", f);
+}
+
+/* holdfast-NOUN(1): the same words as in holdfast(1), which has all nouns. */
+static void mdoc_page(FILE *f, const struct noun *n)
+{
+	fputs(".\\\" SPDX-License-Identifier: GPL-3.0-or-later\n.Dd November 20, 2026\n.Dt HOLDFAST-", f);
+	for (const char *s = n->name; *s; s++)
+		fputc(toupper((unsigned char)*s), f);
+	fprintf(f, " 1\n.Os\n.Sh NAME\n.Nm holdfast-%s\n.Nd %c", n->name, tolower((unsigned char)n->help[0]));
+	fprintf(f, "%.*s\n.Sh SYNOPSIS\n", (int)strcspn(n->help + 1, ".?"), n->help + 1);
+	for (const struct verb *v = n->verbs; v->name; v++) {
+		fprintf(f, ".Nm holdfast\n.Cm %s%s%s", n->name, *v->name ? " " : "", v->name);
+		mdoc_args(f, v->args);
+		fprintf(f, "\n%s", v->flags && v->flags->name ? ".Op Ar \\-\\-flag ...\n" : "");
+	}
+	fputs(".Sh DESCRIPTION\n", f);
+	mdoc_text(f, n->help);
+	fputs("The server that is asked, and how answers are printed, is told by the flags that every command has; see\n.Xr holdfast 1 .\n"
+	      ".Bl -tag -width Ds\n", f);
+	for (const struct verb *v = n->verbs; v->name; v++)
+		mdoc_verb(f, n, v);
+	fputs(".El\n.Sh EXIT STATUS\n0 done, 1 refused with the reason on standard error, 2 wrong usage.\n.Sh SEE ALSO\n.Xr holdfast 1 ,\n.Xr holdfastd 8\n", f);
+}
+
+int help_mdoc_pages(const char *dir)
+{
+	for (const struct noun *n = cli_nouns; n->name; n++) {
+		_cleanup_(freep) char *path = text_format("%s/holdfast-%s.1", dir, n->name);
+		FILE *f = path ? fopen(path, "we") : NULL;
+		if (!f) {
+			fprintf(stderr, "holdfast: %s: %s\n", path ? path : dir, strerror(errno));
+			return CLI_REFUSED;
+		}
+		mdoc_page(f, n);
+		if (fclose(f)) {
+			fprintf(stderr, "holdfast: %s: %s\n", path, strerror(errno));
+			return CLI_REFUSED;
+		}
+	}
+	return CLI_DONE;
 }
 
 static json_t *describe_flags(const struct flag *f)

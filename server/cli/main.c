@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 		help_mdoc(stdout);
 		return CLI_DONE;
 	}
+	if (argc == 3 && strcmp(argv[1], "__mdoc") == 0)
+		return help_mdoc_pages(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "__describe") == 0)
 		return help_describe(stdout);
 	code = args_parse(&c, argc, argv);

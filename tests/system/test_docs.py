@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What our pages tell people to type is understood by the programs: every verb and every flag."""
+import json
 import re
 import shutil
 import subprocess
@@ -44,6 +45,25 @@ def test_flags_of_help_are_in_the_man_page(program, page):
     text = (SRC / page).read_text().replace("\\-", "-")
     for flag in set(re.findall(r"--([a-z][a-z-]+)", out.stdout)) - {"flags"}:
         assert flag in text, f"{page} does not tell about --{flag}"
+
+
+def test_each_noun_has_a_page_of_its_own(tmp_path):
+    """holdfast-NOUN(1): as built, as the program writes it, with every verb and flag, and without a fault."""
+    program = BUILD / "server/holdfast"
+    subprocess.run([program, "__mdoc", tmp_path], check=True)
+    verbs = json.loads(subprocess.run([program, "__describe"], capture_output=True, text=True, check=True).stdout)
+    pages = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    assert set(pages) == {f"holdfast-{v['noun']}.1" for v in verbs}
+    built = {p.name: p.read_text() for p in (BUILD / "docs/man/nouns").glob("*.1")}
+    assert built == pages
+    for v in verbs:
+        page = pages[f"holdfast-{v['noun']}.1"].replace("\\-", "-")
+        assert f".Cm {v['noun']} {v['verb']}".strip() in page
+        for flag in v["flags"]:
+            assert f"Fl -{flag['name']}" in page
+    if shutil.which("mandoc"):
+        said = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *sorted(tmp_path.iterdir())], capture_output=True, text=True)
+        assert said.stdout == ""
 
 
 def test_the_plugin_of_the_guide_builds_outside_of_the_tree_and_serves(daemon_factory, tmp_path):
