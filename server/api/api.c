@@ -308,7 +308,7 @@ void api_handle(const struct api_request *rq, struct api_response *rs)
 			       why);
 		return;
 	}
-	c.route = api_route_find(rq->method, &c.target, &c.id, allow, sizeof(allow));
+	c.route = api_route_find(rq->method, &c.target, &c.id, &c.name, allow, sizeof(allow));
 	if (call_prepare(&c, allow))
 		call_run(&c);
 	json_decref(c.body);

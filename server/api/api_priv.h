@@ -92,8 +92,8 @@ struct api_route {
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
 /* The row for method and path; NULL: none.  allow: methods that the path has, "" when it is unknown.
- * ret_id: what {id} stands for, or NULL. */
-const struct api_route *api_route_find(const char *method, const struct api_target *t, const char **ret_id,
+ * ret_id, ret_name: what {id} and {name} stand for, or NULL. */
+const struct api_route *api_route_find(const char *method, const struct api_target *t, const char **ret_id, const char **ret_name,
 				       char *allow, size_t allow_bytes);
 /* Is a field one that lists can be filtered by? */
 bool api_field_filters(const struct field *f);
@@ -102,7 +102,7 @@ struct api_call {
 	const struct api_request *rq;
 	const struct api_route *route;
 	struct api_target target;
-	const char *id;                  /* {id} of the path, or NULL */
+	const char *id, *name;           /* {id} and {name} of the path, or NULL */
 	json_t *body;                    /* owned by the call; NULL without one */
 	struct api_response *rs;
 };

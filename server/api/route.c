@@ -28,11 +28,11 @@ const struct api_query_row api_query_rows[] = {
 };
 const size_t api_query_row_count = ARRAY_COUNT(api_query_rows);
 
-static bool pattern_matches(const char *pattern, const struct api_target *t, const char **ret_id)
+static bool pattern_matches(const char *pattern, const struct api_target *t, const char **ret_id, const char **ret_name)
 {
 	size_t n = 0;
 
-	*ret_id = NULL;
+	*ret_id = *ret_name = NULL;
 	while (*pattern == '/') {
 		size_t len = strcspn(++pattern, "/");
 
@@ -42,6 +42,10 @@ static bool pattern_matches(const char *pattern, const struct api_target *t, con
 			if (!*t->segment[n])
 				return false;
 			*ret_id = t->segment[n];
+		} else if (len == 6 && memcmp(pattern, "{name}", 6) == 0) {
+			if (!*t->segment[n])
+				return false;
+			*ret_name = t->segment[n];
 		} else if (strlen(t->segment[n]) != len || memcmp(t->segment[n], pattern, len) != 0) {
 			return false;
 		}
@@ -51,7 +55,7 @@ static bool pattern_matches(const char *pattern, const struct api_target *t, con
 	return n == t->segment_count;
 }
 
-const struct api_route *api_route_find(const char *method, const struct api_target *t, const char **ret_id,
+const struct api_route *api_route_find(const char *method, const struct api_target *t, const char **ret_id, const char **ret_name,
 				       char *allow, size_t allow_bytes)
 {
 	const struct api_route *found = NULL;
@@ -59,13 +63,13 @@ const struct api_route *api_route_find(const char *method, const struct api_targ
 	size_t n = 0;
 
 	allow[0] = '\0';
-	*ret_id = NULL;
+	*ret_id = *ret_name = NULL;
 	for (size_t i = 0; i < api_route_count; i++) {
 		const struct api_route *r = &api_routes[i];
-		const char *id;
+		const char *id, *name;
 		int wrote;
 
-		if (!pattern_matches(r->pattern, t, &id))
+		if (!pattern_matches(r->pattern, t, &id, &name))
 			continue;
 		wrote = snprintf(allow + n, allow_bytes - n, "%s%s%s", n ? ", " : "", r->method,
 				 strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
@@ -74,6 +78,7 @@ const struct api_route *api_route_find(const char *method, const struct api_targ
 		if (!found && strcmp(r->method, want) == 0) {
 			found = r;
 			*ret_id = id;
+			*ret_name = name;
 		}
 	}
 	if (n)

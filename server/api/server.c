@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/operate.h"
+
 /* Anybody may ask, so the control thread is asked once a second at most. */
 void api_do_healthz(struct api_call *c)
 {
@@ -83,19 +85,20 @@ static bool parse_number_id(struct api_call *c, uint64_t *ret_id, const char *wh
 
 void api_do_session_get(struct api_call *c)
 {
-	json_t *items, *item;
-	uint64_t id;
+	json_t *items = control_sessions(), *item;
 	size_t i;
 
-	if (!parse_number_id(c, &id, "Sessions"))
-		return;
-	items = control_sessions();
-	json_array_foreach(items, i, item)
-		if ((uint64_t)json_integer_value(json_object_get(item, "id")) == id)
+	json_array_foreach(items, i, item) {
+		const json_t *id = json_object_get(item, "id");
+		char number[32];
+
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+		if (!c->rs->status && strcmp(json_is_string(id) ? json_string_value(id) : number, c->id) == 0)
 			answer_json(c->rs, 200, json_incref(item));
+	}
 	json_decref(items);
 	if (!c->rs->status)
-		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is no session %" PRIu64 ".", id);
+		answer_problem(c->rs, PROBLEM_NOT_FOUND, "There is no session \"%.64s\".", c->id);
 }
 
 #define BAN_MAX_S (366 * 86400)
@@ -119,12 +122,23 @@ void api_do_session_close(struct api_call *c)
 {
 	struct config_error e = { 0 };
 	uint64_t id, ban_s;
+	int code;
 
-	if (!parse_number_id(c, &id, "Sessions"))
-		return;
 	if (!parse_ban(c, &ban_s))
 		return;
-	if (control_session_close(id, ban_s, &e) < 0)
+	/* Those of shares have words for ids. */
+	if (c->id[strspn(c->id, "0123456789")]) {
+		if (ban_s) {
+			answer_problem(c->rs, PROBLEM_INVALID, "Clients of shares are not banned: take them from those who may use the share.");
+			return;
+		}
+		code = control_share_session_close(c->id, &e);
+	} else {
+		if (!parse_number_id(c, &id, "Sessions"))
+			return;
+		code = control_session_close(id, ban_s, &e);
+	}
+	if (code < 0)
 		answer_error(c->rs, &e, "");
 	else
 		answer_empty(c->rs, 204);

@@ -229,6 +229,10 @@ int run_history(struct cli *c);
 int run_share_allow(struct cli *c);
 int run_share_deny(struct cli *c);
 int run_share_delete(struct cli *c);
+int run_share_files(struct cli *c);
+int run_share_close_file(struct cli *c);
+int run_user_unlock(struct cli *c);
+int run_nas(struct cli *c);
 int run_quota_set(struct cli *c);
 int run_quota_delete(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */

@@ -81,6 +81,93 @@ int run_share_delete(struct cli *c)
 	return code;
 }
 
+/* ---- open files, locked users, the servers ------------------------------------------------------------------ */
+int run_share_files(struct cli *c)
+{
+	static const struct column columns[] = {
+		{ "ID", "id", COL_TEXT }, { "PATH", "path", COL_TEXT }, { "USER", "user", COL_TEXT }, { "FROM", "address", COL_TEXT }, { "PROTOCOL", "protocol", COL_TEXT },
+		{ "ACCESS", "access", COL_TEXT }, { .title = NULL }
+	};
+	static const struct noun files = { "open file", NULL, "", NULL, columns, LIST_WHOLE };
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *path = text_format("%s/open-files", one);
+	struct reply r = { 0 };
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE)
+		print_list(c, &files, json_object_get(r.json, "items"));
+	reply_done(&r);
+	return code;
+}
+
+int run_share_close_file(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *id = text_escape(c->arg[1]), *path = text_format("%s/open-files/%s", one, id);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "closing a file has no dry run.");
+	code = client_do(c, "DELETE", path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, NULL, "file %s of share \"%s\" closed", c->arg[1], c->arg[0]);
+	reply_done(&r);
+	return code;
+}
+
+int run_user_unlock(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/users", c->arg[0]), *path = text_format("%s/unlock", one);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "letting a user in again has no dry run.");
+	code = client_do(c, "POST", path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, NULL, "user \"%s\" may try again", c->arg[0]);
+	reply_done(&r);
+	return code;
+}
+
+static void say_why_not(const json_t *can, const char *what, const char *has, const char *version, const char *why_not)
+{
+	const char *v = json_string_value(json_object_get(can, version)), *why = json_string_value(json_object_get(can, why_not));
+	_cleanup_(freep) char *line = json_is_true(json_object_get(can, has)) ? text_format("%s: %s", what, v && *v ? v : "there") :
+										text_format("%s: not there%s%s", what, why && *why ? ": " : "", why ? why : "");
+
+	text_tame(line);
+	puts(line);
+}
+
+int run_nas(struct cli *c)
+{
+	static const struct column columns[] = {
+		{ "SERVER", "name", COL_TEXT }, { "STATE", "state", COL_STATE }, { "PROVIDER", "provider", COL_TEXT }, { "VERSION", "version", COL_TEXT }, { "PID", "pid", COL_COUNT },
+		{ "RESTARTS", "restarts", COL_COUNT }, { "REASON", "reason", COL_TEXT }, { .title = NULL }
+	};
+	static const struct noun servers = { "server", NULL, "", NULL, columns, LIST_WHOLE };
+	struct reply r = { 0 };
+	int code = client_do(c, "GET", "/api/v1/nas", NULL, NULL, &r);
+	const json_t *keeper = json_object_get(r.json, "keeper"), *can = json_object_get(r.json, "capabilities");
+
+	if (code == CLI_DONE && c->output != OUT_TABLE) {
+		print_json(r.json);
+	} else if (code == CLI_DONE) {
+		const char *why = json_string_value(json_object_get(can, "keeper_why_not"));
+		bool runs = json_is_true(json_object_get(keeper, "running"));
+
+		if (runs)
+			printf("keeper: runs, pid %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(keeper, "pid")));
+		else
+			printf("keeper: does not run%s%s\n", why && *why ? ": " : " (it starts with the first share)", why ? why : "");
+		say_why_not(can, "SMB", "smb", "smb_version", "smb_why_not");
+		say_why_not(can, "NFS", "nfs", "nfs_version", "nfs_why_not");
+		print_list(c, &servers, json_object_get(r.json, "servers"));
+	}
+	reply_done(&r);
+	return code;
+}
+
 /* ---- quotas ---------------------------------------------------------------------------------------------- */
 /* The quota of a share and a user or group: its object, or NULL; owned. */
 static int find_quota(struct cli *c, json_t **ret_quota)

@@ -537,6 +537,7 @@ const struct noun cli_nouns[] = {
 	{ "share", "shares", "Folders served over SMB and NFS.", share_verbs, share_columns, LIST_PAGES },
 	{ "user", "users", "People who use shares.", user_verbs, user_columns, LIST_PAGES },
 	{ "group", "groups", "Groups of users.", nas_group_verbs, nas_group_columns, LIST_PAGES },
+	{ "nas", NULL, "The servers of shares.", nas_verbs, NULL, LIST_WHOLE },
 	{ "quota", "quotas", "What files of users and groups may take.", quota_verbs, quota_columns, LIST_PAGES },
 	{ "key", NULL, "Keys for NVMe hosts.", key_verbs, NULL, LIST_WHOLE },
 	{ "session", "sessions", "Live logins of hosts.", session_verbs, session_columns, LIST_WHOLE },

@@ -66,6 +66,8 @@ const struct verb share_verbs[] = {
 	{ "set", "NAME", share_set, "PATCH", "/api/v1/shares/{id}", "Change a share; clients of others notice nothing.  Lists replace those before.", NULL, run_set },
 	{ "allow", "SHARE WHO", share_access, "PATCH", "/api/v1/shares/{id}", "Let a user, @GROUP, address or network use a share.", NULL, run_share_allow },
 	{ "deny", "SHARE WHO", NULL, "PATCH", "/api/v1/shares/{id}", "Take a user, @GROUP, address or network from those who may use a share.", NULL, run_share_deny },
+	{ "files", "SHARE", NULL, "GET", "/api/v1/shares/{id}/open-files", "List files that clients have open.", NULL, run_share_files },
+	{ "close-file", "SHARE ID", NULL, "DELETE", "/api/v1/shares/{id}/open-files/{name}", "Close an open file; what its client has not written is lost.", NULL, run_share_close_file },
 	{ "delete", "NAME", share_delete, "DELETE", "/api/v1/shares/{id}", "Stop serving a folder; it stays with all files unless --delete-data is given.", "all files", run_share_delete },
 	{ .name = NULL }
 };
@@ -73,6 +75,11 @@ const struct column share_columns[] = {
 	{ "NAME", "name", COL_TEXT }, { "STATE", "state", COL_STATE }, { "POOL", "pool", COL_TEXT }, { "PATH", "path", COL_TEXT }, { "PRESET", "preset", COL_TEXT },
 	{ "SMB", "smb", COL_YES }, { "NFS", "nfs", COL_YES }, { "ALLOW", "allow", COL_LIST }, { "USED", "used_bytes", COL_SIZE }, { "SESSIONS", "sessions", COL_COUNT },
 	{ "REASON", "reason", COL_TEXT }, { .title = NULL }
+};
+
+const struct verb nas_verbs[] = {
+	{ "", "", NULL, "GET", "/api/v1/nas", "Show the servers of shares, and what they can.", NULL, run_nas },
+	{ .name = NULL }
 };
 
 /* ---- user, group ---- */
@@ -95,6 +102,7 @@ const struct verb user_verbs[] = {
 	{ "show", "NAME", NULL, "GET", "/api/v1/users/{id}", "Show a user; the password is never shown.", NULL, run_show },
 	{ "set", "NAME", user_set, "PATCH", "/api/v1/users/{id}", "Change a user.", NULL, run_set },
 	{ "password", "NAME", user_password, "PATCH", "/api/v1/users/{id}", "Give a user a new password.", NULL, run_set },
+	{ "unlock", "NAME", NULL, "POST", "/api/v1/users/{id}/unlock", "Let a user try again who gave too many wrong passwords.", NULL, run_user_unlock },
 	{ "delete", "NAME", account_goes, "DELETE", "/api/v1/users/{id}", "Delete a user; the files stay.", NULL, run_delete },
 	{ .name = NULL }
 };

@@ -372,7 +372,7 @@ static const struct field user_fields[] = {
 	{ .name = "system_login", .type = FIELD_BOOL, .default_json = "false", .help = "Let the user log in to this machine with the same password, too." },
 	COMMENT_FIELD,
 	{ .name = "groups", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Names of the groups that have the user as a member." },
-	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "active|disabled|expired|no-password|failed", .help = "Whether the user can log in." },
+	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "active|disabled|expired|locked|no-password", .help = "Whether the user can log in." },
 	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why not." },
 	{ .name = "last_seen_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "When the user was logged in last, since the daemon started." },
 };

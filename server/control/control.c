@@ -121,6 +121,7 @@ static int start_all(void *arg)
 		return r;
 	pending_finish();
 	watching_start();
+	nas_start();
 	ctl.started = true;
 	mdns_start();
 	events_settle();
@@ -181,6 +182,7 @@ static int stop_portals(void *arg)
 	(void)arg;
 	ctl.started = false;             /* sockets stay up for the next daemon, alerts stay true */
 	timer_stop(&ctl.retry);
+	nas_stop();
 	certificates_stop();
 	channels_stop();
 	mdns_stop();

@@ -359,10 +359,20 @@ void channels_changed(void);             /* rows have changed: read again */
 void channels_start(void);
 void channels_stop(void);
 
-/* ---- runtime_share.c, runtime_user.c: folders and who uses them ------------------------------------------------------------ */
+/* ---- runtime_share.c, runtime_user.c, steps_share.c: folders and who uses them ------------------------------------------ */
+bool nas_protocol(const char *protocol); /* smb or nfs */
+void nas_start(void);                    /* after everything else is served; the servers start a little later */
+void nas_stop(void);                     /* the servers go on */
+bool nas_retry(void);                    /* true: something is not as it should be */
+int nas_check(char *why, size_t why_bytes); /* would the rows as they are now be possible? */
+int nas_apply(char *why, size_t why_bytes); /* makes it so */
+void nas_portal_state(const char *protocol, bool *ret_listening, char *why, size_t why_bytes);
 void share_fill(json_t *o);
 void quota_fill(json_t *o);
 void user_fill(json_t *o);
+void share_sessions_add(json_t *list);   /* any thread */
+bool share_folder_is_there(const json_t *share);
+int plan_shares(struct batch *b, bool after, struct config_error *e);
 
 /* ---- live.c: the fields that are not stored ----------------------------------------------------------------------- */
 struct live_context {

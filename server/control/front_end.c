@@ -13,8 +13,8 @@ static const struct {
 	{ MODEL_PORTAL, "https", NULL },
 	{ MODEL_PORTAL, "nvme-tcp", NULL },
 	{ MODEL_PORTAL, "nvme-discovery", NULL },
-	{ MODEL_PORTAL, "smb", "SMB is not part of this build" },
-	{ MODEL_PORTAL, "nfs", "NFS is not part of this build" },
+	{ MODEL_PORTAL, "smb", NULL },
+	{ MODEL_PORTAL, "nfs", NULL },
 	{ MODEL_TARGET, "iscsi", NULL },
 	{ MODEL_TARGET, "nvme", NULL },
 };

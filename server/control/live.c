@@ -144,7 +144,14 @@ static void fill_volume(json_t *o, uint64_t deadline_ns)
 static void fill_portal(json_t *o)
 {
 	struct rt_portal *p = rt_portal_find(text_of(o, "id"));
-	bool enabled = true_of(o, "enabled");
+	bool enabled = true_of(o, "enabled"), listening = false;
+	char why[WHY_BYTES] = "";
+	if (enabled && nas_protocol(text_of(o, "protocol"))) {
+		nas_portal_state(text_of(o, "protocol"), &listening, why, sizeof(why));
+		json_object_set_new(o, "state", json_string(listening ? "listening" : "failed"));
+		set_text(o, "reason", why);
+		return;
+	}
 	json_object_set_new(o, "state", json_string(!enabled ? "disabled" : p && p->listening ? "listening" : "failed"));
 	set_text(o, "reason", enabled && p ? p->reason : "");
 }

@@ -54,6 +54,15 @@ int control_top(const char *kind, const char *by, unsigned n, json_t **ret_resul
 /* Whether anybody wants events of type "stats" (every 2 s).  Any thread, also with locks held. */
 void control_stats_wanted(bool on);
 
+/* ---- shares -------------------------------------------------------------------------------------------------- */
+/* {"keeper":{..},"servers":[..],"capabilities":{..}} */
+json_t *control_nas(void);
+int control_share_session_close(const char *id, struct config_error *e); /* of SMB and NFS: their ids are words */
+/* [{"id","session","protocol","user","address","path","access","since","locks"}] */
+int control_share_open_files(const char *share, json_t **ret_array, struct config_error *e);
+int control_share_file_close(const char *share, const char *file, struct config_error *e);
+int control_user_unlock(const char *user, struct config_error *e);
+
 /* ---- the machine -------------------------------------------------------------------------------------------- */
 /* [{"address","interface","family","prefix","loopback","up","speed_mbit"}] */
 json_t *control_addresses(void);

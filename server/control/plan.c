@@ -227,7 +227,11 @@ int plan_make(struct batch *b, struct config_error *e)
 	if (!r)
 		r = plan_certificates(b, false, e);
 	if (!r)
+		r = plan_shares(b, false, e);
+	if (!r)
 		r = plan_certificates(b, true, e);
+	if (!r)
+		r = plan_shares(b, true, e);
 	if (!r)
 		r = plan_simple(b, MODEL_PORTAL, true, e);
 	if (!r)

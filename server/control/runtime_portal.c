@@ -30,6 +30,8 @@ static int portal_open(struct rt_portal *p)
 {
 	char name[128];
 	int r, fd = -1;
+	if (nas_protocol(text_of(p->row, "protocol")))
+		return 0;                /* its servers are told with all that concerns shares */
 	socket_name(p->row, name, sizeof(name));
 	if (ctl.opts.take_listen_fd)
 		fd = ctl.opts.take_listen_fd(ctl.opts.arg, name);
@@ -85,6 +87,8 @@ static void portal_try(struct rt_portal *p)
 			mdns_refresh();
 		p->reason[0] = '\0';
 		alert_resolve("portal.failed", label);
+		if (nas_protocol(text_of(p->row, "protocol")))
+			return;
 		control_event(LOG_LEVEL_INFO, false, "portal.listening", label, "portal %s listens", label);
 		return;
 	}
@@ -96,7 +100,7 @@ static void portal_try(struct rt_portal *p)
 static void portal_shut(struct rt_portal *p, bool for_good)
 {
 	char name[128], label[128];
-	if (p->listening && for_good && ctl.opts.keep_listen_fd) {
+	if (p->listening && for_good && ctl.opts.keep_listen_fd && !nas_protocol(text_of(p->row, "protocol"))) {
 		socket_name(p->row, name, sizeof(name));
 		ctl.opts.keep_listen_fd(ctl.opts.arg, name, -1);
 	}

@@ -71,10 +71,13 @@ json_t *control_status(void)
 	return reactor_call(ctl.reactor, status_run, &o) ? NULL : o;
 }
 
-/* The same data as one list; any thread, iscsi/ and nvmf/ give copies. */
+/* The same data as one list; any thread, iscsi/, nvmf/ and share/ give copies. */
 json_t *control_sessions(void)
 {
-	return sessions_list();
+	json_t *list = sessions_list();
+	if (list)
+		share_sessions_add(list);
+	return list;
 }
 
 int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)

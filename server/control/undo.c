@@ -115,6 +115,8 @@ static int undo_delete(struct undo *u, enum model_kind k, const json_t *row)
 	const json_t *before = json_object_get(row, "before");
 	if (k == MODEL_VOLUME)
 		return config_fail(u->e, -EINVAL, "", "it deleted volume %s, whose data is gone", text_of(row, "object_name"));
+	if (k == MODEL_SHARE && !share_folder_is_there(before))
+		return config_fail(u->e, -EINVAL, "", "it deleted share %s, whose folder is gone", text_of(row, "object_name"));
 	if (has_secret(k, before))
 		return config_fail(u->e, -EINVAL, "", "it deleted %s %s, whose secrets are gone: make it again and give them", models[k].name, text_of(row, "object_name"));
 	return bundle_create(&u->b, k, body_of(k, before));

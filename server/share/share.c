@@ -315,6 +315,21 @@ int share_state(const char *share_id, struct share_state *ret)
 	return 0;
 }
 
+/* Until the part of accounts tells more. */
+__attribute__((weak)) int share_user_state(const char *user, struct share_user_state *ret)
+{
+	(void)user;
+	*ret = (struct share_user_state){ 0 };
+	return -ENOENT;
+}
+
+__attribute__((weak)) int share_user_unlock(const char *user, char *why, size_t why_bytes)
+{
+	(void)user;
+	snprintf(why, why_bytes, "the servers of shares do not know this user");
+	return -ENOENT;
+}
+
 json_t *share_sessions(void)
 {
 	json_t *a = json_array();

@@ -31,7 +31,7 @@ static void check_target(const char *raw)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "" };
 	struct api_target t;
-	const char *why = NULL, *id;
+	const char *why = NULL, *id, *name;
 	char allow[128];
 	int r = api_target_parse(raw, &t, &why);
 
@@ -47,8 +47,8 @@ static void check_target(const char *raw)
 			require(strcmp(t.param[i].name, t.param[k].name) != 0);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
-		if (api_route_find(methods[i], &t, &id, allow, sizeof(allow)))
-			require(*allow != '\0' && (!id || *id));
+		if (api_route_find(methods[i], &t, &id, &name, allow, sizeof(allow)))
+			require(*allow != '\0' && (!id || *id) && (!name || *name));
 }
 
 static size_t depth_of(const json_t *j)

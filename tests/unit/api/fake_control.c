@@ -555,3 +555,32 @@ int control_ban_lift(uint64_t id, struct config_error *e)
 {
 	return config_fail(e, -ENOENT, "", "there is no ban %llu", (unsigned long long)id);
 }
+
+/* ---- shares ---- */
+json_t *control_nas(void)
+{
+	return json_pack("{s:{s:b}, s:[], s:{}}", "keeper", "running", 0, "servers", "capabilities");
+}
+
+int control_share_session_close(const char *id, struct config_error *e)
+{
+	return strcmp(id, "smb-7") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such session.");
+}
+
+int control_share_open_files(const char *share, json_t **ret_array, struct config_error *e)
+{
+	if (strcmp(share, "projects") != 0)
+		return fail(e, -ENOENT, "", "There is no such share.");
+	*ret_array = json_pack("[{s:s, s:s}]", "id", "smb-f1", "path", "a/b.txt");
+	return 0;
+}
+
+int control_share_file_close(const char *share, const char *file, struct config_error *e)
+{
+	return strcmp(share, "projects") == 0 && strcmp(file, "smb-f1") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such open file.");
+}
+
+int control_user_unlock(const char *user, struct config_error *e)
+{
+	return strcmp(user, "alice") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such user.");
+}
