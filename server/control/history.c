@@ -67,9 +67,12 @@ static void warn_of_space(const json_t *pool, const struct pool_facts *f)
 	uint64_t promised = 0, percent_left = f->total_bytes ? f->free_bytes / (f->total_bytes / 100 + 1) : 0;
 	struct node *n;
 	list_for_each(n, &ctl.volumes.all, all) {
-		const json_t *row = container_of(n, struct rt_volume, node)->row;
-		if (strcmp(text_of(row, "pool"), id) == 0)
-			promised += (uint64_t)int_of(row, "size_bytes");
+		const struct rt_volume *v = container_of(n, struct rt_volume, node);
+		if (strcmp(text_of(v->row, "pool"), id))
+			continue;
+		promised += (uint64_t)int_of(v->row, "size_bytes");
+		if (v->unit)             /* SCSI hosts hear, too */
+			scsi_unit_space(v->unit, f->free_bytes, f->total_bytes / 100 * (uint64_t)low);
 	}
 	if (low && percent_left < (uint64_t)low)
 		alert_raise(LOG_LEVEL_WARN, "pool.low_space", name, "pool %s has less than %" PRId64 " %% of its space left", name, low);

@@ -25,6 +25,8 @@ static void respond_now(struct iscsi_cmd *cmd)
 		.response = cmd->answer,
 		.itt = be32_of(cmd->itt),
 	};
+	if (cmd->answer == ISCSI_TASK_SUCCEEDED && (cmd->flags & 0x7f) == ISCSI_QUERY_ASYNC)
+		memcpy(h->info, cmd->tmf.info, sizeof(h->info));
 	iscsi_cmd_move(cmd, CMD_SEND);
 	iscsi_cmd_credit(cmd);
 	iscsi_number(cmd, cmd->header[0]);
@@ -54,6 +56,11 @@ void iscsi_manage_answer(struct iscsi_cmd *cmd)
 	respond_now(cmd);
 }
 
+static bool only_asks(enum scsi_tmf f)
+{
+	return f == SCSI_QUERY_TASK || f == SCSI_QUERY_TASK_SET || f == SCSI_QUERY_ASYNC;
+}
+
 static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 {
 	static const enum iscsi_task_answer answers[] = {
@@ -68,7 +75,7 @@ static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 	if (rq->function == SCSI_ABORT_TASK && answer == SCSI_TMF_NO_TASK)
 		answer = SCSI_TMF_COMPLETE;
 	struct iscsi_cmd *cmd = container_of(rq, struct iscsi_cmd, tmf);
-	bool many = rq->function != SCSI_ABORT_TASK && rq->function != SCSI_QUERY_TASK && rq->function != SCSI_QUERY_TASK_SET;
+	bool many = rq->function != SCSI_ABORT_TASK && !only_asks(rq->function);
 	cmd->answer = (uint8_t)answers[answer];
 	cmd->session->own_tmfs--;
 	if (many && cmd->conn && cmd->session->conn_count > 1 && !cmd->session->ending && iscsi_fence_raise(cmd))
@@ -77,7 +84,7 @@ static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 }
 
 static const struct function_row {
-	bool known, one_task, whole_target;
+	bool known, one_task, whole_target, level_2;     /* level_2: RFC 7144 4.1, by iSCSIProtocolLevel */
 	enum scsi_tmf function;
 } functions[] = {
 	[ISCSI_ABORT_TASK] = { true, .one_task = true, .function = SCSI_ABORT_TASK },
@@ -89,6 +96,8 @@ static const struct function_row {
 	[ISCSI_TARGET_COLD_RESET] = { true, .whole_target = true, .function = SCSI_TARGET_RESET },
 	[ISCSI_QUERY_TASK] = { true, .one_task = true, .function = SCSI_QUERY_TASK },
 	[ISCSI_QUERY_TASK_SET] = { true, .function = SCSI_QUERY_TASK_SET },
+	[ISCSI_NEXUS_RESET] = { true, .whole_target = true, .level_2 = true, .function = SCSI_NEXUS_RESET },
+	[ISCSI_QUERY_ASYNC] = { true, .level_2 = true, .function = SCSI_QUERY_ASYNC },
 };
 
 static bool concerns(const struct iscsi_cmd *cmd, const struct function_row *row, const uint8_t *lun, uint32_t ref_itt)
@@ -153,7 +162,7 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 		return;
 	}
 	const struct function_row *row = function < ARRAY_COUNT(functions) ? &functions[function] : NULL;
-	if (!row || !row->known) {
+	if (!row || !row->known || (row->level_2 && s->st.params.protocol_level < 2)) {
 		respond(cmd, ISCSI_TASK_UNSUPPORTED);
 		return;
 	}
@@ -170,7 +179,7 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 			return;
 		}
 	}
-	if (row->function != SCSI_QUERY_TASK && row->function != SCSI_QUERY_TASK_SET && row->function != SCSI_CLEAR_ACA)
+	if (!only_asks(row->function) && row->function != SCSI_CLEAR_ACA)
 		cut_answers(s, row, rq->lun, ref_itt);
 	cmd->tmf.nexus = s->nexus;
 	cmd->tmf.function = row->function;

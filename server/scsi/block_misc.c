@@ -90,14 +90,28 @@ enum scsi_result parse_sync_cache_16(struct scsi_task *t, struct task *p)
 	return parse_to_end(t, p, 16);
 }
 
+/* What is read at most: a hint must not keep a disk busy for long. */
+#define FETCH_MOST_BYTES (32u << 20)
+static enum scsi_result parse_pre_fetch(struct scsi_task *t, struct task *p, unsigned cdb_len)
+{
+	const struct scsi_unit *u = task_unit(p);
+	enum scsi_result r = parse_to_end(t, p, cdb_len);
+	if (r)
+		return r;
+	uint64_t left = volume_block_count(u->volume) - p->lba;
+	p->count_blocks = min_u64(p->count_blocks ? p->count_blocks : left, FETCH_MOST_BYTES >> u->block_shift);
+	p->scratch_bytes = (uint32_t)min_u64(p->count_blocks << u->block_shift, BUF_PIECE_BYTES);
+	return RES_OK;
+}
+
 enum scsi_result parse_pre_fetch_10(struct scsi_task *t, struct task *p)
 {
-	return parse_to_end(t, p, 10);
+	return parse_pre_fetch(t, p, 10);
 }
 
 enum scsi_result parse_pre_fetch_16(struct scsi_task *t, struct task *p)
 {
-	return parse_to_end(t, p, 16);
+	return parse_pre_fetch(t, p, 16);
 }
 
 static enum step flushed(struct scsi_task *t, struct task *p, int status)
@@ -124,13 +138,27 @@ enum step run_sync_cache(struct scsi_task *t, struct task *p, int status)
 	return flush(p);
 }
 
-/* The cache below decides what it keeps: GOOD, not CONDITION MET, says "not all will fit". */
+/* Reading brings blocks into whatever cache is below, which decides what it keeps: GOOD, not CONDITION MET, says
+ * "not all will fit".  What cannot be read is told when it is asked for.  IMMED may be answered late. */
 enum step run_pre_fetch(struct scsi_task *t, struct task *p, int status)
 {
+	const struct scsi_unit *u = task_unit(p);
 	(void)t;
-	(void)p;
-	(void)status;
-	return STEP_END;
+	if (p->done_blocks)
+		p->mark += p->done_blocks;
+	p->done_blocks = 0;
+	if (status || p->mark >= p->count_blocks)
+		return STEP_END;
+	uint64_t most = min_u64(p->scratch_bytes, atomic_load_explicit(&u->max_io_bytes, memory_order_relaxed)) >> u->block_shift;
+	p->io.op = VOLUME_READ;
+	p->io.flags = 0;
+	p->io.lba = p->lba + p->mark;
+	p->io.count_blocks = (uint32_t)min_u64(p->count_blocks - p->mark, most);
+	p->done_blocks = p->io.count_blocks;
+	p->cut[0] = (struct iovec){ p->scratch, (size_t)p->io.count_blocks << u->block_shift };
+	p->io.iov = p->cut;
+	p->io.iov_count = 1;
+	return task_io(p, run_pre_fetch);
 }
 
 /* ---- START STOP UNIT, PREVENT ALLOW ---------------------------------------------------------------------------- */

@@ -50,12 +50,24 @@ static void fill_exceptions(const struct scsi_unit *u, bool defaults, uint8_t *b
 	b[2] = 0x08;
 }
 
-/* 1Ch/02h, SBC-3 6.5.9: one unit attention for all nexuses, no thresholds that a host could set */
+/* 1Ch/02h, SBC-3 6.5.9: one unit attention for all nexuses; one threshold, of what is still available */
+enum { LBP_DESCRIPTOR = 16 };
 static void fill_lbp(const struct scsi_unit *u, bool defaults, uint8_t *b)
 {
-	(void)u;
-	(void)defaults;
+	uint32_t sets;
+	bool on = thin_threshold(u, defaults, &sets);
+	be32 count = be32_of(sets);
 	b[4] = SCSI_LBP_SITUA;
+	b[LBP_DESCRIPTOR] = on ? SCSI_LBP_ENABLED : 0;
+	b[LBP_DESCRIPTOR + 1] = SCSI_LBP_AVAILABLE;
+	memcpy(b + LBP_DESCRIPTOR + 4, &count, sizeof(count));
+}
+
+static void apply_lbp(struct scsi_unit *u, const uint8_t *b)
+{
+	be32 count;
+	memcpy(&count, b + LBP_DESCRIPTOR + 4, sizeof(count));
+	thin_threshold_set(u, b[LBP_DESCRIPTOR] & SCSI_LBP_ENABLED, be32_get(count));
 }
 
 /* 2Ah, MMC-3 5.5.10: reads CD-R, CD-RW and DVD-ROM; a tray that opens and locks; 8x */
@@ -75,7 +87,8 @@ const struct mode_page mode_pages[] = {
 	  .changeable = { [2] = SCSI_CTRL_D_SENSE, [4] = SCSI_CTRL_SWP, [5] = SCSI_CTRL_TAS } },
 	{ .code = SCSI_MP_CONTROL, .subpage = SCSI_MSP_CONTROL_EXT, .len_bytes = 32, .fill = fill_control_ext },
 	{ .code = SCSI_MP_EXCEPTIONS, .len_bytes = 12, .fill = fill_exceptions },
-	{ .code = SCSI_MP_EXCEPTIONS, .subpage = SCSI_MSP_LBP, .len_bytes = 16, .thin = true, .fill = fill_lbp },
+	{ .code = SCSI_MP_EXCEPTIONS, .subpage = SCSI_MSP_LBP, .len_bytes = 24, .thin = true, .fill = fill_lbp, .apply = apply_lbp,
+	  .changeable = { [LBP_DESCRIPTOR] = SCSI_LBP_ENABLED, [LBP_DESCRIPTOR + 4] = 0xff, 0xff, 0xff, 0xff } },
 	{ .code = SCSI_MP_CD, .len_bytes = 22, .cd = true, .fill = fill_cd },
 };
 const size_t mode_page_count = ARRAY_COUNT(mode_pages);
@@ -109,4 +122,5 @@ void mode_reset(struct scsi_unit *u)
 	atomic_store(&u->d_sense, false);
 	atomic_store(&u->swp, false);
 	atomic_store(&u->tas, false);
+	thin_threshold_reset(u);
 }

@@ -10,7 +10,7 @@ enum mode_values { MODE_CURRENT = 0, MODE_CHANGEABLE = 1, MODE_DEFAULT = 2, MODE
 struct mode_page {
 	uint8_t code, subpage, len_bytes;        /* length with its header of 2 or 4 bytes */
 	bool thin, cd;                           /* only on volumes that can unmap; only CD-ROM drives */
-	uint8_t changeable[8];                   /* bits of bytes 0 to 7; later ones never are */
+	uint8_t changeable[MODE_PAGE_MAX];       /* which bits a host may change */
 	void (*fill)(const struct scsi_unit *u, bool defaults, uint8_t *page);
 	void (*apply)(struct scsi_unit *u, const uint8_t *page);
 };

@@ -84,7 +84,7 @@ static unsigned take_page(struct task *p, const uint8_t *b, unsigned at, unsigne
 	mode_page_read(m, u, MODE_CURRENT, now);
 	for (unsigned i = header; i < said; i++) {
 		uint8_t differs = b[at + i] ^ now[i];
-		uint8_t wrong = differs & (uint8_t)~(i < sizeof(m->changeable) ? m->changeable[i] : 0);
+		uint8_t wrong = differs & (uint8_t)~m->changeable[i];
 		if (wrong) {
 			(void)task_fail_param(p, at + i, 31 - __builtin_clz(wrong));
 			return 0;

@@ -80,7 +80,7 @@ void itl_release(struct itl *i)
 }
 
 /* The I_T nexus no longer reaches the unit: what it alone held there ends. */
-static void itl_let_go(struct itl *i)
+void itl_let_go(struct itl *i)
 {
 	uint64_t id = i->nexus->id;
 	if (i->unit && atomic_compare_exchange_strong(&i->unit->spc2_holder, &id, 0))

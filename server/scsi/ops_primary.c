@@ -56,5 +56,9 @@ const struct scsi_op scsi_ops_primary[] = {
 	  .name = "REPORT TIMESTAMP", .spec = "spc4r37 6.38",
 	  .usage = { 0xa3, 0x0f, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0 },
 	  .flags = ANY, .parse = parse_maintenance_in, .run = run_report_timestamp },
+	{ .opcode = SCSI_MAINTENANCE_OUT, .action = SCSI_SA_SET_TIMESTAMP, .len_bytes = 12,
+	  .name = "SET TIMESTAMP", .spec = "spc4r37 6.45",
+	  .usage = { 0xa4, 0x0f, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0 },
+	  .flags = OP_RESV_WRITE, .parse = parse_set_timestamp, .run = run_set_timestamp },
 };
 const size_t scsi_ops_primary_count = ARRAY_COUNT(scsi_ops_primary);

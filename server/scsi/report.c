@@ -145,7 +145,7 @@ enum scsi_result parse_maintenance_in(struct scsi_task *t, struct task *p)
 }
 
 enum { TMF_ATS = 0x80, TMF_ATSS = 0x40, TMF_CTSS = 0x10, TMF_LURS = 0x08, TMF_QTS = 0x04, TMF_TRS = 0x02,
-       TMF_QTSS = 0x04, TMF_ITNRS = 0x01 };
+       TMF_QAES = 0x04, TMF_QTSS = 0x02, TMF_ITNRS = 0x01 };
 
 enum step run_report_tmf(struct scsi_task *t, struct task *p, int status)
 {
@@ -153,7 +153,7 @@ enum step run_report_tmf(struct scsi_task *t, struct task *p, int status)
 	bool extended = t->cdb[2] & 0x80;
 	(void)status;
 	out_8(&o, TMF_ATS | TMF_ATSS | TMF_CTSS | TMF_LURS | TMF_QTS | TMF_TRS);
-	out_8(&o, TMF_QTSS);
+	out_8(&o, TMF_QAES | TMF_QTSS | TMF_ITNRS);
 	out_8(&o, 0);
 	out_8(&o, extended ? 12 : 0);
 	if (extended)
@@ -199,19 +199,55 @@ enum step run_report_tpg(struct scsi_task *t, struct task *p, int status)
 	return task_out_end(p, &o);
 }
 
-enum step run_report_timestamp(struct scsi_task *t, struct task *p, int status)
+/* SPC-4 5.15: the clock of the machine, until a host sets the unit's.  Every host but that one hears of it. */
+static int64_t machine_ms(void)
 {
 	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum { TIMESTAMP_BYTES = 12, ORIGIN_SET = 2, ORIGIN_OUTSIDE = 3 };
+
+enum step run_report_timestamp(struct scsi_task *t, struct task *p, int status)
+{
+	const struct scsi_unit *u = task_unit(p);
 	struct out o = task_out(p);
 	(void)t;
 	(void)status;
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	out_16(&o, 10);
-	out_8(&o, 3);                    /* set by something outside of SCSI */
+	uint64_t ms = (uint64_t)(machine_ms() + atomic_load(&u->clock_ahead_ms));
+	out_16(&o, TIMESTAMP_BYTES - 2);
+	out_8(&o, atomic_load(&u->clock_set) ? ORIGIN_SET : ORIGIN_OUTSIDE);
 	out_8(&o, 0);
-	out_16(&o, (unsigned)(ms >> 32));
+	out_16(&o, (unsigned)(ms >> 32 & 0xffff));
 	out_32(&o, (uint32_t)ms);
 	out_16(&o, 0);
 	return task_out_end(p, &o);
+}
+
+enum scsi_result parse_set_timestamp(struct scsi_task *t, struct task *p)
+{
+	uint32_t len = alloc_at(t->cdb, 6);
+	if (len && len != TIMESTAMP_BYTES)
+		return RES_PARAM_LIST_LENGTH;
+	return parse_data_out(p, len);
+}
+
+enum step run_set_timestamp(struct scsi_task *t, struct task *p, int status)
+{
+	struct scsi_unit *u = task_unit(p);
+	(void)status;
+	if (!t->data_len_bytes)
+		return STEP_END;
+	if (p->got_bytes < TIMESTAMP_BYTES)
+		return task_fail(p, RES_SHORT_DATA);
+	const uint8_t *b = p->piece[0].iov_base;
+	uint64_t ms = 0;
+	for (unsigned i = 4; i < 10; i++)
+		ms = ms << 8 | b[i];
+	atomic_store(&u->clock_ahead_ms, (int64_t)ms - machine_ms());
+	atomic_store(&u->clock_set, true);
+	atomic_store(&u->clock_changer, p->itl->nexus->id);
+	unit_raise(u, EVENT_CLOCK);
+	return STEP_END;
 }

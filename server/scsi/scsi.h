@@ -44,6 +44,9 @@ DEFINE_FREEP(struct scsi_unit, scsi_unit_unref)
 struct volume *scsi_unit_volume(struct scsi_unit *u);    /* returns borrowed */
 /* The bytes of "naa.6.." (8 or 16 of them; formats 2, 3, 5 have 8, format 6 has 16).  -EINVAL */
 int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes) _must_check_;
+/* Space that the unit's pool has left, and from where on hosts are to be warned (0: never) unless one of them has
+ * said otherwise: a unit attention THIN PROVISIONING SOFT THRESHOLD REACHED, once each time that it falls so low. */
+void scsi_unit_space(struct scsi_unit *u, uint64_t free_bytes, uint64_t low_bytes);      /* any thread */
 /* "naa.6..." as hosts show it; for the API and the page. */
 void scsi_unit_naa_text(const struct scsi_unit *u, char buf[40]);
 
@@ -157,7 +160,7 @@ void scsi_task_sense(struct scsi_task *t, uint8_t key, uint8_t asc, uint8_t ascq
 
 /* ---- task management, SAM-5 7 --------------------------------------------------------------------- */
 enum scsi_tmf { SCSI_ABORT_TASK, SCSI_ABORT_TASK_SET, SCSI_CLEAR_ACA, SCSI_CLEAR_TASK_SET, SCSI_LUN_RESET,
-		SCSI_TARGET_RESET, SCSI_QUERY_TASK, SCSI_QUERY_TASK_SET };
+		SCSI_TARGET_RESET, SCSI_QUERY_TASK, SCSI_QUERY_TASK_SET, SCSI_NEXUS_RESET, SCSI_QUERY_ASYNC };
 enum scsi_tmf_answer { SCSI_TMF_COMPLETE, SCSI_TMF_SUCCEEDED, SCSI_TMF_NO_TASK, SCSI_TMF_NO_LUN, SCSI_TMF_UNSUPPORTED };
 struct scsi_tmf_request {
 	struct scsi_nexus *nexus;
@@ -167,6 +170,7 @@ struct scsi_tmf_request {
 	/* Runs on the nexus's reactor when every task concerned has ended (their done() has run, with
 	 * aborted set or with the result they had already reached). */
 	void (*done)(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer);
+	uint8_t info[3];                 /* QUERY ASYNC that succeeded: SAM-5 7.10's additional response information */
 	struct msg msg;                  /* private from here */
 	uint64_t priv[24];
 };

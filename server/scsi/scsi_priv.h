@@ -88,7 +88,7 @@ struct itl;
 bool op_is_supported(const struct scsi_op *op, const struct scsi_unit *u);
 
 /* ---- units, unit.c ----------------------------------------------------------------------------------- */
-enum unit_event { EVENT_CAPACITY = 1, EVENT_MODE = 2, EVENT_THIN = 4, EVENT_RESV_LOST = 8, EVENT_INQUIRY = 16, EVENT_MEDIUM = 32 };
+enum unit_event { EVENT_CAPACITY = 1, EVENT_MODE = 2, EVENT_THIN = 4, EVENT_RESV_LOST = 8, EVENT_INQUIRY = 16, EVENT_MEDIUM = 32, EVENT_CLOCK = 64 };
 struct fan {                             /* visits every reactor in turn; fan.c */
 	struct msg msg;
 	unsigned at;
@@ -111,6 +111,12 @@ struct scsi_unit {
 	_Atomic(bool) can_unmap, unmap_zeroes, read_only;
 	/* mode parameters that a host can change; one set for all nexuses */
 	_Atomic(bool) d_sense, swp, tas;
+	_Atomic(uint64_t) threshold;     /* of mode page 1Ch/02h: THRESHOLD_SET, _ON, and a count of sets; thin.c */
+	_Atomic(uint64_t) free_sets, low_sets;   /* of the pool, plus 1; 0: not known, never */
+	_Atomic(bool) is_low;
+	_Atomic(int64_t) clock_ahead_ms; /* SET TIMESTAMP */
+	_Atomic(bool) clock_set;
+	_Atomic(uint64_t) clock_changer; /* nexus id that need not hear of EVENT_CLOCK */
 	_Atomic(uint64_t) spc2_holder;   /* nexus id that holds RESERVE(6); 0: nobody */
 	_Atomic(unsigned) sanitize;      /* enum sanitize_state, and its progress of 65536 */
 	_Atomic(unsigned) sanitize_progress;
@@ -128,6 +134,13 @@ bool unit_try_ref(struct scsi_unit *u);   /* false: its last holder is just lett
 void unit_raise(struct scsi_unit *u, unsigned events);   /* any thread */
 void unit_limits_refresh(struct scsi_unit *u);
 void itl_prevent(struct itl *i, bool on);                /* removal of the medium; block_misc.c */
+
+/* ---- space of thin volumes, thin.c: counted in sets of 1 MiB ---------------------------------------------- */
+bool thin_free_sets(const struct scsi_unit *u, uint32_t *ret_sets);
+/* The threshold in force, as mode page 1Ch/02h says it; false: none. */
+bool thin_threshold(const struct scsi_unit *u, bool defaults, uint32_t *ret_sets);
+void thin_threshold_set(struct scsi_unit *u, bool on, uint32_t sets);    /* by a host */
+void thin_threshold_reset(struct scsi_unit *u);
 
 /* ---- LUN maps, lun.c ------------------------------------------------------------------------------------ */
 struct scsi_lun_map {
@@ -199,6 +212,7 @@ struct home *home_of(struct reactor *r);
 	for (size_t it##_i_ = 0; it##_i_ < (n)->map->count; it##_i_++)               \
 		for (struct itl *it = (n)->itl[it##_i_]; it; it = NULL)
 void itl_abort(struct itl *i, bool silent); /* all its tasks; those at the backend end later; tmf.c */
+void itl_let_go(struct itl *i);          /* what its nexus has only while it is there: RESERVE(6), prevention */
 void itl_release(struct itl *i);         /* frees it when it is gone and unused */
 void nexus_settle(struct scsi_nexus *n); /* goes on with a close that waited */
 /* The identity under which a nexus registers: initiator port, target port; -EINVAL too long. */

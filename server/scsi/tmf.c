@@ -184,6 +184,40 @@ static void reset_start(struct tmf *f)
 	fan_start(&f->fan);
 }
 
+/* SAM-5 7.7, 6.3.4: as if the nexus were lost and came back: its tasks end, and what it has only while it is there. */
+static bool concerns_nexus(struct drain *d, const struct itl *i, const struct task *p)
+{
+	return p->aborting && i->nexus == container_of(d, struct tmf, drain)->rq->nexus;
+}
+
+static void nexus_reset(struct tmf *f)
+{
+	struct scsi_nexus *n = f->rq->nexus;
+	for (size_t k = 0; k < n->map->count; k++) {
+		struct itl *i = n->itl[k];
+		itl_let_go(i);
+		ua_push(i, SCSI_ASC_NEXUS_LOSS);
+		itl_abort(i, true);
+	}
+	f->drain = (struct drain){ .concerns = concerns_nexus, .empty = local_over };
+	if (drain_start(&f->drain))
+		answer(f, SCSI_TMF_COMPLETE);
+}
+
+/* SAM-5 7.10: is there a unit attention that the next command would hear?  How many, and the first of them. */
+static void query_async(struct tmf *f, const struct itl *i)
+{
+	enum { DEPTH_ONE = 1 << 4, DEPTH_MORE = 2 << 4 };
+	if (!i->ua_count) {
+		answer(f, SCSI_TMF_COMPLETE);
+		return;
+	}
+	f->rq->info[0] = (uint8_t)((i->ua_count > 1 ? DEPTH_MORE : DEPTH_ONE) | SCSI_KEY_UNIT_ATTENTION);
+	f->rq->info[1] = (uint8_t)(i->ua[0] >> 8);
+	f->rq->info[2] = (uint8_t)i->ua[0];
+	answer(f, SCSI_TMF_SUCCEEDED);
+}
+
 void scsi_tmf(struct scsi_tmf_request *rq)
 {
 	struct scsi_nexus *n = rq->nexus;
@@ -193,7 +227,8 @@ void scsi_tmf(struct scsi_tmf_request *rq)
 	n->tmf_count++;
 	int slot = lun_decode(rq->lun, &lun) ? -1 : lun_map_find(n->map, lun);
 	struct itl *i = slot < 0 ? NULL : n->itl[slot];
-	if (!i && rq->function != SCSI_TARGET_RESET) {
+	memset(rq->info, 0, sizeof(rq->info));
+	if (!i && rq->function != SCSI_TARGET_RESET && rq->function != SCSI_NEXUS_RESET) {
 		answer(f, SCSI_TMF_NO_LUN);
 		return;
 	}
@@ -221,6 +256,12 @@ void scsi_tmf(struct scsi_tmf_request *rq)
 	case SCSI_TARGET_RESET:
 		f->map = scsi_lun_map_ref(n->map);
 		reset_start(f);
+		return;
+	case SCSI_NEXUS_RESET:
+		nexus_reset(f);
+		return;
+	case SCSI_QUERY_ASYNC:
+		query_async(f, i);
 		return;
 	case SCSI_CLEAR_ACA:
 		break;                   /* NormACA is 0 */

@@ -31,6 +31,8 @@ static void itl_hear(struct itl *i, unsigned events)
 		ua_push(i, SCSI_ASC_RESV_PREEMPTED);
 	if (events & EVENT_MEDIUM && i->nexus->id != atomic_load(&u->medium_changer))
 		ua_push(i, SCSI_ASC_MEDIUM_CHANGED);
+	if (events & EVENT_CLOCK && i->nexus->id != atomic_load(&u->clock_changer))
+		ua_push(i, SCSI_ASC_CLOCK_CHANGED);
 	if (events & EVENT_INQUIRY)
 		ua_push(i, SCSI_ASC_INQUIRY_CHANGED);
 }

@@ -202,7 +202,7 @@ static void page_provisioning(const struct task *p, struct out *o)
 	struct volume_limits l;
 	volume_limits(task_volume(p), &l);
 	bool unmaps = atomic_load(&task_unit(p)->can_unmap);
-	/* Space is counted in sets of 1 MiB (log page 0Ch); there are no thresholds that a host could set. */
+	/* Space and thresholds are counted in sets of 1 MiB: log page 0Ch, mode page 1Ch/02h. */
 	out_8(o, unmaps ? 20 - task_unit(p)->block_shift : 0);
 	out_8(o, unmaps ? SCSI_LBP_LBPU | SCSI_LBP_LBPWS | SCSI_LBP_LBPWS10 |
 			  (l.unmap_zeroes ? SCSI_LBP_LBPRZ : 0) : 0);

@@ -143,13 +143,15 @@ enum iscsi_task_answer {                 /* 11.6.1 */
 struct iscsi_task_response {             /* 11.6 */
 	uint8_t opcode, flags, response, rsvd, ahs_words;
 	be24    data_len_bytes;
-	uint8_t rsvd2[8];
+	uint8_t info[3];                 /* Additional Response Information: RFC 7144 4.2 */
+	uint8_t rsvd2[5];
 	be32    itt;
 	uint8_t rsvd3[4];
 	be32    statsn, exp_cmdsn, max_cmdsn;
 	uint8_t rsvd4[12];
 };
 static_assert(sizeof(struct iscsi_task_response) == 48, "RFC 7143 11.6");
+static_assert(offsetof(struct iscsi_task_response, info) == 8, "RFC 7144 4.2");
 
 struct iscsi_data_out {                  /* 11.7.1 */
 	uint8_t opcode, flags, rsvd[2], ahs_words;

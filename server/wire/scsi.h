@@ -28,6 +28,8 @@ enum {                                   /* service actions */
 	SCSI_SA_READ_CAPACITY_16 = 0x10, SCSI_SA_GET_LBA_STATUS = 0x12, /* of SERVICE ACTION IN(16) */
 	SCSI_SA_REPORT_TPG = 0x0a, SCSI_SA_REPORT_OPCODES = 0x0c,       /* of MAINTENANCE IN */
 	SCSI_SA_REPORT_TMF = 0x0d, SCSI_SA_REPORT_TIMESTAMP = 0x0f,
+	SCSI_SA_SET_TIMESTAMP = 0x0f,    /* of MAINTENANCE OUT */
+
 	SCSI_PRIN_KEYS = 0x00, SCSI_PRIN_RESERVATION = 0x01, SCSI_PRIN_CAPABILITIES = 0x02,
 	SCSI_PRIN_FULL_STATUS = 0x03,
 	SCSI_PROUT_REGISTER = 0x00, SCSI_PROUT_RESERVE = 0x01, SCSI_PROUT_RELEASE = 0x02,
@@ -59,7 +61,7 @@ enum {                                   /* response codes and descriptor types 
 enum {
 	SCSI_ASC_MEDIUM_CHANGED = 0x2800, SCSI_ASC_POWER_ON = 0x2900, SCSI_ASC_LUN_RESET = 0x2903, SCSI_ASC_NEXUS_LOSS = 0x2907,
 	SCSI_ASC_MODE_CHANGED = 0x2a01, SCSI_ASC_RESV_PREEMPTED = 0x2a03, SCSI_ASC_RESV_RELEASED = 0x2a04,
-	SCSI_ASC_REG_PREEMPTED = 0x2a05, SCSI_ASC_ALUA_CHANGED = 0x2a06, SCSI_ASC_CAPACITY_CHANGED = 0x2a09,
+	SCSI_ASC_REG_PREEMPTED = 0x2a05, SCSI_ASC_ALUA_CHANGED = 0x2a06, SCSI_ASC_CAPACITY_CHANGED = 0x2a09, SCSI_ASC_CLOCK_CHANGED = 0x2a10,
 	SCSI_ASC_CLEARED_BY_OTHER = 0x2f00, SCSI_ASC_THIN_SOFT_LIMIT = 0x3807,
 	SCSI_ASC_INQUIRY_CHANGED = 0x3f03, SCSI_ASC_LUNS_CHANGED = 0x3f0e,
 };
@@ -112,6 +114,8 @@ enum {
 	SCSI_CTRL_TAS = 0x40,            /* byte 5 */
 	SCSI_CACHE_WCE = 0x04, SCSI_CACHE_RCD = 0x01,
 	SCSI_LBP_SITUA = 0x01,
+	SCSI_LBP_ENABLED = 0x80,         /* descriptor, byte 0; threshold type and arming 0: a count, armed when it falls */
+	SCSI_LBP_AVAILABLE = 0x01, SCSI_LBP_USED = 0x02, /* byte 1: resource; also parameters of log page 0Ch */
 };
 
 /* ---- LUN addressing, SAM-5 4.7 --------------------------------------------------------------------------------- */

@@ -102,6 +102,8 @@ def test_each_alone(target):
             continue
         text = target(name, best_disk(name), seconds=20 if "SendTargets" in name else 400)
         got = verdict(text)
+        if "HF_ISCSI_TEST_CU" in os.environ and name in LIST["depends on the library in the newest version"]:
+            continue
         if got != expected(name):
             wrong.append(f"{name}: {got}, the list says {expected(name)}\n{text[-800:]}")
     assert not wrong, "\n".join(wrong)

@@ -8,7 +8,7 @@ import time
 import hostile_wire as hw
 import iscsi_client as ic
 import pytest
-from harness import Daemon, wait_for
+from harness import LONG, Daemon, wait_for
 from iscsi_client import BLOCK
 from scsi_client import CONFLICT, Check, Lun
 
@@ -258,6 +258,30 @@ def test_9_a_full_pool_is_said_as_such(esx, host):
     disk.calm()
     disk.write(8, b"\x08" * BLOCK)
     esx.cli("target", "detach", "t", "full")
+
+
+@pytest.mark.skipif(not LONG, reason="long: the pool's space is looked at once a minute (HF_LONG=1)")
+def test_9_hosts_are_warned_before_the_pool_is_full(esx, host):
+    """06/38/07 to every host of the pool's volumes, once, when less than pool_low_percent of it are left."""
+    esx.pool("soft")
+    esx.cli("volume", "create", "soft", "--size", "64M", "--pool", "soft")
+    esx.cli("target", "attach", "t", "soft", "--lun", 10)
+    disk = host(lun=10)
+    esx.cli("setting", "set", "pool_low_percent", "99")
+
+    def warned():
+        try:
+            return disk.cdb(bytes(6)) is None
+        except Check as e:
+            return e.sense == (6, 0x38, 7)
+    wait_for("the soft threshold is told", 180, warned, step=1)
+    disk.cdb(bytes(6))
+    page = disk.cdb(struct.pack(">BBBBB", 0x1a, 8, 0x1c, 2, 255), read=255)
+    assert page[20] & 0x80 and struct.unpack(">I", page[24:28])[0] > 0
+    log = disk.cdb(struct.pack(">BBBBBBBHB", 0x4d, 0, 0x4c, 0, 0, 0, 0, 255, 0), read=255)
+    assert log[4:6] == b"\x00\x01" and b"\x00\x02\x03\x08" in log[16:]
+    esx.cli("setting", "reset", "pool_low_percent")
+    esx.cli("target", "detach", "t", "soft")
 
 
 def test_10_an_unknown_command_is_just_that(host):

@@ -657,3 +657,30 @@ def test_what_a_logout_gives_up_is_free_when_it_is_answered(session):
         assert b.logout().response == 0
         assert a.finish(a.command(bytes(16))).status == 0
         b.s.close()
+
+
+def test_task_management_of_protocol_level_2(session):
+    """RFC 7144: I_T NEXUS RESET and QUERY ASYNCHRONOUS EVENT, for those who agreed on the level; CLEAR ACA for nobody."""
+    old = session().connect()
+    old.s.settle()
+    for function in (11, 12, 3):
+        old.manage(function)
+        assert old.recv(hw.TASK_RSP).response == 5
+    a = session(iSCSIProtocolLevel=2).connect()
+    assert a.s.agreed["iSCSIProtocolLevel"] == "2"
+    a.s.settle()
+    a.manage(12)
+    p = a.recv(hw.TASK_RSP)
+    assert p.response == 0 and p.head[8:11] == bytes(3)
+    assert a.finish(a.command(b"\x16" + bytes(15))).status == 0
+    assert old.finish(old.command(bytes(16))).status == 0x18
+    a.manage(11)
+    assert a.recv(hw.TASK_RSP).response == 0
+    assert old.finish(old.command(bytes(16))).status == 0
+    a.manage(12)
+    p = a.recv(hw.TASK_RSP)
+    assert p.response == 7 and p.head[8:11] == b"\x16\x29\x07"
+    p = a.finish(a.command(bytes(16)))
+    assert p.status == 2 and p.sense[:3] == (6, 0x29, 7)
+    a.manage(3)
+    assert a.recv(hw.TASK_RSP).response == 5

@@ -420,6 +420,33 @@ static void offline(void **state)
 	volume_unref(v);
 }
 
+/* PRE-FETCH reads what it is asked for, in pieces, and bounded where it says "to the end". */
+static void pre_fetch(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t cdb[16];
+		uint64_t bytes;
+	} cases[] = {
+		{ "eight blocks", { 0x34, [8] = 8 }, 4096 },
+		{ "more than a piece", { 0x90, [12] = 0x10, [13] = 1 }, 0x1001 * 512 },
+		{ "to the end, from near it", { 0x34, [2] = 0, 0, 0xff, 0xf0 }, 16 * 512 },
+		{ "to the end, all of it", { 0x34 }, 32 << 20 },
+	};
+	struct volume_counts before, after;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct cmd c = { 0 };
+		memcpy(c.cdb, cases[i].cdb, 16);
+		volume_counts(volume, &before);
+		assert_int_equal(cmd_do(&nx, 0, &c), SCSI_GOOD);
+		volume_counts(volume, &after);
+		if (after.bytes[STATS_READ] - before.bytes[STATS_READ] != cases[i].bytes)
+			print_error("%s\n", cases[i].what);
+		assert_int_equal(after.bytes[STATS_READ] - before.bytes[STATS_READ], cases[i].bytes);
+	}
+}
+
 /* A removable disk: what is out has no capacity, and a power condition puts nothing out. */
 static void removable(void **state)
 {
@@ -466,7 +493,7 @@ static void removable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(removable),
+		cmocka_unit_test(removable), cmocka_unit_test(pre_fetch),
 		cmocka_unit_test(verify), cmocka_unit_test(compare_and_write), cmocka_unit_test(orwrite),
 		cmocka_unit_test(write_same), cmocka_unit_test(unmap), cmocka_unit_test(lba_status),
 		cmocka_unit_test(small_ones), cmocka_unit_test(two_to_the_32), cmocka_unit_test(offline),

@@ -229,7 +229,9 @@ static void mode_sense(void **state)
 		{ "control extension", { 0x1a, 0x08, 0x0a, 1, 255 }, 0, 36, { 35, 0, 0x10, 0, 0x4a, 1, 0, 0x1c, 1 } },
 		{ "control with subpages", { 0x1a, 0x08, 0x0a, 0xff, 255 }, 0, 48, { 47, 0, 0x10, 0, 0x0a, 0x0a } },
 		{ "exceptions", { 0x1a, 0x08, 0x1c, 0, 255 }, 0, 16, { 15, 0, 0x10, 0, 0x1c, 0x0a, 0x08 } },
-		{ "provisioning", { 0x1a, 0x08, 0x1c, 2, 255 }, 0, 20, { 19, 0, 0x10, 0, 0x5c, 2, 0, 0x0c, 1 } },
+		{ "provisioning", { 0x1a, 0x08, 0x1c, 2, 255 }, 0, 28, { 27, 0, 0x10, 0, 0x5c, 2, 0, 0x14, 1, [21] = 1 } },
+		{ "provisioning, changeable", { 0x1a, 0x08, 0x5c, 2, 255 }, 0, 28,
+		  { 27, 0, 0x10, 0, 0x5c, 2, 0, 0x14, 0, [20] = 0x80, [24] = 0xff, 0xff, 0xff, 0xff } },
 		{ "block descriptor", { 0x1a, 0, 0x08, 0, 255 }, 0, 32, { 31, 0, 0x10, 8, 0, 2, 0, 0, 0, 0, 2, 0, 0x08 } },
 		{ "10 bytes", { 0x5a, 0x08, 0x08, 0, 0, 0, 0, 0, 255 }, 0, 28, { 0, 26, 0, 0x10, 0, 0, 0, 0, 0x08 } },
 		{ "10 bytes, long descriptor", { 0x5a, 0x10, 0x08, 0, 0, 0, 0, 0, 255 }, 0, 44,
@@ -331,14 +333,154 @@ static void logs(void **state)
 	(void)state;
 	struct cmd c = { CDB(0x4d, 0, 0x40, 0, 0, 0, 0, 0, 255), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&nx, 0, &c), SCSI_GOOD);
-	assert_memory_equal(in, "\x00\x00\x00\x02\x00\x0c", 6);
+	assert_memory_equal(in, "\x00\x00\x00\x06\x00\x0c\x0d\x0e\x11\x19", 10);
+	struct cmd sub = { CDB(0x4d, 0, 0x40, 0xff, 0, 0, 0, 0, 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &sub), SCSI_GOOD);
+	assert_memory_equal(in, "\xc0\xff\x00\x0e\x00\x00\x00\xff\x0c\x00\x0d\x00\x0e\x00\x11\x00\x19\x00", 18);
 	struct cmd p = { CDB(0x4d, 0, 0x4c, 0, 0, 0, 0, 0, 255), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&nx, 0, &p), SCSI_GOOD);
 	assert_int_equal(in[0] & 0x3f, 0x0c);
 	assert_int_equal(in[2] << 8 | in[3], p.in_len - 4);
+	static const struct {
+		const char *what;
+		uint8_t cdb[16];
+		unsigned sense;
+		size_t len;
+		uint8_t bytes[24];
+	} cases[] = {
+		{ "temperature", { 0x4d, 0, 0x4d, [8] = 255 }, 0, 16, { 0x8d, 0, 0, 12, 0, 0, 3, 2, 0, 0xff, 0, 1, 3, 2, 0, 0xff } },
+		{ "start-stop", { 0x4d, 0, 0x4e, [8] = 255 }, 0, 40, { 0x8e, 0, 0, 36, 0, 1, 1, 6, ' ', ' ', ' ', ' ', ' ', ' ', 0, 2, 1, 6, ' ', ' ', ' ', ' ', ' ', ' ' } },
+		{ "start-stop from the third on", { 0x4d, 0, 0x4e, [6] = 3, [8] = 255 }, 0, 20, { 0x8e, 0, 0, 16, 0, 3, 3, 4, 0, 0, 0, 0, 0, 4, 3, 4 } },
+		{ "solid state", { 0x4d, 0, 0x51, [8] = 255 }, 0, 12, { 0x91, 0, 0, 8, 0, 1, 3, 4, 0, 0, 0, 0 } },
+		{ "statistics", { 0x4d, 0, 0x59, [8] = 255 }, 0, 84, { 0x99, 0, 0, 80, 0, 1, 3, 64 } },
+		{ "statistics, the interval", { 0x4d, 0, 0x59, [6] = 3, [8] = 255 }, 0, 16, { 0x99, 0, 0, 12, 0, 3, 3, 8, 0, 0, 0, 6, 0, 0, 0, 1 } },
+		{ "pointer past the end", { 0x4d, 0, 0x51, [6] = 2, [8] = 255 }, 0x052400, 0, { 0 } },
+		{ "subpage that is not", { 0x4d, 0, 0x4d, 1, [8] = 255 }, 0x052400, 0, { 0 } },
+		{ "save", { 0x4d, 1, 0x4d, [8] = 255 }, 0x052400, 0, { 0 } },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct cmd l = { .in = in, .in_room = sizeof(in) };
+		memcpy(l.cdb, cases[i].cdb, 16);
+		cmd_do(&nx, 0, &l);
+		if (cmd_sense(&l) != cases[i].sense || l.in_len != cases[i].len)
+			print_error("%s: sense %06x len %zu\n", cases[i].what, cmd_sense(&l), l.in_len);
+		assert_int_equal(cmd_sense(&l), cases[i].sense);
+		assert_int_equal(l.in_len, cases[i].len);
+		size_t check = cases[i].len < sizeof(cases[i].bytes) ? cases[i].len : sizeof(cases[i].bytes);
+		if (cases[i].bytes[0] == 0x99 && check > 16)
+			check = 8;       /* numbers follow */
+		assert_memory_equal(in, cases[i].bytes, check);
+	}
+	/* Counting: three reads of two blocks. */
+	struct cmd s = { CDB(0x4d, 0, 0x59, [8] = 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &s), SCSI_GOOD);
+	uint64_t reads = get64(in + 8), blocks = get64(in + 32);
+	for (unsigned i = 0; i < 3; i++) {
+		struct cmd r = { CDB(0x28, [8] = 2), .in = in, .in_room = sizeof(in) };
+		assert_int_equal(cmd_do(&nx, 0, &r), SCSI_GOOD);
+	}
+	assert_int_equal(cmd_do(&nx, 0, &s), SCSI_GOOD);
+	assert_int_equal(get64(in + 8) - reads, 3);
+	assert_int_equal(get64(in + 32) - blocks, 6);
 	struct cmd no = { CDB(0x4d, 0, 0x6f, 0, 0, 0, 0, 0, 255) };
 	cmd_do(&nx, 0, &no);
 	assert_int_equal(cmd_sense(&no), 0x052400);
+}
+
+static unsigned next_sense(struct nx *x)
+{
+	struct cmd c = { CDB(0) };
+	cmd_do(x, 0, &c);
+	return cmd_sense(&c);
+}
+
+/* What is told to another reactor's nexuses arrives a moment later. */
+static void hears(struct nx *x, unsigned sense)
+{
+	unsigned got = 0;
+	for (unsigned i = 0; i < 30000 && !got; i++) {
+		got = next_sense(x);
+		if (!got)
+			usleep(1000);
+	}
+	assert_int_equal(got, sense);
+}
+
+/* Hosts hear once each time that the space of the pool falls to the mark: the administrator's, or their own. */
+static void soft_threshold(void **state)
+{
+	enum { SOFT = 0x063807, MODE = 0x062a01 };
+	const uint64_t mib = 1 << 20;
+	(void)state;
+	static const struct {
+		const char *what;
+		uint64_t free_mib, low_mib;
+		unsigned sense;
+	} steps[] = {
+		{ "plenty", 100, 10, 0 }, { "a little less", 11, 10, 0 }, { "at the mark", 10, 10, SOFT }, { "below it", 5, 10, 0 },
+		{ "above again", 20, 10, 0 }, { "below again", 9, 10, SOFT }, { "no mark", 1, 0, 0 }, { "plenty, again", 100, 10, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+		scsi_unit_space(unit, steps[i].free_mib * mib, steps[i].low_mib * mib);
+		if (steps[i].sense) {
+			hears(&nx, steps[i].sense);
+			hears(&other, steps[i].sense);
+		}
+		unsigned a = next_sense(&nx), b = next_sense(&other);
+		if (a || b)
+			print_error("%s: %06x %06x\n", steps[i].what, a, b);
+		assert_int_equal(a, 0);
+		assert_int_equal(b, 0);
+	}
+	struct cmd l = { CDB(0x4d, 0, 0x4c, [8] = 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &l), SCSI_GOOD);
+	assert_memory_equal(in + 4, "\x00\x01\x03\x08\x00\x00\x00\x64\x02\x00\x00\x00", 12);
+	uint8_t page[28] = { [4] = 0x5c, 2, 0, 0x14, 1, [20] = 0x80, 1, [27] = 60 };
+	struct cmd set = { CDB(0x15, 0x10, [4] = 28), .out = page, .out_len = 28 };
+	assert_int_equal(cmd_do(&nx, 0, &set), SCSI_GOOD);
+	hears(&other, MODE);
+	scsi_unit_space(unit, 60 * mib, 10 * mib);
+	hears(&nx, SOFT);
+	hears(&other, SOFT);
+	page[20] = 0;                            /* none at all */
+	assert_int_equal(cmd_do(&nx, 0, &set), SCSI_GOOD);
+	hears(&other, MODE);
+	scsi_unit_space(unit, 1 * mib, 10 * mib);
+	assert_int_equal(next_sense(&nx), 0);
+	page[21] = 2;                            /* another resource */
+	assert_int_equal(cmd_do(&nx, 0, &set), SCSI_CHECK_CONDITION);
+	assert_int_equal(cmd_sense(&set), 0x052600);
+	struct mgmt m;                           /* the default is back after a reset */
+	mgmt_send(&nx, 0, SCSI_LUN_RESET, 0, &m);
+	assert_int_equal(mgmt_wait(&m), SCSI_TMF_COMPLETE);
+	nx_calm(&nx, 0);
+	nx_calm(&other, 0);
+	struct cmd get = { CDB(0x1a, 8, 0x1c, 2, 255), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &get), SCSI_GOOD);
+	assert_int_equal(in[20], 0x80);
+	assert_int_equal(get32(in + 24), 10);
+	scsi_unit_space(unit, 100 * mib, 0);
+}
+
+static void clock_of_the_unit(void **state)
+{
+	(void)state;
+	uint8_t list[12] = { [4] = 0, 1, 0, 0, 0, 0 };   /* 2^32 ms */
+	struct cmd set = { CDB(0xa4, 0x0f, [9] = 12), .out = list, .out_len = 12 };
+	struct cmd get = { CDB(0xa3, 0x0f, [9] = 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &get), SCSI_GOOD);
+	assert_int_equal(in[2], 3);
+	assert_int_equal(cmd_do(&nx, 0, &set), SCSI_GOOD);
+	assert_int_equal(next_sense(&nx), 0);
+	hears(&other, 0x062a10);
+	assert_int_equal(cmd_do(&nx, 0, &get), SCSI_GOOD);
+	assert_int_equal(in[2], 2);
+	assert_int_equal(get32(in + 4) >> 16, 1);        /* within the next 18 hours */
+	struct cmd odd = { CDB(0xa4, 0x0f, [9] = 11), .out = list, .out_len = 11 };
+	cmd_do(&nx, 0, &odd);
+	assert_int_equal(cmd_sense(&odd), 0x051a00);
+	struct cmd none = { CDB(0xa4, 0x0f) };
+	assert_int_equal(cmd_do(&nx, 0, &none), SCSI_GOOD);
 }
 
 static void sense_formats(void **state)
@@ -462,7 +604,7 @@ static void port_groups(void **state)
 	struct cmd tmf = { CDB(0xa3, 0x0d, 0x80, [9] = 64), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&other, 0, &tmf), SCSI_GOOD);
 	assert_int_equal(tmf.in_len, 16);
-	assert_int_equal(in[3], 12);
+	assert_memory_equal(in, "\xde\x07\x00\x0c", 4);
 	struct cmd time = { CDB(0xa3, 0x0f, [9] = 64), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&other, 0, &time), SCSI_GOOD);
 	assert_int_equal(time.in_len, 12);
@@ -473,7 +615,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_for_ever), cmocka_unit_test(naa_texts), cmocka_unit_test(brought_identity), cmocka_unit_test(identification),
 		cmocka_unit_test(listed_pages_are_served), cmocka_unit_test(block_limits),
-		cmocka_unit_test(mode_sense), cmocka_unit_test(mode_select), cmocka_unit_test(logs),
+		cmocka_unit_test(mode_sense), cmocka_unit_test(mode_select), cmocka_unit_test(logs), cmocka_unit_test(soft_threshold), cmocka_unit_test(clock_of_the_unit),
 		cmocka_unit_test(sense_formats), cmocka_unit_test(luns), cmocka_unit_test(request_sense),
 		cmocka_unit_test(port_groups),
 	};

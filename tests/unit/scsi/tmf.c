@@ -65,7 +65,10 @@ static void answers(void **state)
 		{ "clear task set, empty", SCSI_CLEAR_TASK_SET, 0, SCSI_TMF_COMPLETE },
 		{ "clear ACA", SCSI_CLEAR_ACA, 0, SCSI_TMF_UNSUPPORTED },
 		{ "no such LUN", SCSI_LUN_RESET, 7, SCSI_TMF_NO_LUN },
+		{ "nothing to tell", SCSI_QUERY_ASYNC, 0, SCSI_TMF_COMPLETE },
+		{ "nobody to ask", SCSI_QUERY_ASYNC, 7, SCSI_TMF_NO_LUN },
 		{ "target reset needs no LUN", SCSI_TARGET_RESET, 7, SCSI_TMF_COMPLETE },
+		{ "something to tell", SCSI_QUERY_ASYNC, 0, SCSI_TMF_SUCCEEDED },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -76,6 +79,35 @@ static void answers(void **state)
 	}
 	nx_calm(&a, 0);
 	nx_calm(&b, 0);
+}
+
+/* As if the nexus were lost and came back: its tasks and its RESERVE(6) end, the other's do not. */
+static void nexus_reset(void **state)
+{
+	(void)state;
+	struct cmd reserve = { CDB(0x16) }, mine = { WRITE_1, .hold = true }, theirs = { CDB(0), .hold = true }, look = { CDB(0) };
+	assert_int_equal(cmd_do(&a, 0, &reserve), SCSI_GOOD);
+	cmd_send(&b, 0, &look);
+	cmd_wait(&look);
+	assert_int_equal(look.status, SCSI_RESERVATION_CONFLICT);
+	cmd_send(&a, 0, &mine);
+	assert_int_equal(tmf(&a, 7, SCSI_NEXUS_RESET, 0), SCSI_TMF_COMPLETE);
+	assert_true(cmd_is_over(&mine, 0));
+	assert_true(mine.aborted);
+	assert_int_equal(cmd_do(&b, 0, &look), SCSI_GOOD);
+	cmd_send(&b, 0, &theirs);
+	struct mgmt m;
+	mgmt_send(&a, 0, SCSI_QUERY_ASYNC, 0, &m);
+	assert_int_equal(mgmt_wait(&m), SCSI_TMF_SUCCEEDED);
+	assert_memory_equal(m.rq.info, "\x16\x29\x07", 3);
+	struct cmd heard = { CDB(0) };
+	cmd_do(&a, 0, &heard);
+	assert_int_equal(cmd_sense(&heard), 0x062907);
+	assert_int_equal(tmf(&a, 0, SCSI_QUERY_ASYNC, 0), SCSI_TMF_COMPLETE);
+	assert_false(cmd_is_over(&theirs, 0));
+	cmd_go(&theirs);
+	cmd_wait(&theirs);
+	assert_int_equal(theirs.status, SCSI_GOOD);
 }
 
 static void before_the_data(void **state)
@@ -343,7 +375,7 @@ static void memory_runs_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers), cmocka_unit_test(before_the_data), cmocka_unit_test(at_the_backend),
+		cmocka_unit_test(answers), cmocka_unit_test(nexus_reset), cmocka_unit_test(before_the_data), cmocka_unit_test(at_the_backend),
 		cmocka_unit_test(lun_reset_everywhere), cmocka_unit_test(reset_ends_reserve),
 		cmocka_unit_test(task_aborted_status), cmocka_unit_test(order), cmocka_unit_test(close_in_the_middle),
 		cmocka_unit_test(map_swap_under_load), cmocka_unit_test(memory_runs_out),
