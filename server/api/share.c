@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* share.c - what is asked of shares beside their rows: the servers, open files, locked users. */
+/* share.c - what is asked of shares beside their rows: the servers, open files, snapshots, disks, locked users. */
 #include "api/api_priv.h"
 
 #include "control/operate.h"
@@ -41,6 +41,74 @@ void api_do_open_file_close(struct api_call *c)
 	struct config_error e = { 0 };
 
 	answer_done(c, control_share_file_close(c->id, c->name, &e), &e);
+}
+
+/* ---- snapshots ---- */
+static void answer_object(struct api_call *c, int code, int status, json_t *object, struct config_error *e)
+{
+	if (code < 0)
+		answer_done(c, code, e);
+	else
+		answer_json(c->rs, status, object);
+}
+
+void api_do_snapshot_list(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *items = NULL;
+	int code = control_snapshot_list(c->id, &items, &e);
+
+	answer_object(c, code, 200, code < 0 ? NULL : json_pack("{s:o, s:n}", "items", items, "next"), &e);
+}
+
+void api_do_snapshot_create(struct api_call *c)
+{
+	const json_t *name = json_object_get(c->body, "name");
+	struct config_error e = { 0 };
+	json_t *snapshot = NULL;
+
+	if (json_object_size(c->body) != (name ? 1 : 0) || (name && !json_is_string(name) && !json_is_null(name))) {
+		config_fail(&e, -EINVAL, "name", "The body has a name, or nothing: then one is made of the time.");
+		answer_error(c->rs, &e, "");
+		return;
+	}
+	int code = control_snapshot_create(c->id, json_string_value(name), &snapshot, &e);
+
+	answer_object(c, code, 201, snapshot, &e);
+}
+
+void api_do_snapshot_delete(struct api_call *c)
+{
+	struct config_error e = { 0 };
+
+	answer_done(c, control_snapshot_delete(c->id, c->name, &e), &e);
+}
+
+void api_do_snapshot_restore(struct api_call *c)
+{
+	struct config_error e = { 0 };
+
+	answer_done(c, control_snapshot_restore(c->id, c->name, &e), &e);
+}
+
+/* ---- disks ---- */
+void api_do_disk_list(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *items = NULL;
+	int code = control_disks(&items, &e);
+
+	answer_object(c, code, 200, code < 0 ? NULL : json_pack("{s:o, s:n}", "items", items, "next"), &e);
+}
+
+void api_do_pool_format(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *pool = NULL;
+	int code = control_pool_format(c->body, &who, &pool, &e);
+
+	answer_object(c, code, 201, pool, &e);
 }
 
 void api_do_user_unlock(struct api_call *c)

@@ -233,6 +233,11 @@ int run_share_files(struct cli *c);
 int run_share_close_file(struct cli *c);
 int run_user_unlock(struct cli *c);
 int run_nas(struct cli *c);
+int run_snapshot_create(struct cli *c);
+int run_snapshot_list(struct cli *c);
+int run_snapshot_restore(struct cli *c);
+int run_snapshot_delete(struct cli *c);
+int run_pool_format(struct cli *c);
 int run_quota_set(struct cli *c);
 int run_quota_delete(struct cli *c);
 /* Says what was done, in the form -o asks for.  object may be NULL. */

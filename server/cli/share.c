@@ -168,6 +168,86 @@ int run_nas(struct cli *c)
 	return code;
 }
 
+/* ---- snapshots ------------------------------------------------------------------------------------------- */
+int run_snapshot_list(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *path = text_format("%s/snapshots", one);
+	struct reply r = { 0 };
+	int code = client_do(c, "GET", path, NULL, NULL, &r);
+
+	if (code == CLI_DONE)
+		print_list(c, c->noun, json_object_get(r.json, "items"));
+	reply_done(&r);
+	return code;
+}
+
+int run_snapshot_create(struct cli *c)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *path = text_format("%s/snapshots", one);
+	json_t *body = json_object();
+	struct reply r = { 0 };
+	int code = CLI_DONE;
+
+	if (c->dry_run)
+		code = usage_error(c, "taking a snapshot has no dry run.");
+	if (c->arg_count > 1)
+		json_object_set_new(body, "name", json_string(c->arg[1]));
+	if (code == CLI_DONE)
+		code = client_do(c, "POST", path, body, NULL, &r);
+	if (code == CLI_DONE) {
+		const char *name = json_string_value(json_object_get(r.json, "name"));
+
+		say_done(c, r.json, "snapshot \"%s\" of share \"%s\" taken", name ? name : "?", c->arg[0]);
+	}
+	json_decref(body);
+	reply_done(&r);
+	return code;
+}
+
+static int snapshot_do(struct cli *c, const char *method, const char *end, const char *done)
+{
+	_cleanup_(freep) char *one = path_join("/api/v1/shares", c->arg[0]), *name = text_escape(c->arg[1]), *path = text_format("%s/snapshots/%s%s", one, name, end);
+	struct reply r = { 0 };
+	int code;
+
+	if (c->dry_run)
+		return usage_error(c, "that has no dry run.");
+	code = client_do(c, method, path, NULL, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, NULL, done, c->arg[0], c->arg[1]);
+	reply_done(&r);
+	return code;
+}
+
+int run_snapshot_restore(struct cli *c)
+{
+	return snapshot_do(c, "POST", "/restore", "share \"%s\" is as in snapshot \"%s\"; what was there is another snapshot");
+}
+
+int run_snapshot_delete(struct cli *c)
+{
+	return snapshot_do(c, "DELETE", "", "share \"%s\": snapshot \"%s\" deleted");
+}
+
+/* ---- a pool of disks --------------------------------------------------------------------------------------- */
+int run_pool_format(struct cli *c)
+{
+	json_t *body = json_object();
+	struct reply r = { 0 };
+	int code = args_body(c, body);
+
+	json_object_set_new(body, "name", json_string(c->arg[0]));
+	if (code == CLI_DONE && c->dry_run)
+		code = usage_error(c, "formatting has no dry run; look at holdfast disk list.");
+	if (code == CLI_DONE)
+		code = client_do(c, "POST", "/api/v1/pools/format", body, NULL, &r);
+	if (code == CLI_DONE)
+		say_done(c, r.json, "pool \"%s\" made", c->arg[0]);
+	json_decref(body);
+	reply_done(&r);
+	return code;
+}
+
 /* ---- quotas ---------------------------------------------------------------------------------------------- */
 /* The quota of a share and a user or group: its object, or NULL; owned. */
 static int find_quota(struct cli *c, json_t **ret_quota)

@@ -26,8 +26,15 @@ static const struct flag pool_create[] = {
 };
 static const struct flag pool_set[] = { TEXT("name", "NAME", "name", "New name."), COMMENT, END_FLAGS };
 static const struct flag force_only[] = { FORCE("Also what depends on it."), END_FLAGS };
+static const struct flag pool_format[] = {
+	{ .name = "disk", .metavar = "DISK", .type = FLAG_LIST, .field = "disks", .required = true, .help = "An empty disk, as /dev/sdb; may be repeated with btrfs, which keeps everything twice then." },
+	{ .name = "file-system", .metavar = "xfs|btrfs", .type = FLAG_TEXT, .field = "file_system", .values = "xfs|btrfs", .required = true, .help = "File system that is made." },
+	{ .name = "path", .metavar = "DIR", .type = FLAG_TEXT, .field = "folder", .required = true, .help = "Where it is mounted, now and at every start." },
+	{ .name = "confirm", .metavar = "NAME", .type = FLAG_TEXT, .field = "confirm", .required = true, .help = "The name of the pool again." }, END_FLAGS
+};
 static const struct verb pool_verbs[] = {
 	{ "create", "NAME", pool_create, "POST", "/api/v1/pools", "Make a pool in a folder.", NULL, run_create },
+	{ "format", "NAME", pool_format, "POST", "/api/v1/pools/format", "Make a pool of empty disks; all that is on them is overwritten.", NULL, run_pool_format },
 	{ "list", "", NULL, "GET", "/api/v1/pools", "List pools.", NULL, run_list },
 	{ "show", "NAME", NULL, "GET", "/api/v1/pools/{id}", "Show a pool.", NULL, run_show },
 	{ "set", "NAME", pool_set, "PATCH", "/api/v1/pools/{id}", "Change a pool.", NULL, run_set },
@@ -537,6 +544,8 @@ const struct noun cli_nouns[] = {
 	{ "share", "shares", "Folders served over SMB and NFS.", share_verbs, share_columns, LIST_PAGES },
 	{ "user", "users", "People who use shares.", user_verbs, user_columns, LIST_PAGES },
 	{ "group", "groups", "Groups of users.", nas_group_verbs, nas_group_columns, LIST_PAGES },
+	{ "snapshot", "snapshots", "Points in time of shares.", snapshot_verbs, snapshot_columns, LIST_WHOLE },
+	{ "disk", "disks", "Disks of this machine.", disk_verbs, disk_columns, LIST_WHOLE },
 	{ "nas", NULL, "The servers of shares.", nas_verbs, NULL, LIST_WHOLE },
 	{ "quota", "quotas", "What files of users and groups may take.", quota_verbs, quota_columns, LIST_PAGES },
 	{ "key", NULL, "Keys for NVMe hosts.", key_verbs, NULL, LIST_WHOLE },

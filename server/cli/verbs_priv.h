@@ -23,7 +23,7 @@ extern const struct verb serve_verbs[], refused_verbs[], alert_verbs[], address_
 extern const struct column refused_columns[], alert_columns[], address_columns[];
 
 /* ---- verbs_share.c ---------------------------------------------------------------------------------------- */
-extern const struct verb share_verbs[], nas_verbs[], user_verbs[], nas_group_verbs[], quota_verbs[];
-extern const struct column share_columns[], user_columns[], nas_group_columns[], quota_columns[];
+extern const struct verb share_verbs[], nas_verbs[], snapshot_verbs[], disk_verbs[], user_verbs[], nas_group_verbs[], quota_verbs[];
+extern const struct column snapshot_columns[], disk_columns[], share_columns[], user_columns[], nas_group_columns[], quota_columns[];
 
 #endif

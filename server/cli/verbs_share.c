@@ -77,6 +77,26 @@ const struct column share_columns[] = {
 	{ "REASON", "reason", COL_TEXT }, { .title = NULL }
 };
 
+/* ---- snapshot, disk ---- */
+const struct verb snapshot_verbs[] = {
+	{ "create", "SHARE [SNAP]", NULL, "POST", "/api/v1/shares/{id}/snapshots", "Take a snapshot of a share; its name is made of the time when SNAP is left out.", NULL, run_snapshot_create },
+	{ "list", "SHARE", NULL, "GET", "/api/v1/shares/{id}/snapshots", "List the snapshots of a share, the newest first.", NULL, run_snapshot_list },
+	{ "restore", "SHARE SNAP", NULL, "POST", "/api/v1/shares/{id}/snapshots/{name}/restore", "Set a share back to a snapshot; what is there becomes another one.", NULL, run_snapshot_restore },
+	{ "delete", "SHARE SNAP", NULL, "DELETE", "/api/v1/shares/{id}/snapshots/{name}", "Delete a snapshot.", NULL, run_snapshot_delete },
+	{ .name = NULL }
+};
+const struct column snapshot_columns[] = {
+	{ "NAME", "name", COL_TEXT }, { "CREATED", "created_at", COL_TIME }, { "BY", "by", COL_TEXT }, { "KEPT AS", "kinds", COL_LIST }, { "ONE MOMENT FOR EACH", "consistent", COL_TEXT },
+	{ .title = NULL }
+};
+const struct verb disk_verbs[] = {
+	{ "list", "", NULL, "GET", "/api/v1/disks", "List the disks of this machine with their health.", NULL, run_list },
+	{ .name = NULL }
+};
+const struct column disk_columns[] = {
+	{ "PATH", "path", COL_TEXT }, { "SIZE", "size_bytes", COL_SIZE }, { "KIND", "kind", COL_TEXT }, { "MODEL", "model", COL_TEXT }, { "HEALTH", "health", COL_STATE },
+	{ "EMPTY", "empty", COL_YES }, { "IN USE BY", "in_use", COL_TEXT }, { .title = NULL }
+};
 const struct verb nas_verbs[] = {
 	{ "", "", NULL, "GET", "/api/v1/nas", "Show the servers of shares, and what they can.", NULL, run_nas },
 	{ .name = NULL }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/operate.h"
+#include "share/space.h"
 
 /* ---- the servers -------------------------------------------------------------------------------------------------- */
 static json_t *words_of(unsigned mask, const char *const *words, size_t count)
@@ -114,6 +115,126 @@ int control_share_file_close(const char *share, const char *file, struct config_
 		return config_fail(e, r, "", "%s", *why ? why : r == -ENOENT ? "there is no such open file (now)" : strerror(-r));
 	control_event(LOG_LEVEL_INFO, false, "share.file_closed", share, "an open file of share %s was closed", share);
 	return 0;
+}
+
+/* ---- snapshots ---------------------------------------------------------------------------------------------------------- */
+static int space_fail(struct config_error *e, int r, const char *why)
+{
+	return r ? config_fail(e, r, "", "%s", *why ? why : r == -ENOENT ? "there is no such snapshot" : strerror(-r)) : 0;
+}
+
+int control_snapshot_list(const char *share, json_t **ret_array, struct config_error *e)
+{
+	char id[CONFIG_ID_BYTES], why[WHY_BYTES / 2] = "";
+	int r = share_id(share, id, e);
+	return r ? r : space_fail(e, share_snapshot_list(id, ret_array, why, sizeof(why)), why);
+}
+
+int control_snapshot_create(const char *share, const char *name, json_t **ret_snapshot, struct config_error *e)
+{
+	char id[CONFIG_ID_BYTES], why[WHY_BYTES / 2] = "";
+	int r = share_id(share, id, e);
+	if (!r)
+		r = space_fail(e, share_snapshot_create(id, name, ret_snapshot, why, sizeof(why)), why);
+	if (!r)
+		control_event(LOG_LEVEL_INFO, false, "snapshot.created", share, "a snapshot of share %s was made: %s", share, text_of(*ret_snapshot, "name"));
+	return r;
+}
+
+int control_snapshot_delete(const char *share, const char *name, struct config_error *e)
+{
+	char id[CONFIG_ID_BYTES], why[WHY_BYTES / 2] = "";
+	int r = share_id(share, id, e);
+	if (!r)
+		r = space_fail(e, share_snapshot_delete(id, name, why, sizeof(why)), why);
+	if (!r)
+		control_event(LOG_LEVEL_INFO, false, "snapshot.deleted", share, "snapshot %s of share %s was deleted", name, share);
+	return r;
+}
+
+int control_snapshot_restore(const char *share, const char *name, struct config_error *e)
+{
+	char id[CONFIG_ID_BYTES], why[WHY_BYTES / 2] = "";
+	int r = share_id(share, id, e);
+	if (!r)
+		r = space_fail(e, share_snapshot_restore(id, name, why, sizeof(why)), why);
+	if (!r)
+		control_event(LOG_LEVEL_WARN, false, "snapshot.restored", share, "share %s was set back to snapshot %s; what was there is kept as another snapshot", share, name);
+	return r;
+}
+
+/* ---- disks ----------------------------------------------------------------------------------------------------------------- */
+int control_disks(json_t **ret_array, struct config_error *e)
+{
+	char why[WHY_BYTES / 2] = "";
+	*e = (struct config_error){ 0 };
+	return space_fail(e, share_disks(ret_array, why, sizeof(why)), why);
+}
+
+static int format_check(const json_t *body, struct share_format *f, const char *disks[16], struct config_error *e)
+{
+	static const char *const names[] = { "name", "confirm", "file_system", "folder", "disks" };
+	json_t *list = json_object_get(body, "disks"), *v;
+	const char *key;
+	size_t i;
+	json_object_foreach((json_t *)body, key, v) {
+		for (i = 0; i < ARRAY_COUNT(names) && strcmp(names[i], key) != 0; i++)
+			;
+		if (i == ARRAY_COUNT(names))
+			return config_fail(e, -EINVAL, key, "this has no member called \"%.40s\"", key);
+		if (i < 4 && !json_is_string(v))
+			return config_fail(e, -EINVAL, key, "%s must be a text", key);
+	}
+	if (!json_is_array(list) || json_array_size(list) < 1 || json_array_size(list) > 16)
+		return config_fail(e, -EINVAL, "disks", "disks must be a list of 1 to 16 disks");
+	json_array_foreach(list, i, v) {
+		disks[i] = json_string_value(v);
+		if (!disks[i])
+			return config_fail(e, -EINVAL, "disks", "disks must be a list of texts such as /dev/sdb");
+	}
+	*f = (struct share_format){ .name = text_of(body, "name"), .confirm = text_of(body, "confirm"), .file_system = text_of(body, "file_system"), .folder = text_of(body, "folder"),
+				    .disks = disks, .disk_count = json_array_size(list) };
+	json_t *pool = json_pack("{s:s, s:s}", "name", f->name, "path", f->folder);
+	int r = model_check(MODEL_POOL, pool, true, e);
+	json_decref(pool);
+	if (!r && strcmp(f->file_system, "xfs") != 0 && strcmp(f->file_system, "btrfs") != 0)
+		r = config_fail(e, -EINVAL, "file_system", "file_system is xfs or btrfs");
+	if (!r && strcmp(f->name, f->confirm) != 0)
+		r = config_fail(e, -EINVAL, "confirm", "type the name of the pool again in confirm: all that is on the disk is overwritten");
+	return r;
+}
+
+/* The file system first, then the row; a row that cannot be made takes the mount back, and the disk is as empty as it was. */
+int control_pool_format(const json_t *body, const struct config_actor *who, json_t **ret_pool, struct config_error *e)
+{
+	const char *disks[16];
+	struct share_format f;
+	struct control_result result;
+	char why[WHY_BYTES / 2] = "", ignored[WHY_BYTES / 2] = "";
+	json_t *have;
+	*e = (struct config_error){ 0 };
+	int r = format_check(body, &f, disks, e);
+	if (r)
+		return r;
+	if (control_get(MODEL_POOL, f.name, &have, e) == 0) {
+		json_decref(have);
+		return config_fail(e, -EEXIST, "name", "there is a pool called \"%s\" already", f.name);
+	}
+	*e = (struct config_error){ 0 };
+	r = share_pool_format(&f, why, sizeof(why));
+	if (r)
+		return config_fail(e, r, "", "%s", *why ? why : strerror(-r));
+	struct control_change c = { .verb = CONTROL_CREATE, .kind = MODEL_POOL, .actor = *who, .body = json_pack("{s:s, s:s}", "name", f.name, "path", f.folder) };
+	r = control_change(&c, &result);
+	json_decref((json_t *)c.body);
+	if (!r)
+		*ret_pool = json_incref(result.object);
+	else
+		*e = result.error;
+	control_result_done(&result);
+	if (r && share_pool_forget(f.folder, ignored, sizeof(ignored)))
+		log_warn(&log_control, "a file system of a pool that was not made stays mounted", "folder=%s why=\"%s\"", f.folder, ignored);
+	return r;
 }
 
 /* ---- users ------------------------------------------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ void nas_world_done(struct nas_world *h);
 /* ---- runtime_share.c --------------------------------------------------------------------------------------- */
 /* For the tests: called instead of share_check() (apply false) and share_apply(). */
 extern int (*nas_test_hook)(const struct share_world *w, bool apply, char *why, size_t why_bytes);
-/* What the servers of a protocol do: "" in why when they listen. */
-void nas_server_state(bool nfs, char *why, size_t why_bytes);
+/* The folder of a row, of a pool by its id or name. */
+int share_folder_of(const json_t *row, char *buf, size_t buf_bytes);
 
 #endif

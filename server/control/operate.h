@@ -61,6 +61,13 @@ int control_share_session_close(const char *id, struct config_error *e); /* of S
 /* [{"id","session","protocol","user","address","path","access","since","locks"}] */
 int control_share_open_files(const char *share, json_t **ret_array, struct config_error *e);
 int control_share_file_close(const char *share, const char *file, struct config_error *e);
+int control_snapshot_list(const char *share, json_t **ret_array, struct config_error *e);
+int control_snapshot_create(const char *share, const char *name, json_t **ret_snapshot, struct config_error *e); /* name: or NULL */
+int control_snapshot_delete(const char *share, const char *name, struct config_error *e);
+int control_snapshot_restore(const char *share, const char *name, struct config_error *e);
+int control_disks(json_t **ret_array, struct config_error *e);
+/* body: {"name","confirm": the name again,"disks":[..],"file_system","folder"}; the pool. */
+int control_pool_format(const json_t *body, const struct config_actor *who, json_t **ret_pool, struct config_error *e);
 int control_user_unlock(const char *user, struct config_error *e);
 
 /* ---- the machine -------------------------------------------------------------------------------------------- */

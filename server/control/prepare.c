@@ -477,8 +477,6 @@ int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_
 		r = is_admin(row) && !b->change[at].force ? check_admins(id, e) : 0;
 		return r ? r : delete_rows(b, at, MODEL_TOKEN, "account", id, e);
 	case MODEL_SHARE:
-		if (b->change[at].delete_data)
-			return config_fail(e, -EOPNOTSUPP, "data", "the files cannot be deleted along with the share yet; delete the share, then its folder");
 		return delete_rows(b, at, MODEL_QUOTA, "share", id, e);
 	case MODEL_USER:
 	case MODEL_GROUP:

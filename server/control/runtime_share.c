@@ -10,11 +10,11 @@
 
 #define START_DELAY_NS (SECOND_NS / 20)
 #define LOOK_S 30
-#define QUOTA_WARN_PERCENT 90u
 
 int (*nas_test_hook)(const struct share_world *w, bool apply, char *why, size_t why_bytes);
 static struct timer look_timer;
 static bool running, applied;            /* share/ was started; the store's world was taken by it once */
+static uint64_t tried_ns;                /* shares that are not served */
 static char problem[WHY_BYTES];          /* why not */
 
 bool nas_protocol(const char *protocol)
@@ -71,36 +71,11 @@ static bool look_at_share(const json_t *row)
 	const char *name = text_of(row, "name");
 	struct share_state s;
 	bool failed = true_of(row, "enabled") && share_state(text_of(row, "id"), &s) == 0 && s.live == SHARE_LIVE_FAILED;
-	if (!failed) {
+	if (!failed)
 		alert_resolve("share.failed", name);
-	} else {
+	else
 		alert_raise(LOG_LEVEL_ERROR, "share.failed", name, "share %s is not served: %s", name, *s.reason ? s.reason : "no reason is known");
-	}
-	bool full = true_of(row, "enabled") && share_state(text_of(row, "id"), &s) == 0 && s.used_known && s.limit_bytes &&
-		    s.used_bytes >= s.limit_bytes / 100 * QUOTA_WARN_PERCENT;
-	if (full)
-		alert_raise(LOG_LEVEL_WARN, "share.quota", name, "share %s has used %u %% of its quota or more", name, QUOTA_WARN_PERCENT);
-	else
-		alert_resolve("share.quota", name);
 	return failed;
-}
-
-static void look_at_quota(const json_t *row)
-{
-	char label[160];
-	struct share_quota_state s;
-	uint64_t limit = (uint64_t)int_of(row, "limit_bytes");
-	object_label(MODEL_QUOTA, row, label, sizeof(label));
-	if (share_quota_state(text_of(row, "id"), &s))
-		return;
-	if (s.used_bytes >= limit / 100 * QUOTA_WARN_PERCENT)
-		alert_raise(LOG_LEVEL_WARN, "quota.full", label, "the quota %s is used to %u %% or more", label, QUOTA_WARN_PERCENT);
-	else
-		alert_resolve("quota.full", label);
-	if (!s.enforced)
-		alert_raise(LOG_LEVEL_WARN, "quota.failed", label, "the quota %s is not kept: %s", label, s.reason);
-	else
-		alert_resolve("quota.failed", label);
 }
 
 static bool look_at_all(void)
@@ -112,11 +87,6 @@ static bool look_at_all(void)
 	if (config_list(ctl.db, MODEL_SHARE, NULL, &rows, &e) == 0) {
 		json_array_foreach(rows, i, row)
 			failed |= look_at_share(row);
-		json_decref(rows);
-	}
-	if (config_list(ctl.db, MODEL_QUOTA, NULL, &rows, &e) == 0) {
-		json_array_foreach(rows, i, row)
-			look_at_quota(row);
 		json_decref(rows);
 	}
 	return failed;
@@ -140,8 +110,12 @@ static void look_due(struct timer *t)
 	char why[WHY_BYTES] = "";
 	timer_stop(t);
 	bool failed = !nas_retry() && look_at_all();
-	if (failed && nas_apply(why, sizeof(why)) == 0)
-		look_at_all();
+	uint64_t now = reactor_clock_ns();
+	if (failed && now >= tried_ns + VOLUME_RETRY_S * SECOND_NS) {
+		tried_ns = now;
+		if (nas_apply(why, sizeof(why)) == 0)
+			look_at_all();
+	}
 	look_soon(applied && !failed ? LOOK_S : VOLUME_RETRY_S);
 }
 
@@ -172,11 +146,23 @@ static void tell_server(const struct told *t)
 	case SHARE_EVENT_KEEPER_BACK:
 		alert_resolve("nas.keeper", "keeper");
 		applied = false;         /* it begins with what we tell it */
-		look_soon(0);
+		look_soon(1);
 		return;
 	default:
 		return;
 	}
+}
+
+/* What space.c watches comes as alerts that it begins and ends itself. */
+static void tell_space(const struct told *t)
+{
+	const char *type = text_of(t->data, "type"), *object = text_of(t->data, "object");
+	if (!*type)
+		return;
+	if (true_of(t->data, "over"))
+		alert_resolve(type, object);
+	else
+		alert_raise(strcmp(text_of(t->data, "level"), "error") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, type, object, "%s", text_of(t->data, "text"));
 }
 
 static void told_run(struct msg *m)
@@ -199,8 +185,7 @@ static void told_run(struct msg *m)
 			   text_of(t->data, "operation"), text_of(t->data, "path"), text_of(t->data, "result"));
 		break;
 	case SHARE_EVENT_SPACE:
-		control_event(LOG_LEVEL_WARN, false, "share.space", name, "%s", t->what);
-		look_soon(0);
+		tell_space(t);
 		break;
 	default:
 		tell_server(t);
@@ -302,32 +287,30 @@ static const char *not_reached(const json_t *o)
 	return no_nfs ? "no NFS portal; holdfast portal add nfs 0.0.0.0:2049" : "";
 }
 
-static void fill_folder(json_t *o)
+int share_folder_of(const json_t *row, char *buf, size_t buf_bytes)
 {
 	struct config_error e;
 	json_t *pool;
-	if (config_get(ctl.db, MODEL_POOL, text_of(o, "pool"), &pool, &e)) {
-		json_object_set_new(o, "folder", json_null());
-		return;
-	}
-	json_object_set_new(o, "folder", json_sprintf("%s/%s", text_of(pool, "path"), text_of(o, "path")));
+	buf[0] = '\0';
+	if (config_get(ctl.db, MODEL_POOL, text_of(row, "pool"), &pool, &e))
+		return -ENOENT;
+	int n = snprintf(buf, buf_bytes, "%s/%s", text_of(pool, "path"), text_of(row, "path"));
 	json_decref(pool);
+	return n > 0 && (size_t)n < buf_bytes ? 0 : -ENAMETOOLONG;
 }
 
 bool share_folder_is_there(const json_t *share)
 {
 	struct stat st;
-	json_t *o = json_copy((json_t *)share);
-	fill_folder(o);
-	bool there = *text_of(o, "folder") && stat(text_of(o, "folder"), &st) == 0 && S_ISDIR(st.st_mode);
-	json_decref(o);
-	return there;
+	char folder[8192];
+	return share_folder_of(share, folder, sizeof(folder)) == 0 && stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 void share_fill(json_t *o)
 {
 	static const char *const words[] = { [SHARE_LIVE_SERVING] = "serving", [SHARE_LIVE_DISABLED] = "disabled", [SHARE_LIVE_FAILED] = "failed" };
 	struct share_state s = { .live = SHARE_LIVE_FAILED };
+	char folder[8192];
 	bool enabled = true_of(o, "enabled");
 	const char *missing = not_reached(o);
 	if (nas_test_hook)
@@ -343,7 +326,7 @@ void share_fill(json_t *o)
 		s.live = other ? SHARE_LIVE_SERVING : SHARE_LIVE_FAILED;
 		snprintf(s.reason, sizeof(s.reason), "%s", missing);
 	}
-	fill_folder(o);
+	set_text(o, "folder", share_folder_of(o, folder, sizeof(folder)) ? NULL : folder);
 	json_object_set_new(o, "state", json_string(words[s.live]));
 	set_text(o, "reason", s.reason);
 	json_object_set_new(o, "used_bytes", s.used_known ? json_integer((json_int_t)s.used_bytes) : json_null());

@@ -2,6 +2,7 @@
 /* steps_share.c - the plan of changes that concern shares: a line for each object that people read, and one step that
  * makes it all so.  Undoing it is applying the rows as they were. */
 #include "control/nas_priv.h"
+#include "share/space.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,15 @@
 static int nothing(struct step *s, char *why, size_t why_bytes)
 {
 	(void)s, (void)why, (void)why_bytes;
+	return 0;
+}
+
+/* What was amiss with it is nobody's concern any more, under this name. */
+static int forget_alerts(struct step *s, char *why, size_t why_bytes)
+{
+	const char *name = text_of(s->old_row, "name");
+	(void)why, (void)why_bytes;
+	alert_resolve("share.failed", name);
 	return 0;
 }
 
@@ -28,9 +38,56 @@ static void undo_all(struct step *s)
 }
 static const struct step_kind step_nas_apply = { .name = "nas.apply", .text = "let the servers of shares know of", .apply = apply_all, .undo = undo_all };
 
+/* After the commit, when nobody is served from it any more. */
+static int destroy(struct step *s, char *why, size_t why_bytes)
+{
+	char folder[8192];
+	int r = share_folder_of(s->old_row, folder, sizeof(folder));
+	if (!r)
+		r = share_folder_remove(folder, why, why_bytes);
+	return r == -ENOENT ? 0 : r;     /* it was never made, or somebody was quicker */
+}
+static const struct step_kind share_destroy = { .name = "share.destroy", .text = "delete the folder and all files of share", .apply = destroy, .after_commit = true };
+
+/* Two shares may be one folder, or one inside of the other. */
+static int others_use(const struct touched *t, struct config_error *e)
+{
+	struct config_query q = { .refs_as_ids = true };
+	json_t *rows, *row;
+	size_t i;
+	const char *path = text_of(t->old_row, "path");
+	int r = config_list(ctl.db, MODEL_SHARE, &q, &rows, e);
+	if (r)
+		return r;
+	json_array_foreach(rows, i, row) {
+		const char *other = text_of(row, "path");
+		size_t a = strlen(path), b = strlen(other), n = a < b ? a : b;
+		const char *longer = a < b ? other : path;
+		if (!r && strcmp(text_of(row, "pool"), text_of(t->old_row, "pool")) == 0 && strncmp(path, other, n) == 0 && (longer[n] == '\0' || longer[n] == '/'))
+			r = config_fail(e, -EBUSY, "data", "share %s serves files of the same folder; delete it first, or keep the data", text_of(row, "name"));
+	}
+	json_decref(rows);
+	return r;
+}
+
+static int plan_destroy(struct batch *b, struct config_error *e)
+{
+	for (size_t j = 0; j < b->touched_count; j++) {
+		const struct touched *t = &b->touched[j];
+		if (t->kind != MODEL_SHARE || !t->old_row || t->new_row || !b->change[t->change_at].delete_data)
+			continue;
+		int r = others_use(t, e);
+		if (r)
+			return r;
+		if (!plan_add(b, &share_destroy, t, t->old_row, t->old_row))
+			return config_fail(e, -ENOMEM, "", "out of memory");
+	}
+	return 0;
+}
+
 static const struct step_kind share_add = { .name = "share.add", .text = "make the folder of and serve share", .apply = nothing },
-			      share_change = { .name = "share.change", .text = "change share", .apply = nothing },
-			      share_remove = { .name = "share.remove", .text = "stop serving, and leave the folder of, share", .apply = nothing },
+			      share_change = { .name = "share.change", .text = "change share", .apply = forget_alerts },
+			      share_remove = { .name = "share.remove", .text = "stop serving share", .apply = forget_alerts },
 			      user_add = { .name = "user.add", .text = "make user", .apply = nothing },
 			      user_change = { .name = "user.change", .text = "change user", .apply = nothing },
 			      user_remove = { .name = "user.remove", .text = "remove user", .apply = nothing },
@@ -65,7 +122,9 @@ int plan_shares(struct batch *b, bool after, struct config_error *e)
 {
 	const struct touched *first = NULL;
 	char why[WHY_BYTES / 2] = "";
-	for (size_t j = 0; j < b->touched_count && !after; j++) {
+	if (after)
+		return plan_destroy(b, e);
+	for (size_t j = 0; j < b->touched_count; j++) {
 		const struct touched *t = &b->touched[j];
 		if ((!t->old_row && !t->new_row) || !concerns(t))
 			continue;

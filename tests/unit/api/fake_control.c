@@ -584,3 +584,45 @@ int control_user_unlock(const char *user, struct config_error *e)
 {
 	return strcmp(user, "alice") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such user.");
 }
+
+int control_snapshot_list(const char *share, json_t **ret_array, struct config_error *e)
+{
+	if (strcmp(share, "projects") != 0)
+		return fail(e, -ENOENT, "", "There is no such share.");
+	*ret_array = json_pack("[{s:s}]", "name", "before");
+	return 0;
+}
+
+int control_snapshot_create(const char *share, const char *name, json_t **ret_snapshot, struct config_error *e)
+{
+	if (strcmp(share, "projects") != 0)
+		return fail(e, -ENOENT, "", "There is no such share.");
+	*ret_snapshot = json_pack("{s:s}", "name", name ? name : "of the time");
+	return 0;
+}
+
+int control_snapshot_delete(const char *share, const char *name, struct config_error *e)
+{
+	return strcmp(share, "projects") == 0 && strcmp(name, "before") == 0 ? 0 : fail(e, -ENOENT, "", "There is no such snapshot.");
+}
+
+int control_snapshot_restore(const char *share, const char *name, struct config_error *e)
+{
+	return control_snapshot_delete(share, name, e);
+}
+
+int control_disks(json_t **ret_array, struct config_error *e)
+{
+	(void)e;
+	*ret_array = json_pack("[{s:s}]", "name", "sdb");
+	return 0;
+}
+
+int control_pool_format(const json_t *body, const struct config_actor *who, json_t **ret_pool, struct config_error *e)
+{
+	(void)who;
+	if (!json_object_get(body, "confirm"))
+		return fail(e, -EINVAL, "confirm", "Type the name again.");
+	*ret_pool = json_pack("{s:s}", "name", "tank");
+	return 0;
+}
