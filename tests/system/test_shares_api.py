@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shares, users, groups and quotas through REST and the command: plan, dry run, stale edits, undo, guards, export and
+import, restarts; and, where Samba is, a share that is really served and changed while somebody uses it."""
+import contextlib
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from harness import BUILD, Daemon, Refused, wait_for
+
+LIMIT = 60                              # seconds that a condition may take on a busy machine
+
+
+@contextlib.contextmanager
+def nas_daemon():
+    if os.geteuid() != 0:
+        pytest.skip("shares need a keeper, which runs as root")
+    d = Daemon()
+    try:
+        d.start()
+        (d.base / "tank").mkdir()
+        d.base.chmod(0o755)             # who uses a share passes through the folders above
+        d.cli("pool", "create", "tank", "--path", d.base / "tank")
+        yield d
+    finally:
+        d.stop()                        # it would ask for another keeper
+        keeper(d, "--end")
+        d.close()
+
+
+def keeper(d, *args):
+    return subprocess.run([BUILD / "server/holdfastd", "--keeper", "--state", d.state, *args], capture_output=True, text=True, timeout=LIMIT)
+
+
+@pytest.fixture(scope="module")
+def nas():
+    with nas_daemon() as d:
+        secret(d, "alice", "first secret")
+        d.cli("user", "create", "alice", "--full-name", "Alice Example", "--password-file", d.base / "alice")
+        d.cli("user", "create", "bob")
+        d.cli("group", "create", "staff", "--member", "alice", "--member", "bob")
+        yield d
+
+
+def secret(d, name, text):
+    (d.base / name).write_text(text + "\n")
+    (d.base / name).chmod(0o600)
+
+
+def refused(d, *words):
+    with pytest.raises(Refused) as e:
+        d.cli(*words)
+    return e.value.stderr
+
+
+def revision(d):
+    return d.json("status")["revision"]
+
+
+def test_plan_before_change(nas):
+    before = revision(nas)
+    text = nas.cli("share", "create", "plan", "--smb", "--allow", "@staff", "--dry-run")
+    assert "serve share plan" in text and "Nothing was changed" in text
+    status, _, answer = nas.rest("POST", "/api/v1/shares?dry_run=true", {"name": "plan", "allow": ["@staff"]})
+    assert status == 200
+    assert [s["action"] for s in answer["plan"]["steps"]] == ["share.add", "nas.apply"]
+    assert answer["object"]["path"] == "plan" and answer["object"]["pool"] == "tank"
+    assert revision(nas) == before and not nas.json("share", "list")
+    status, _, problem = nas.rest("POST", "/api/v1/shares?dry_run=true", {"name": "plan", "allow": ["carol"]})
+    assert status == 422 and problem["errors"][0]["pointer"] == "/allow/0"
+
+
+def test_create_show_change(nas):
+    nas.cli("share", "create", "projects", "--smb", "--allow", "@staff", "--allow", "127.0.0.0/8", "--comment", "all of them")
+    share = nas.json("share", "show", "projects")
+    assert share["allow"] == ["@staff", "127.0.0.0/8"] and share["folder"] == str(nas.base / "tank" / "projects")
+    assert share["state"] == "failed" and "portal add smb" in share["reason"]
+    status, headers, _ = nas.rest("GET", "/api/v1/shares/projects")
+    seen = headers["ETag"]
+    nas.cli("share", "set", "projects", "--recycle", "on", "--recycle-days", "7")
+    change = {"hidden": True}
+    assert nas.rest("PATCH", "/api/v1/shares/projects", change)[0] == 428
+    status, _, problem = nas.rest("PATCH", "/api/v1/shares/projects", change, {"If-Match": seen})
+    assert status == 412 and problem["type"].endswith("stale")
+    share = nas.json("share", "show", "projects")
+    assert share["smb_recycle"] and share["smb_recycle_days"] == 7 and not share["hidden"]
+    assert [s["name"] for s in nas.json("share", "list", "--pool", "tank")] == ["projects"]
+    assert "cannot change" in refused_patch(nas, "projects", {"path": "elsewhere"})
+    assert "start with '/'" in refused(nas, "share", "create", "etc", "--path", "/etc")
+    assert "start with '.'" in refused(nas, "share", "create", "up", "--path", "../../etc")
+
+
+def refused_patch(d, name, body):
+    status, _, problem = d.rest("PATCH", f"/api/v1/shares/{name}", body, {"If-Match": "*"})
+    assert status == 422
+    return problem["detail"] + str(problem.get("errors"))
+
+
+def test_undo(nas):
+    nas.cli("share", "set", "projects", "--allow", "alice", "--read-only", "on")
+    at = revision(nas)
+    status, _, plan = nas.rest("POST", f"/api/v1/changes/{at}/undo?dry_run=true")
+    assert status == 200 and plan["plan"]["steps"]
+    assert nas.json("share", "show", "projects")["read_only"]
+    assert nas.rest("POST", f"/api/v1/changes/{at}/undo")[0] == 200
+    share = nas.json("share", "show", "projects")
+    assert not share["read_only"] and share["allow"] == ["@staff", "127.0.0.0/8"]
+    assert nas.rest("POST", f"/api/v1/changes/{at}/undo")[0] == 412
+
+
+def test_who_may(nas):
+    assert '"alice:ro" may use' in nas.cli("share", "allow", "projects", "alice", "--read-only")
+    assert "alice:ro" in nas.json("share", "show", "projects")["allow"]
+    nas.cli("share", "deny", "projects", "alice")
+    assert nas.json("share", "show", "projects")["allow"] == ["@staff", "127.0.0.0/8"]
+    assert "not among" in refused(nas, "share", "deny", "projects", "bob")
+    assert "named by share projects" in refused(nas, "group", "delete", "staff")
+    assert "is in group staff" in refused(nas, "user", "delete", "bob")
+    nas.cli("group", "remove", "staff", "bob")
+    nas.cli("user", "delete", "bob")
+    nas.cli("user", "create", "bob", "--uid", "20001")
+    nas.cli("group", "add", "staff", "bob")
+    assert nas.json("user", "show", "bob")["groups"] == ["staff"]
+    users = {u["name"]: u for u in nas.json("user", "list")}
+    assert users["bob"]["state"] == "no-password" and users["alice"]["password"] is True
+
+
+def test_secrets_stay_secret(nas):
+    assert "first secret" not in nas.cli("config", "export") + nas.cli("config", "export", "--with-secrets") + nas.cli("audit", "list", "-o", "json") + nas.log()
+    secret(nas, "alice", "second secret")
+    nas.cli("user", "password", "alice", "--password-file", nas.base / "alice")
+    row = nas.json("audit", "list", "--limit", "1")[0]
+    assert row["kind"] == "user" and row["after"]["password"] == "changed"
+    assert "second secret" not in nas.log()
+
+
+def test_export_and_import(nas, tmp_path):
+    nas.cli("share", "create", "kept", "--nfs", "--nfs-client", "127.0.0.1:rw:root", "--nfs-export-id", "4711")
+    document = tmp_path / "config.json"
+    nas.cli("config", "export", document, "--with-secrets")
+    shares = nas.json("share", "list")
+    nas.cli("share", "delete", "kept")
+    nas.cli("share", "set", "projects", "--recycle-days", "99")
+    nas.cli("config", "import", document, "--prune", "-y")
+    again = nas.json("share", "list")
+    stored = ("id", "name", "path", "allow", "smb_recycle_days", "nfs_export_id", "nfs_clients")
+    assert sorted([s[f] for f in stored] for s in again) == sorted([s[f] for f in stored] for s in shares)
+    nas.cli("share", "delete", "kept")
+    (nas.base / "tank" / "kept").mkdir(exist_ok=True)
+    nas.rest("POST", f"/api/v1/changes/{revision(nas)}/undo")
+    assert nas.json("share", "show", "kept")["nfs_export_id"] == 4711
+
+
+def test_restart_keeps_keeper(nas):
+    pid = nas.json("nas")["keeper"]["pid"]
+    nas.kill9()
+    nas.start()
+    state = nas.json("nas")
+    assert state["keeper"] == {"running": True, "pid": pid}
+    assert {s["name"] for s in nas.json("share", "list")} == {"projects", "kept"}
+    assert nas.json("share", "files", "projects") == []
+    assert "no session" in refused(nas, "session", "close", "smb-nobody")
+    # A keeper that is gone is an alert, and another one takes over.
+    subprocess.run(["kill", "-9", str(pid)], check=True)
+    wait_for("the loss is told", LIMIT, lambda: "nas.keeper" in {e["type"] for e in nas.json("event", "list", "--limit", "200")})
+    nas.cli("share", "set", "projects", "--comment", "after")
+    other = wait_for("another keeper", LIMIT, lambda: nas.json("nas")["keeper"]["running"] and nas.json("nas")["keeper"]["pid"])
+    assert other != pid
+    wait_for("the alert is over", LIMIT, lambda: "nas.keeper" not in {a["type"] for a in nas.rest("GET", "/api/v1/alerts")[2]["items"]})
+
+
+def test_vmware_has_one_version(nas):
+    assert nas.rest("POST", "/api/v1/shares?dry_run=true", {"name": "ds", "preset": "vmware"})[2]["object"]["nfs_versions"] == ["3"]
+    status, _, problem = nas.rest("POST", "/api/v1/shares", {"name": "ds", "preset": "vmware", "nfs_versions": ["3", "4.1"]})
+    assert status == 422 and "one of them" in problem["detail"] + str(problem["errors"])
+
+
+def test_data_stays_unless_said(nas):
+    folder = nas.base / "tank" / "kept"
+    folder.mkdir(exist_ok=True)
+    (folder / "file").write_text("x")
+    nas.cli("share", "create", "same", "--path", "kept")
+    assert "share same" in refused(nas, "share", "delete", "kept", "--delete-data", "-y")
+    nas.cli("share", "delete", "same")
+    assert (folder / "file").exists()
+    assert nas.rest("DELETE", "/api/v1/shares/kept?data=perhaps", headers={"If-Match": "*"})[0] == 400
+    assert "delete the folder" in nas.cli("share", "delete", "kept", "--delete-data", "--dry-run")
+    assert (folder / "file").exists()
+    nas.cli("share", "delete", "kept", "--delete-data", "-y")
+    wait_for("the folder is gone", LIMIT, lambda: not folder.exists())
+    assert not nas.json("share", "list")[1:]
+
+
+def smb(d, port, share, *commands, user="alice", password="second secret"):
+    return subprocess.run(["smbclient", f"//127.0.0.1/{share}", password, "-U", user, "-p", str(port), "-m", "SMB3", "-c", ";".join(commands)],
+                          capture_output=True, text=True, timeout=LIMIT, cwd=d.base)
+
+
+def test_served_over_smb(nas):
+    can = nas.json("nas")["capabilities"]
+    if not can["smb"] or not shutil.which("smbclient"):
+        pytest.skip("needs samba and smbclient: " + can["smb_why_not"])
+    port = nas.portal("smb")
+    wait_for("it is served", LIMIT, lambda: nas.json("share", "show", "projects")["state"] == "serving")
+    nas.cli("share", "create", "public", "--smb", "--guest")
+    (nas.base / "up").write_text("hello")
+    wait_for("alice can write", LIMIT, lambda: smb(nas, port, "projects", "put up there").returncode == 0)
+    assert (nas.base / "tank/projects/there").read_text() == "hello"
+    # Somebody works while others change: the client stays, its share too.
+    client = subprocess.Popen(["smbclient", "//127.0.0.1/projects", "second secret", "-U", "alice", "-p", str(port), "-m", "SMB3"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=nas.base)
+    try:
+        sessions = wait_for("her session is shown", LIMIT, lambda: [s for s in nas.json("session", "list") if s["protocol"] == "smb" and s["initiator"] == "alice"])
+        assert "projects" in sessions[0]["target"] and sessions[0]["peer"].startswith("127.0.0.1")
+        nas.cli("share", "set", "public", "--comment", "other")
+        nas.cli("share", "delete", "public")
+        out, _ = client.communicate("put up second\nls\nquit\n", timeout=LIMIT)
+        assert "second" in out and (nas.base / "tank/projects/second").exists(), out
+    finally:
+        client.kill()
+        client.wait()
+    nas.cli("share", "set", "projects", "--read-only", "on")
+    wait_for("she can no longer write", LIMIT, lambda: smb(nas, port, "projects", "put up third").returncode != 0)
+    assert not (nas.base / "tank/projects/third").exists()
+    nas.cli("share", "set", "projects", "--read-only", "off", "--allow", "bob")
+    wait_for("she is out", LIMIT, lambda: "DENIED" in smb(nas, port, "projects", "ls").stdout)
+    # The daemon goes and comes, smbd stays.
+    nas.cli("share", "set", "projects", "--allow", "alice")
+    pids = [s["pid"] for s in nas.json("nas")["servers"] if s["state"] == "running"]
+    nas.kill9()
+    assert wait_for("it serves without the daemon", LIMIT, lambda: smb(nas, port, "projects", "ls").returncode == 0)
+    nas.start()
+    assert [s["pid"] for s in nas.json("nas")["servers"] if s["state"] == "running"] == pids
