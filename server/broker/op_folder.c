@@ -31,7 +31,10 @@ static int open_or_make(struct keeper_request *rq, int pool, const char *below, 
 		below += n + (below[n] == '/');
 		_cleanup_(closep) int fd = (int)syscall(SYS_openat2, at, name, &how, sizeof(how));
 		if (fd < 0 && errno == ENOENT) {
-			int r = *below ? (mkdirat(at, name, 0755) < 0 || fchmodat(at, name, 0755, 0) < 0 ? -errno : 0) : op_folder_child(at, name, 0755);
+			/* A folder within a share is part of it, and of its snapshots: it is no subvolume of its own. */
+			char mark;
+			bool within = *below || fgetxattr(at, MARK, &mark, 1) >= 0;
+			int r = within ? (mkdirat(at, name, 0755) < 0 || fchmodat(at, name, 0755, 0) < 0 ? -errno : 0) : op_folder_child(at, name, 0755);
 			if (r && r != -EEXIST)
 				return keeper_refuse(rq, r, "cannot make the folder %s: %s", name, strerror(-r));
 			*ret_made = true;

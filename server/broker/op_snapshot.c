@@ -317,7 +317,7 @@ static int create(const char *folder, const char *name, unsigned kinds, int64_t 
 	if (!s.atomic)
 		r = can_clone(p.snapshots, why, why_bytes);
 	time_dir(s.at_s, s.dir);
-	snprintf(s.name, sizeof(s.name), "%s", *name ? name : s.dir + 1);
+	snprintf(s.name, sizeof(s.name), "%s", *name ? name : s.dir);
 	if (!r)
 		r = make(&p, &s, why, why_bytes);
 	if (!r)
@@ -378,7 +378,7 @@ int op_snapshot_restore(const char *folder, const char *dir, int64_t now_s, char
 	/* What is there now must not be lost, whatever happens. */
 	char now_dir[SPACE_DIR_BYTES];
 	time_dir(now_s, now_dir);
-	snprintf(name, sizeof(name), "before restore %s", now_dir + 5);
+	snprintf(name, sizeof(name), "before restore %s", now_dir + 4);
 	r = create(folder, name, SPACE_SAFETY, now_s, &safety, why, why_bytes);
 	if (r == -EEXIST)
 		r = create(folder, "", SPACE_SAFETY, now_s, &safety, why, why_bytes);

@@ -9,8 +9,8 @@
 #define SPACE_NAME_BYTES 64
 #define SPACE_SNAPSHOTS ".snapshots"     /* in the folder of a share */
 #define SPACE_RECYCLE ".recycle"
-#define SPACE_SNAPSHOT_FORMAT "@GMT-%Y.%m.%d-%H.%M.%S" /* what Windows clients know; UTC */
-#define SPACE_DIR_BYTES 26               /* of such a name, with its NUL */
+#define SPACE_SNAPSHOT_FORMAT "GMT-%Y.%m.%d-%H.%M.%S" /* what Windows clients know; UTC */
+#define SPACE_DIR_BYTES 25               /* of such a name, with its NUL */
 
 /* Owner, group and mode of a share's folder; what is there already keeps its contents. */
 struct space_folder {

@@ -83,7 +83,7 @@ static int read_snapshot(const char *line, struct space_snapshot *s)
 	long long at;
 	int atomic, name = 0;
 	*s = (struct space_snapshot){ 0 };
-	if (sscanf(line, "%25s %lld %u %d %n", s->dir, &at, &s->kinds, &atomic, &name) < 4 || !name)
+	if (sscanf(line, "%24s %lld %u %d %n", s->dir, &at, &s->kinds, &atomic, &name) < 4 || !name)
 		return -EBADMSG;
 	s->at_s = at;
 	s->atomic = atomic;

@@ -114,7 +114,8 @@ static bool concerns(const struct touched *t)
 	if (t->kind == MODEL_PORTAL)
 		return nas_protocol(text_of(row, "protocol"));
 	if (t->kind == MODEL_SETTING)
-		return strncmp(text_of(row, "key"), "smb_", 4) == 0 || strncmp(text_of(row, "key"), "nfs_", 4) == 0 || strncmp(text_of(row, "key"), "nas_", 4) == 0;
+		return strncmp(text_of(row, "key"), "smb_", 4) == 0 || strncmp(text_of(row, "key"), "nfs_", 4) == 0 || strncmp(text_of(row, "key"), "nas_", 4) == 0 ||
+		       strcmp(text_of(row, "key"), "quota_alert_percent") == 0 || strcmp(text_of(row, "key"), "snapshot_min_free_percent") == 0;
 	return t->kind == MODEL_SHARE || t->kind == MODEL_USER || t->kind == MODEL_GROUP || t->kind == MODEL_QUOTA;
 }
 

@@ -81,14 +81,14 @@ static void human(uint64_t bytes, char buf[32])
 	snprintf(buf, 32, u ? "%.1f %s" : "%.0f %s", v, units[u]);
 }
 
-static const char *near_limit(uint64_t used, uint64_t limit, unsigned percent, const char *whose, char *text, size_t bytes)
+static const char *near_limit(uint64_t used, uint64_t limit, unsigned percent, const char *of, const char *name, char *text, size_t bytes)
 {
 	char a[32], b[32];
 	if (!limit || used < limit / 100 * percent)
 		return NULL;
 	human(used, a);
 	human(limit, b);
-	snprintf(text, bytes, "%s %s of %s: %u %% of the quota", whose, a, b, (unsigned)(used / (limit / 100 ? limit / 100 : 1)));
+	snprintf(text, bytes, "the files of %s %s take %s of the %s that they may: %u %%", of, name, a, b, (unsigned)(used / (limit / 100 ? limit / 100 : 1)));
 	return text;
 }
 
@@ -111,7 +111,7 @@ static void look_at_usage(struct space_share *s, unsigned percent)
 	s->live.used_known = !r;
 	if (!r) {
 		s->live.used_bytes = got.used_bytes;
-		space_tell_once(&s->live.near, s->id, "quota.near", s->name, near_limit(got.used_bytes, s->quota_bytes, percent, "the files of the share take", text, sizeof(text)));
+		space_tell_once(&s->live.near, s->id, "quota.near", s->name, near_limit(got.used_bytes, s->quota_bytes, percent, "share", s->name, text, sizeof(text)));
 	}
 }
 
@@ -131,7 +131,7 @@ static bool is_short_of_room(const struct space_share *s, unsigned percent, char
 {
 	if (!s->live.total_bytes || s->live.free_bytes >= s->live.total_bytes / 100 * percent)
 		return false;
-	snprintf(why, why_bytes, "the snapshot that was due is not taken: less than %u %% of the file system is free; nothing was removed", percent);
+	snprintf(why, why_bytes, "less than %u %% of the file system is free; nothing was removed", percent);
 	return true;
 }
 
@@ -154,7 +154,13 @@ static void take_due(struct space_share *s, int64_t now, unsigned min_free_perce
 		r = is_short_of_room(s, min_free_percent, why, sizeof(why)) ? -ENOSPC : keeper_snapshot_create(s->folder, "", due, &fresh, why, sizeof(why));
 	/* At the next full hour, which every period begins with. */
 	s->live.next_look_s = r ? now + RETRY_S : now - now % HOUR_S + HOUR_S;
-	space_tell_once(&s->live.snapshot, s->id, "snapshot.failed", s->name, r ? why : NULL);
+	if (r) {
+		char text[700];
+		snprintf(text, sizeof(text), "share %s has no snapshot that was due: %s", s->name, why);
+		space_tell_once(&s->live.snapshot, s->id, "snapshot.failed", s->name, text);
+	} else {
+		space_tell_once(&s->live.snapshot, s->id, "snapshot.failed", s->name, NULL);
+	}
 	if (r || !due)
 		return;
 	free(TAKE(all));
@@ -193,7 +199,7 @@ static void look_at_limits(unsigned percent)
 			l.used_files = got.used_files;
 			l.trouble[0] = '\0';
 			snprintf(object, sizeof(object), "%s %s", l.scope == SPACE_SCOPE_USER ? "user" : "group", l.name);
-			space_tell_once(&l.near, NULL, "quota.near", object, near_limit(got.used_bytes, l.limit_bytes, percent, "the files take", text, sizeof(text)));
+			space_tell_once(&l.near, NULL, "quota.near", object, near_limit(got.used_bytes, l.limit_bytes, percent, l.scope == SPACE_SCOPE_USER ? "user" : "group", l.name, text, sizeof(text)));
 		} else {
 			snprintf(l.trouble, sizeof(l.trouble), "%.255s", why);
 		}

@@ -80,12 +80,12 @@ static void course(const char *folder, bool atomic)
 	assert_int_equal(mkfifo(other, 0640), 0);
 
 	OK(op_snapshot_create(folder, "first", 0, 1750000000, &s, why, sizeof(why)));
-	assert_string_equal(s.dir, "@GMT-2025.06.15-15.06.40");
+	assert_string_equal(s.dir, "GMT-2025.06.15-15.06.40");
 	assert_string_equal(s.name, "first");
 	assert_int_equal(s.atomic, atomic);
 	assert_int_equal(op_snapshot_create(folder, "first", 0, 1750000500, &again, why, sizeof(why)), -EEXIST);
 	OK(op_snapshot_create(folder, "", SPACE_HOURLY | SPACE_DAILY, 1750000000, &again, why, sizeof(why)));
-	assert_string_equal(again.dir, "@GMT-2025.06.15-15.06.41"); /* the second is taken */
+	assert_string_equal(again.dir, "GMT-2025.06.15-15.06.41"); /* the second is taken */
 	memcpy(dir, s.dir, sizeof(dir));
 
 	/* All of it, as it was; a file with two names is still one. */
@@ -220,7 +220,7 @@ static void test_no_room(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(all[0].name, "kept");
 	free(all);
-	snprintf(name, sizeof(name), ".snapshots/%s/file-2999", "@GMT-2025.06.15-15.06.40");
+	snprintf(name, sizeof(name), ".snapshots/%s/file-2999", "GMT-2025.06.15-15.06.40");
 	assert_string_equal(get(folder, name), "x");
 	assert_int_equal(unlink(big), 0);
 	OK(op_snapshot_create(folder, "now", 0, 1750000200, &s, why, sizeof(why)));
@@ -311,8 +311,8 @@ static void test_arguments(void **state)
 		{ "proc", "/proc/self/root/srv", -EACCES }, { "usr", "/usr/share/x", -EACCES },
 		{ "not there", "/srv/holdfast-no-such-folder", -ENOENT },
 	};
-	static const char *const dirs[] = { "", ".", "..", "../..", "@GMT-", "@GMT-2025.06.15-15.06.4", "@GMT-2025.06.15-15.06.400", "@GMT-2025.06.15-15.06.40/..", "@GMT-2025.13.15-15.06.40",
-					    "@GMT-2025.02.30-15.06.40", ".making-@GMT-2025.06.15-15.06.40" };
+	static const char *const dirs[] = { "", ".", "..", "../..", "GMT-", "GMT-2025.06.15-15.06.4", "GMT-2025.06.15-15.06.400", "GMT-2025.06.15-15.06.40/..", "GMT-2025.13.15-15.06.40",
+					    "GMT-2025.02.30-15.06.40", ".making-GMT-2025.06.15-15.06.40" };
 	static const char *const names[] = { ".hidden", "a/b", " x", "x ", "a\nb", "/",
 					     "0123456789012345678901234567890123456789012345678901234567890123" };
 	struct space_snapshot s, *all;
@@ -323,7 +323,7 @@ static void test_arguments(void **state)
 		const char *f = folders[i].folder;
 		int want = folders[i].answer;
 		if (op_snapshot_create(f, "x", 0, 0, &s, why, sizeof(why)) != want || op_snapshot_list(f, &all, &count, why, sizeof(why)) != want ||
-		    op_snapshot_restore(f, "@GMT-2025.06.15-15.06.40", 0, why, sizeof(why)) != want || op_folder_remove(f, why, sizeof(why)) != want ||
+		    op_snapshot_restore(f, "GMT-2025.06.15-15.06.40", 0, why, sizeof(why)) != want || op_folder_remove(f, why, sizeof(why)) != want ||
 		    op_recycle_purge(f, 1, 1, 0, &p, why, sizeof(why)) != want || op_quota_probe(f, &can, why, sizeof(why)) != want)
 			fail_msg("%s is not refused everywhere", folders[i].what);
 		assert_true(*why);
