@@ -156,6 +156,49 @@ static bool hear(struct nfs_spec *s, off_t from, const char *done, unsigned seco
 	}
 }
 
+/* ---- exports that become others ----------------------------------------------------------------------------- */
+/* The line of the same export in another text; *ret_len without its end.  NULL: it is new. */
+static const char *same_export(const char *text, const char *line, size_t *ret_len)
+{
+	size_t id = strcspn(line, ";") + 1;
+	for (const char *at = text; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, line, id) == 0) {
+			*ret_len = strcspn(at, "\n");
+			return at;
+		}
+	}
+	return NULL;
+}
+
+/* NFS-Ganesha 4.3 updates who may and how; an export that is to have another name or to begin version 4 it would leave as
+ * it is.  Those are taken away before they are given again: the text without them, or NULL when there are none. */
+static char *without_others(const char *old, const char *new)
+{
+	static const char rights[] = "; SecType = ";
+	char *out = malloc(strlen(new) + 1), *end = out;
+	bool any = false;
+	for (const char *line = new; out && *line;) {
+		size_t len = strcspn(line, "\n"), old_len;
+		const char *was = *line == 'E' ? same_export(old, line, &old_len) : NULL, *tail = strstr(line, rights);
+		size_t same = tail ? (size_t)(tail - line) : len;
+		bool other = was && (old_len < same || strncmp(was, line, same) != 0);
+		any |= other;
+		if (!other) {
+			memcpy(end, line, len);
+			end += len;
+		}
+		*end++ = '\n';
+		line += len + (line[len] == '\n');
+	}
+	if (!any) {
+		free(out);
+		return NULL;
+	}
+	*end = '\0';
+	return out;
+}
+
 /* ---- apply -------------------------------------------------------------------------------------------------- */
 static int write_text(const char *below, void (*print)(FILE *f, const struct nfs_spec *s, bool v3), const struct nfs_spec *s, bool v3,
 		      bool *ret_changed)
@@ -196,6 +239,15 @@ bool nfs_ganesha_can(char *why, size_t why_bytes)
 	return false;
 }
 
+static int reread(struct nfs_spec *s, off_t from, char *why, size_t why_bytes)
+{
+	int r = keeper_child_signal(&keeper_kind_ganesha, SIGHUP);
+	if (r < 0 || hear(s, from, "Reread exports complete", 30))
+		return r;
+	snprintf(why, why_bytes, "the NFS server does not take its exports");
+	return -EIO;
+}
+
 int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 {
 	static const char *const folders[] = { "nfs/etc", "nfs/recovery", "nfs/log", "nfs/run" };
@@ -213,7 +265,12 @@ int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 			snprintf(x->failed, sizeof(x->failed), "Kerberos needs /etc/krb5.keytab with the key of nfs/HOST");
 	}
 	r = r < 0 ? r : write_text(CORE, print_core, s, v3, &core_changed);
+	_cleanup_(freep) char *old = read_file(EXPORTS), *between = NULL;
 	r = r < 0 ? r : write_text(EXPORTS, nfs_ganesha_exports, s, v3, &exports_changed);
+	if (r == 0 && running && !core_changed && exports_changed && old) {
+		_cleanup_(freep) char *new = read_file(EXPORTS);
+		between = new ? without_others(old, new) : NULL;
+	}
 	if (r < 0) {
 		snprintf(why, why_bytes, "cannot write the configuration of the NFS server: %s", strerror(-r));
 		return r;
@@ -237,12 +294,13 @@ int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 	}
 	if (!exports_changed)
 		return 0;
-	r = keeper_child_signal(&keeper_kind_ganesha, SIGHUP);
-	if (r == 0 && !hear(s, from, "Reread exports complete", 30)) {
-		snprintf(why, why_bytes, "the NFS server does not take its exports");
-		r = -EIO;
+	if (between) {
+		r = keeper_write(EXPORTS, between, strlen(between), 0600, NULL);
+		r = r < 0 ? r : reread(s, from, why, why_bytes);
+		from = log_size();
+		r = r < 0 ? r : write_text(EXPORTS, nfs_ganesha_exports, s, v3, &exports_changed);
 	}
-	return r;
+	return r < 0 ? r : reread(s, from, why, why_bytes);
 }
 
 void nfs_ganesha_stop(void)

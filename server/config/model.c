@@ -341,7 +341,7 @@ static const struct field share_fields[] = {
 	{ .name = "nfs_squash", .type = FIELD_ENUM, .values = "none|root|all", .default_json = "\"root\"", .help = "NFS: whose requests count as the anonymous user's." },
 	{ .name = "nfs_anon_uid", .type = FIELD_INT, .min = 0, .max = UINT32_MAX - 1, .default_json = "65534", .help = "NFS: uid of the anonymous user." },
 	{ .name = "nfs_anon_gid", .type = FIELD_INT, .min = 0, .max = UINT32_MAX - 1, .default_json = "65534", .help = "NFS: gid of the anonymous user." },
-	{ .name = "nfs_sync", .type = FIELD_BOOL, .default_json = "true", .help = "NFS: answer a write only when it is on the disk, whatever the client asks for." },
+	{ .name = "nfs_sync", .type = FIELD_BOOL, .default_json = "true", .help = "NFS: say that data is safe only when it is on the disk; off: earlier (the kernel's server only)." },
 	{ .name = "nfs_security", .type = FIELD_TEXTS, .min = 1, .max = 4, .check = "nfs-security", .default_json = "[\"sys\"]", .help = "NFS: sys, krb5, krb5i, krb5p." },
 	{ .name = "nfs_clients", .type = FIELD_TEXTS, .min = 0, .max = 256, .check = "nfs-client", .default_json = "[]",
 	  .help = "NFS: an address, a network, a host name or @NETGROUP, with :ro, :rw and :root.  None: every address of allow, or nobody when allow names only users." },

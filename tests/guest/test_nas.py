@@ -11,7 +11,7 @@ import tempfile
 
 from guest import HOST
 from harness import BUILD, LONG, wait_for
-from nas_rig import ask, need
+from nfs_rig import ask, need
 
 LIB = r"""
 modprobe -a nfsv3 nfsv4

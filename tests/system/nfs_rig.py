@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nas_rig.py - a network of its own for servers of shares: fixed ports are free in it (111, 2049, 445), /run is its own,
+"""nfs_rig.py - a network of its own for servers of shares: fixed ports are free in it (111, 2049, 445), /run is its own,
 and nothing of it reaches the machine's.  Needs root.
 
     with Network() as n:  n.run("nfs-ls", n.nfs("share"))     n.prefix goes before a daemon's command"""
