@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "auth/auth.h"
+#include "core/hex.h"
 #include "core/log.h"
 
 extern struct log_topic log_auth;
@@ -62,8 +63,6 @@ struct account *account_by_name(const char *name);
 const char *auth_role_name(enum auth_role r);
 
 /* ---- text.c ------------------------------------------------------------------------------------------------ */
-void hex_write(const uint8_t *p, size_t len, char *out);       /* 2 * len characters and NUL */
-int hex_read(const char *text, uint8_t *out, size_t len);      /* exactly len bytes; -EINVAL */
 void base32_write(const uint8_t *p, size_t len, char *out);    /* RFC 4648 6, without padding */
 int base32_read(const char *text, uint8_t *out, size_t room, size_t *ret_len);
 void time_write(int64_t unix_s, char out[25]);                 /* RFC 3339 */

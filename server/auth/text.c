@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* text.c - hexadecimal, base32, times, and making foreign text harmless. */
+/* text.c - base32, times, and making foreign text harmless. */
 #include "auth/auth_priv.h"
 
 #include <ctype.h>
@@ -11,29 +11,7 @@
 
 LOG_TOPIC(auth);
 
-static const char hex_digits[] = "0123456789abcdef";
 static const char base32_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-void hex_write(const uint8_t *p, size_t len, char *out)
-{
-	for (size_t i = 0; i < len; i++) {
-		*out++ = hex_digits[p[i] >> 4];
-		*out++ = hex_digits[p[i] & 15];
-	}
-	*out = '\0';
-}
-
-int hex_read(const char *text, uint8_t *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		const char *hi = text[2 * i] ? strchr(hex_digits, text[2 * i]) : NULL;
-		const char *lo = hi && text[2 * i + 1] ? strchr(hex_digits, text[2 * i + 1]) : NULL;
-		if (!lo)
-			return -EINVAL;
-		out[i] = (uint8_t)((hi - hex_digits) << 4 | (lo - hex_digits));
-	}
-	return text[2 * len] ? -EINVAL : 0;
-}
 
 void base32_write(const uint8_t *p, size_t len, char *out)
 {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
+
 /* ---- the statement cache --------------------------------------------------------------------------- */
 static uint32_t hash_text(const char *s)
 {
@@ -199,27 +201,12 @@ static int bind_json_text(sqlite3_stmt *s, int at, const json_t *value)
 }
 
 /* What an export sealed: it must open here, then it is stored as it is. */
-static int unhex(const char *text, uint8_t *to, size_t bytes, size_t *ret_len)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t len = strlen(text) / 2;
-	if (strlen(text) % 2 || len > bytes)
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		const char *hi = strchr(digits, text[2 * i]), *lo = strchr(digits, text[2 * i + 1]);
-		if (!hi || !lo)
-			return -EINVAL;
-		to[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
-	}
-	*ret_len = len;
-	return 0;
-}
 static int bind_sealed(struct config *c, sqlite3_stmt *s, int at, enum model_kind k, const struct field *f, const char *id,
 		       const char *text, struct config_error *e)
 {
 	uint8_t sealed[SECRET_MAX + 64], plain[SECRET_MAX];
 	size_t len, plain_len = 0;
-	if (unhex(text, sealed, sizeof(sealed), &len))
+	if (hex_read_some(text, sealed, sizeof(sealed), &len))
 		return config_fail(e, -EINVAL, f->name, "the sealed %s is not what an export wrote", f->name);
 	int r = key_unseal(c, models[k].table, id, f->name, sealed, len, plain, sizeof(plain), &plain_len, e);
 	wipe(plain, sizeof(plain));

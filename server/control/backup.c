@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "tls/tls.h"
 
 #define SALT_BYTES 16
@@ -17,27 +18,9 @@ static const char check_text[] = "holdfast";
 static char *hex_of(const uint8_t *p, size_t len)
 {
 	char *text = malloc(2 * len + 1);
-	for (size_t i = 0; text && i < len; i++)
-		snprintf(text + 2 * i, 3, "%02x", p[i]);
 	if (text)
-		text[2 * len] = '\0';
+		hex_write(p, len, text);
 	return text;
-}
-
-/* Exactly or at most room bytes; the length, or -EINVAL. */
-static ssize_t hex_to(const char *text, uint8_t *out, size_t room)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t len = text ? strlen(text) : 1;
-	if (len % 2 || len / 2 > room)
-		return -EINVAL;
-	for (size_t i = 0; i < len / 2; i++) {
-		const char *hi = strchr(digits, text[2 * i]), *lo = strchr(digits, text[2 * i + 1]);
-		if (!hi || !lo)
-			return -EINVAL;
-		out[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
-	}
-	return (ssize_t)(len / 2);
 }
 
 static size_t make_aad(char *buf, size_t bytes, enum model_kind k, const char *id, const char *field)
@@ -83,7 +66,7 @@ static int key_of(const json_t *sealing, const char *passphrase, uint8_t key[32]
 {
 	uint8_t salt[SALT_BYTES], check[sizeof(check_text) + TLS_SEAL_OVERHEAD], plain[sizeof(check_text)];
 	if (strcmp(text_of(sealing, "kdf"), "scrypt") != 0 || int_of(sealing, "log_n") != LOG_N ||
-	    hex_to(text_of(sealing, "salt"), salt, sizeof(salt)) != sizeof(salt) || hex_to(text_of(sealing, "check"), check, sizeof(check)) != sizeof(check))
+	    hex_read(text_of(sealing, "salt"), salt, sizeof(salt)) || hex_read(text_of(sealing, "check"), check, sizeof(check)))
 		return config_fail(e, -EINVAL, "sealing", "the document's secrets are sealed in a way that this version does not know, or it is damaged");
 	int r = tls_scrypt(passphrase, strlen(passphrase), salt, sizeof(salt), LOG_N, key);
 	if (r)
@@ -99,14 +82,13 @@ static int unseal_member(const uint8_t key[32], enum model_kind k, json_t *item,
 	char aad[256];
 	if (!hex)
 		return 0;
-	size_t room = strlen(hex) / 2;
+	size_t room = strlen(hex) / 2, len = 0;
 	_cleanup_(freep) uint8_t *sealed = malloc(room + 1);
 	_cleanup_(freep) uint8_t *plain = malloc(room + 1);
-	ssize_t len = sealed && plain && room <= SECRET_BYTES_MAX + TLS_SEAL_OVERHEAD ? hex_to(hex, sealed, room) : -ENOMEM;
-	if (len < TLS_SEAL_OVERHEAD ||
-	    tls_open(key, aad, make_aad(aad, sizeof(aad), k, text_of(item, "id"), f->name), sealed, (size_t)len, plain))
+	if (!sealed || !plain || room > SECRET_BYTES_MAX + TLS_SEAL_OVERHEAD || hex_read_some(hex, sealed, room, &len) || len < TLS_SEAL_OVERHEAD ||
+	    tls_open(key, aad, make_aad(aad, sizeof(aad), k, text_of(item, "id"), f->name), sealed, len, plain))
 		return config_fail(e, -EINVAL, f->name, "the sealed %s of a %s does not open: it was altered, or belongs to another object", f->name, models[k].name);
-	json_object_set_new(item, f->name, json_stringn((const char *)plain, (size_t)len - TLS_SEAL_OVERHEAD));
+	json_object_set_new(item, f->name, json_stringn((const char *)plain, len - TLS_SEAL_OVERHEAD));
 	explicit_bzero(plain, room);
 	return 0;
 }

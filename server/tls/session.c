@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "tls/tls_priv.h"
 
 #define HELLO_MAX_BYTES 65536
@@ -73,17 +74,10 @@ static int see_hello(SSL *ssl, int *alert, void *arg)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static size_t unhex(const char *p, uint8_t *to, size_t room)
+static size_t unhex(const char *text, uint8_t *to, size_t room)
 {
 	size_t n = 0;
-
-	for (; p[0] && p[1] && n < room; p += 2) {
-		unsigned v = 0;
-		for (int i = 0; i < 2; i++)
-			v = v * 16 + (unsigned)(p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
-		to[n++] = (uint8_t)v;
-	}
-	return n;
+	return hex_read_some(text, to, room, &n) ? 0 : n;
 }
 
 /* "LABEL random secret", in the form of SSLKEYLOGFILE; it goes nowhere but into our own memory. */

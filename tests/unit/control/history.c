@@ -137,14 +137,59 @@ static void days_go_by(void **state)
 	(void)state;
 	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":16777216,\"plugin\":\"ram\",\"block_size\":4096}");
 	write_blocks("v", 100);
-	for (int h = 0; h < 50; h++)
+	for (int h = 0; h < 50; h++) {
 		for (int m = 0; m < 60; m += 2)
 			look_at(start + h * HOUR + m * MINUTE + 30);
-	look_at(start + 50 * HOUR + 30);
-	assert_true(history_covered(watch.history, HISTORY_MINUTE, start, start + HOUR) == 0 || history_bytes(watch.history) < (16 << 20));
+		/* 25 hours of minutes are kept, here with every other one: 50 hours. */
+		if (h == 40)
+			assert_true(history_covered(watch.history, HISTORY_MINUTE, start, start + HOUR) > 0);
+	}
+	for (int m = 0; m < 60; m++)
+		look_at(start + 50 * HOUR + m * MINUTE + 30);
+	look_at(start + 51 * HOUR + 30);
+	assert_true(history_covered(watch.history, HISTORY_MINUTE, start, start + HOUR) == 0);
+	assert_true(history_covered(watch.history, HISTORY_MINUTE, start + 3 * HOUR, start + 4 * HOUR) > 0);
+	assert_true(history_covered(watch.history, HISTORY_HOUR, start, start + HOUR) > 0);
 	count_steps(history_of("volume/v", start, start + 50 * HOUR, 50), "write_ops_s", &busy, &idle, &unknown);
 	assert_int_equal(busy, 1);
 	assert_int_equal(idle, 49);
+}
+
+/* 400 hours of one series with large points: more than the setting allows. */
+static int fill_hours(void *arg)
+{
+	static uint8_t data[64 << 10];
+	int64_t start = *(int64_t *)arg, series;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)i;
+	int r = history_series(watch.history, "volume", "00000000-0000-0000-0000-000000000001", "large", &series);
+	if (!r)
+		r = history_begin(watch.history);
+	for (int h = 400; !r && h > 0; h--) {
+		r = history_tick(watch.history, HISTORY_HOUR, start - h * HOUR, HOUR);
+		if (!r)
+			r = history_put(watch.history, HISTORY_HOUR, start - h * HOUR, series, data, sizeof(data));
+	}
+	return r ? r : history_commit(watch.history);
+}
+
+/* The file stays as small as the setting says: the oldest goes, the newest stays. */
+static void stays_small(void **state)
+{
+	int64_t start = now_s;
+	(void)state;
+	look_at(start + 30);
+	assert_int_equal(reactor_call(ctl.reactor, fill_hours, &start), 0);
+	look_at(start + HOUR + 30);
+	assert_true(history_bytes(watch.history) > (24 << 20)); /* the default has room for it */
+	assert_true(history_covered(watch.history, HISTORY_HOUR, start - 400 * HOUR, start) == 400.0 * HOUR);
+	rig_update(MODEL_SETTING, "history_max_mb", "{\"value\":\"16\"}");
+	look_at(start + 2 * HOUR + 30);
+	look_at(start + 2 * HOUR + 90);
+	assert_true(history_bytes(watch.history) <= (16 << 20));
+	assert_true(history_covered(watch.history, HISTORY_HOUR, start - 400 * HOUR, start - 300 * HOUR) == 0);
+	assert_true(history_covered(watch.history, HISTORY_HOUR, start - 100 * HOUR, start) == 100.0 * HOUR);
+	assert_true(history_covered(watch.history, HISTORY_MINUTE, start, start + 3 * HOUR) > 0);
 }
 
 /* A clock that jumps loses nothing: back to 1970 and again to now, and a year ahead. */
@@ -239,7 +284,7 @@ static void thousand(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_stop)
-	const struct CMUnitTest tests[] = { T(minutes_and_hours), T(days_go_by), T(clock_jumps), T(refused_survive), T(bad_questions), T(thousand) };
+	const struct CMUnitTest tests[] = { T(minutes_and_hours), T(days_go_by), T(stays_small), T(clock_jumps), T(refused_survive), T(bad_questions), T(thousand) };
 	int r = cmocka_run_group_tests_name("history", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;

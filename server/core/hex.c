@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* hex.c - bytes as hexadecimal text. */
+#include "core/hex.h"
+
+#include <string.h>
+
+static const char digits[] = "0123456789abcdef";
+
+void hex_write(const void *data, size_t len, char *text)
+{
+	const uint8_t *p = data;
+	for (size_t i = 0; i < len; i++) {
+		*text++ = digits[p[i] >> 4];
+		*text++ = digits[p[i] & 15];
+	}
+	*text = '\0';
+}
+
+static int digit(char c)
+{
+	const char *at = c ? strchr(digits, c) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+int hex_read_some(const char *text, uint8_t *to, size_t room, size_t *ret_len)
+{
+	size_t n = 0;
+	for (; *text; text += 2) {
+		int hi = digit(text[0]), lo = digit(text[1]); /* text[1] may be the end: no digit */
+		if (hi < 0 || lo < 0 || n == room)
+			return -EINVAL;
+		to[n++] = (uint8_t)(hi << 4 | lo);
+	}
+	*ret_len = n;
+	return 0;
+}
+
+int hex_read(const char *text, uint8_t *to, size_t len)
+{
+	size_t n = 0;
+	int r = hex_read_some(text, to, len, &n);
+	return r || n != len ? -EINVAL : 0;
+}

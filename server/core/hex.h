@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* hex.h - bytes as hexadecimal text, lower case only, so that each value has one text.  Pure functions. */
+#ifndef HOLDFAST_CORE_HEX_H
+#define HOLDFAST_CORE_HEX_H
+
+#include "core/base.h"
+
+/* text: 2 * len_bytes characters and a NUL. */
+void hex_write(const void *data, size_t len_bytes, char *text);
+/* All of the text, which has exactly, or at most, so many bytes.  -EINVAL. */
+int hex_read(const char *text, uint8_t *to, size_t len_bytes) _must_check_;
+int hex_read_some(const char *text, uint8_t *to, size_t room_bytes, size_t *ret_len_bytes) _must_check_;
+
+#endif
