@@ -70,9 +70,9 @@ static void round_trip(void **state)
 	assert_string_equal(text_of(o, "comment"), "one");
 	json_decref(o);
 	/* All or none: the last object of the document is bad. */
-	json_array_append_new(json_object_get(doc, "portals"), rig_json("{\"protocol\":\"smb\",\"address\":\"127.0.0.1\",\"port\":445}"));
-	assert_int_equal(import(doc, false, false), -EPROTONOSUPPORT);
-	assert_string_equal(rig_result.error.field, "portals/1/protocol");
+	json_array_append_new(json_object_get(doc, "portals"), rig_json("{\"protocol\":\"iscsi\",\"address\":\"no address\",\"port\":3261}"));
+	assert_int_equal(import(doc, false, false), -EINVAL);
+	assert_string_equal(rig_result.error.field, "portals/1/address");
 	o = rig_get(MODEL_VOLUME, "v1");
 	assert_string_equal(text_of(o, "comment"), "one");
 	json_decref(o);
