@@ -9,6 +9,7 @@ What a page needs besides what a reader sees stands in comments, which no reader
     -->
     <!-- test: where IQN=$(..) -->          from here on the word in the page stands for that
     <!-- test: own daemon -->               the page starts its own
+    <!-- test: root -->                     the page needs root
 
 A fence without a language, or ``sh``, is run; so is `holdfast ..` in the text, unless there are words in
 capitals in it that nothing stands for.  A fence ``output`` holds lines that what ran before must have
@@ -57,6 +58,8 @@ def read(text):
             steps.append(Step(line, "run", f"{name}={value}"))
         elif mark == "own":
             own = True
+        elif mark == "root":
+            pass                                 # the test looks for it: the page needs root
         elif mark:
             raise Wrong(f"line {line}: no such mark: {mark}")
         elif m["inline"]:

@@ -141,12 +141,18 @@ class Daemon:
     def close(self):
         """Stop, and say everything that went wrong in its life."""
         self.stop()
+        self.end_keeper()
         for report in sorted(self.base.glob("san.*")):
             self.problems.append(f"sanitizer:\n{report.read_text(errors='replace')[:6000]}")
         problems, self.problems = self.problems, []
         log = self.log()
         shutil.rmtree(self.base, ignore_errors=True)
         assert not problems, "holdfastd: " + "\n".join(problems) + "\nits log ends:\n" + log[-3000:]
+
+    def end_keeper(self):
+        """The keeper of shares outlives its daemon, and its servers outlive both."""
+        if (self.state / "nas").exists() or self.state.with_name(self.state.name + "-nas").exists():
+            subprocess.run([*self.prefix, self.build / "server/holdfastd", "--keeper", "--end", "--state", self.state], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
 
     # ---- what it says ----
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, Daemon, Refused, wait_for
+from harness import Daemon, Refused, wait_for
 
 LIMIT = 60                              # seconds that a condition may take on a busy machine
 
@@ -25,13 +25,7 @@ def nas_daemon():
         d.cli("pool", "create", "tank", "--path", d.base / "tank")
         yield d
     finally:
-        d.stop()                        # it would ask for another keeper
-        keeper(d, "--end")
         d.close()
-
-
-def keeper(d, *args):
-    return subprocess.run([BUILD / "server/holdfastd", "--keeper", "--state", d.state, *args], capture_output=True, text=True, timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
