@@ -53,7 +53,8 @@ CREATE TABLE volume (
 	naa_override TEXT,
 	serial TEXT,
 	vendor TEXT,
-	product TEXT
+	product TEXT,
+	sanitize TEXT
 );
 CREATE UNIQUE INDEX volume_naa ON volume (naa_override);
 CREATE UNIQUE INDEX volume_serial ON volume (serial);

@@ -100,6 +100,16 @@ enum volume_state volume_state(const struct volume *v);
 void volume_reason(const struct volume *v, char *buf, size_t buf_bytes); /* why OFFLINE */
 int volume_used_bytes(struct volume *v, uint64_t *ret_bytes);            /* blocks; -ENOTSUP */
 
+/* The volume is being wiped for good (SCSI SANITIZE), or that failed: hosts of all protocols are told.  Whoever wipes sets
+ * it; control/ keeps it, and a wipe that was cut off has failed. */
+enum volume_wipe { VOLUME_WIPE_NONE, VOLUME_WIPE_RUNS, VOLUME_WIPE_FAILED };
+enum volume_wipe volume_wipe(const struct volume *v);
+bool volume_is_ready(const struct volume *v);            /* online and not wiped: one question for the data path */
+int volume_wipe_set(struct volume *v, enum volume_wipe w) _must_check_; /* on a worker: waits until it is durable.  -errno: nothing changed */
+void volume_wipe_was_cut_off(struct volume *v);          /* before anybody sees the volume */
+typedef int volume_wipe_save_fn(void *arg, const char *volume_uuid, bool wiped);
+void volume_wipe_on_save(volume_wipe_save_fn *fn, void *arg);    /* installed by control/; NULL: nothing is kept */
+
 struct volume_limits {
 	uint32_t physical_bytes;
 	uint32_t max_io_bytes;           /* largest READ or WRITE request; larger ones must be cut by the caller */

@@ -205,6 +205,7 @@ struct resv;
 struct volume {
 	_Atomic(unsigned) refs;
 	_Atomic(int) state;              /* enum volume_state */
+	_Atomic(int) wipe;               /* enum volume_wipe */
 	_Atomic(uint64_t) size_bytes;
 	_Atomic(int) flush_error;        /* sticky until the backend is opened anew */
 	_Atomic(uint64_t) full_told_ns;

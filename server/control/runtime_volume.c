@@ -236,6 +236,11 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 		.vendor = text_or_null(v->row, "vendor"),
 		.product = text_or_null(v->row, "product"),
 	};
+	if (*text_of(v->row, "sanitize")) {
+		volume_wipe_was_cut_off(vol);
+		log_warn(&log_control, "a sanitize was cut off: hosts hear that it failed until they repeat it, or end it by EXIT FAILURE MODE",
+			 "volume=%s", text_of(v->row, "name"));
+	}
 	r = scsi_unit_new(&us, &v->unit);
 	if (r) {
 		volume_close(vol, CLOSE_DEADLINE_MS);
@@ -400,13 +405,39 @@ static int resv_save(void *arg, const char *uuid, const char *text)
 	return reactor_call(ctl.reactor, resv_save_run, &s);
 }
 
+/* ---- a sanitize that is cut off has failed ---------------------------------------------------------------------- */
+struct wipe_save {
+	const char *uuid;
+	bool wiped;
+};
+static int wipe_save_run(void *arg)
+{
+	const struct wipe_save *s = arg;
+	struct config_error e = { 0 };
+	json_t *fields = json_pack("{s:s}", "sanitize", s->wiped ? "running" : "");
+	int r = fields ? config_put(ctl.db, MODEL_VOLUME, s->uuid, fields, NULL, &e) : -ENOMEM;
+	struct rt_volume *v = rt_volume_find(s->uuid);
+	if (!r && v)
+		json_object_set(v->row, "sanitize", json_object_get(fields, "sanitize"));
+	json_decref(fields);
+	return r;
+}
+static int wipe_save(void *arg, const char *uuid, bool wiped)
+{
+	struct wipe_save s = { uuid, wiped };
+	(void)arg;
+	return reactor_call(ctl.reactor, wipe_save_run, &s);
+}
+
 int reservations_start(void)
 {
 	volume_resv_on_save(resv_save, NULL);
+	volume_wipe_on_save(wipe_save, NULL);
 	return 0;
 }
 
 void reservations_stop(void)
 {
 	volume_resv_on_save(NULL, NULL);
+	volume_wipe_on_save(NULL, NULL);
 }

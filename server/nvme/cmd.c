@@ -23,6 +23,19 @@ static bool may_access(const struct job *j, const struct ns *s)
 					 flags & OP_RESV_WRITE ? RESV_ACCESS_WRITE : RESV_ACCESS_READ));
 }
 
+/* A SCSI host may have begun to sanitize the volume (SBC-3 4.11); for hosts here it is the same namespace. */
+static enum nvme_result ns_trouble(const struct volume *v)
+{
+	switch (volume_wipe(v)) {
+	case VOLUME_WIPE_RUNS:
+		return RES_SANITIZING;
+	case VOLUME_WIPE_FAILED:
+		return RES_SANITIZE_FAILED;
+	default:
+		return RES_NOT_READY;
+	}
+}
+
 enum nvme_result job_check(const struct job *j)
 {
 	unsigned flags = j->op->flags;
@@ -37,8 +50,8 @@ enum nvme_result job_check(const struct job *j)
 	enum nvme_result path = ctrl_ana_result(j->queue->ctrl);
 	if (unlikely(path))
 		return path;
-	if (flags & OP_MEDIUM && unlikely(volume_state(slot->ns->volume) != VOLUME_ONLINE))
-		return RES_NOT_READY;
+	if (flags & OP_MEDIUM && unlikely(!volume_is_ready(slot->ns->volume)))
+		return ns_trouble(slot->ns->volume);
 	if (unlikely(!may_access(j, slot->ns)))
 		return RES_CONFLICT;
 	if (flags & OP_WRITES && unlikely(slot_is_protected(slot)))

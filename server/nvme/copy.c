@@ -50,7 +50,7 @@ static struct ns *source(const struct job *j, const struct nvme_copy_range *r, e
 		*ret_why = RES_INVALID_NS;
 	else if (s->ns->block_shift != job_ns(j)->block_shift)
 		*ret_why = RES_INCOMPATIBLE;
-	else if (volume_state(s->ns->volume) != VOLUME_ONLINE)
+	else if (!volume_is_ready(s->ns->volume))
 		*ret_why = RES_NOT_READY;
 	else
 		return s->ns;

@@ -6,8 +6,10 @@
  * or, with IMMED, does not.  Task management ends the command and not the job.  Meanwhile other commands
  * hear NOT READY with the progress.  Pieces are paced, so that other disks go on, and no sanitize is over
  * in less than sanitize_least_ns: hosts that poll see it run.
- * OPEN: should it go on after a restart of the daemon?  Today it does not; the host sees by the data, and
- * by no answer to its command, that it has to send it again. */
+ *
+ * That it runs is durable before anything is overwritten and before IMMED is answered: after a restart of the
+ * daemon a sanitize that was cut off has failed, and hosts of all protocols hear so until it is done again or
+ * EXIT FAILURE MODE forgives it.  What was in flight, by whatever protocol, ends before the first piece. */
 #include "scsi/ops_priv.h"
 
 #include <string.h>
@@ -20,6 +22,12 @@ enum { IMMED = 0x80, AUSE = 0x20, HEADER = 4, INVERT = 0x80, COUNT = 0x1f, TEST 
 struct sanitize {
 	struct volume_io io;
 	struct timer timer;
+	struct work work;
+	struct volume_barrier barrier;
+	enum volume_wipe store;          /* what is being made durable */
+	int store_error;
+	bool immediate;
+	unsigned before;                 /* enum sanitize_state, when it began */
 	struct scsi_unit *unit;          /* holds a reference */
 	struct reactor *reactor;
 	struct task *waiter;             /* NULL: IMMED, or it was aborted */
@@ -48,15 +56,11 @@ enum scsi_result sanitize_check(const struct scsi_unit *u, struct scsi_sense *s)
 }
 
 /* ---- the job --------------------------------------------------------------------------------------- */
-static void job_end(struct sanitize *j, int status)
+static void job_over(struct sanitize *j, unsigned state, int status)
 {
 	struct task *p = j->waiter;
 	struct scsi_unit *u = j->unit;
-	if (status)
-		log_error(&log_scsi, "sanitize failed", "volume=%s error=%d", volume_name(u->volume), -status);
-	else
-		log_info(&log_scsi, "sanitized", "volume=%s passes=%u", volume_name(u->volume), j->passes);
-	atomic_store(&u->sanitize, status ? SANITIZE_FAILED : SANITIZE_NONE);
+	atomic_store(&u->sanitize, state);
 	timer_stop(&j->timer);
 	if (p)
 		task_continue(p, status);
@@ -64,6 +68,57 @@ static void job_end(struct sanitize *j, int status)
 	free(j->block);
 	free(j);
 	atomic_fetch_sub(&running, 1);
+}
+
+static void job_end(struct sanitize *j, int status)
+{
+	struct scsi_unit *u = j->unit;
+	if (status)
+		volume_wipe_was_cut_off(u->volume);      /* that it ran is kept already */
+	if (status)
+		log_error(&log_scsi, "sanitize failed", "volume=%s error=%d", volume_name(u->volume), -status);
+	else
+		log_info(&log_scsi, "sanitized", "volume=%s passes=%u", volume_name(u->volume), j->passes);
+	job_over(j, status ? SANITIZE_FAILED : SANITIZE_NONE, status);
+}
+
+/* ---- that it runs, and that it is over, are durable ------------------------------------------------- */
+static void job_store(struct work *w)
+{
+	struct sanitize *j = container_of(w, struct sanitize, work);
+	j->store_error = volume_wipe_set(j->unit->volume, j->store);
+}
+
+static void job_drained(struct volume_barrier *b)
+{
+	struct sanitize *j = container_of(b, struct sanitize, barrier);
+	timer_start(j->reactor, &j->timer, 0);
+}
+
+static void job_stored(struct work *w)
+{
+	struct sanitize *j = container_of(w, struct sanitize, work);
+	if (j->store == VOLUME_WIPE_NONE) {
+		job_end(j, j->store_error);
+		return;
+	}
+	if (j->store_error) {
+		log_error(&log_scsi, "a sanitize could not be made durable and does not begin", "volume=%s error=%d",
+			  volume_name(j->unit->volume), -j->store_error);
+		job_over(j, j->before, j->store_error);
+		return;
+	}
+	if (j->immediate)
+		task_continue(TAKE(j->waiter), 0);
+	j->barrier = (struct volume_barrier){ .done = job_drained };
+	volume_barrier(j->unit->volume, &j->barrier);
+}
+
+static void job_keep(struct sanitize *j, enum volume_wipe what)
+{
+	j->store = what;
+	j->work = (struct work){ .work = job_store, .done = job_stored };
+	reactor_work(j->reactor, &j->work);
 }
 
 static void job_progress(struct sanitize *j)
@@ -112,7 +167,10 @@ static void job_done(struct volume_io *io, int status)
 	if (status == -ERANGE)           /* it shrank: the rest is gone */
 		j->total_blocks = volume_block_count(j->unit->volume);
 	else if (status || (j->flushing && reactor_clock_ns() - j->start_ns >= sanitize_least_ns)) {
-		job_end(j, status);
+		if (status)
+			job_end(j, status);
+		else
+			job_keep(j, VOLUME_WIPE_NONE);
 		return;
 	} else if (!j->flushing)
 		j->done_blocks += io->long_count_blocks;
@@ -136,7 +194,7 @@ static void job_tick(struct timer *timer)
 	else if (j->flushing && reactor_clock_ns() - j->start_ns < sanitize_least_ns)
 		timer_start(j->reactor, &j->timer, TICK_NS);
 	else if (j->flushing)
-		job_end(j, 0);
+		job_keep(j, VOLUME_WIPE_NONE);
 	else
 		job_submit(j);
 }
@@ -194,22 +252,62 @@ DEFINE_FREEP(struct sanitize, job_free)
 static enum step waited(struct scsi_task *t, struct task *p, int status)
 {
 	(void)t;
-	return status ? task_fail(p, RES_SANITIZE_FAILED) : STEP_END;
+	if (!status)
+		return STEP_END;
+	return task_fail(p, atomic_load(&task_unit(p)->sanitize) == SANITIZE_FAILED ? RES_SANITIZE_FAILED : RES_INTERNAL);
+}
+
+/* p->mark: the error of making it durable. */
+static void forgive(struct work *w)
+{
+	struct task *p = container_of(w, struct task, work);
+	p->mark = (uint64_t)-volume_wipe_set(task_volume(p), VOLUME_WIPE_NONE);
+}
+
+static void forgiven(struct work *w)
+{
+	struct task *p = container_of(w, struct task, work);
+	unsigned failed = SANITIZE_FAILED;
+	if (!p->mark)
+		(void)atomic_compare_exchange_strong(&task_unit(p)->sanitize, &failed, SANITIZE_NONE);
+	task_continue(p, 0);
+}
+
+static enum step exited(struct scsi_task *t, struct task *p, int status)
+{
+	(void)t;
+	(void)status;
+	return p->mark ? task_fail(p, RES_INTERNAL) : STEP_END;
 }
 
 static enum step exit_failure(struct task *p)
 {
-	unsigned failed = SANITIZE_FAILED;
 	struct scsi_unit *u = task_unit(p);
-	if (!atomic_compare_exchange_strong(&u->sanitize, &failed, SANITIZE_NONE) && failed == SANITIZE_RUNS)
+	switch (atomic_load(&u->sanitize)) {
+	case SANITIZE_RUNS:
 		return task_fail(p, sanitize_check(u, &p->sense));
-	return STEP_END;
+	case SANITIZE_FAILED:
+		p->next = exited;
+		p->work = (struct work){ .work = forgive, .done = forgiven };
+		reactor_work(p->itl->nexus->reactor, &p->work);
+		return STEP_WAIT;
+	default:
+		return STEP_END;
+	}
+}
+
+/* One at a time; what failed may be done again. */
+static bool begin(struct scsi_unit *u, unsigned *ret_before)
+{
+	*ret_before = SANITIZE_NONE;
+	if (atomic_compare_exchange_strong(&u->sanitize, ret_before, SANITIZE_RUNS))
+		return true;
+	return *ret_before == SANITIZE_FAILED && atomic_compare_exchange_strong(&u->sanitize, ret_before, SANITIZE_RUNS);
 }
 
 enum step run_sanitize(struct scsi_task *t, struct task *p, int status)
 {
 	struct scsi_unit *u = task_unit(p);
-	unsigned none = SANITIZE_NONE;
 	(void)t;
 	(void)status;
 	if (p->op->action == SCSI_SA_SANITIZE_EXIT_FAILURE)
@@ -222,7 +320,7 @@ enum step run_sanitize(struct scsi_task *t, struct task *p, int status)
 	j->iov = (struct iovec){ j->block, 1u << u->block_shift };
 	if (!j->erase && read_pattern(p, j) == STEP_END)
 		return STEP_END;
-	if (!atomic_compare_exchange_strong(&u->sanitize, &none, SANITIZE_RUNS))
+	if (!begin(u, &j->before))
 		return task_fail(p, sanitize_check(u, &p->sense));
 	atomic_store(&u->sanitize_progress, 0);
 	atomic_fetch_add(&running, 1);
@@ -233,10 +331,9 @@ enum step run_sanitize(struct scsi_task *t, struct task *p, int status)
 	j->start_ns = reactor_clock_ns();
 	j->total_blocks = volume_block_count(u->volume);
 	j->timer.fire = job_tick;
-	bool wait = !(p->flags & IMMED);
-	j->waiter = wait ? p : NULL;
+	j->immediate = p->flags & IMMED;
+	j->waiter = p;
 	p->next = waited;
-	timer_start(j->reactor, &j->timer, 0);
-	(void)TAKE(j);
-	return wait ? STEP_WAIT : STEP_END;
+	job_keep(TAKE(j), VOLUME_WIPE_RUNS);
+	return STEP_WAIT;
 }

@@ -100,7 +100,7 @@ static enum scsi_result check_unit(struct task *p)
 		return r;
 	if (unlikely(atomic_load_explicit(&task_unit(p)->sanitize, memory_order_relaxed)) && !(op->flags & OP_SANITIZE_OK)) {
 		r = sanitize_check(task_unit(p), &p->sense);
-		if (r)
+		if (r && !(r == RES_SANITIZE_FAILED && op->opcode == SCSI_SANITIZE))     /* it may be tried again */
 			return r;
 	}
 	/* What does not touch the medium is answered on any path: a host must be able to look and to fence. */

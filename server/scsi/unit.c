@@ -176,6 +176,7 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	u->physical_bytes = spec->physical_bytes > block ? spec->physical_bytes : block;
 	u->block_shift = (unsigned)__builtin_ctz(block);
 	u->volume = volume_ref(spec->volume);
+	atomic_init(&u->sanitize, volume_wipe(u->volume) ? SANITIZE_FAILED : SANITIZE_NONE);
 	unit_limits_refresh(u);
 	u->watcher.event = volume_event;
 	u->watcher.lost = volume_lost;

@@ -44,6 +44,35 @@ def test_reservations_survive_kill_9(daemon):
         b.write(0, bytes(BLOCK))
 
 
+def test_a_sanitize_that_is_cut_off_has_failed(daemon):
+    """kill -9 in its midst: hosts hear that it failed, not that the disk is as new, until it is done again."""
+    daemon.pool()
+    iqn, address = daemon.disk("v", "1G", plugin="fault:file", option="delay_ms=200"), ("127.0.0.1", daemon.portal())     # 250 pieces, slowly
+    erase, give_up, ready = bytes([0x48, 0x82]), bytes([0x48, 0x1f]), bytes(6)
+    with Lun(address, iqn) as a:
+        a.cdb(erase)                             # IMMED: kept before it is answered
+        assert a.sense_of(ready) == (2, 0x04, 0x1b)
+        assert daemon.json("volume", "show", "v")["sanitize"] == "running"
+        daemon.kill9()
+    daemon.start()
+    with Lun(address, iqn) as a:
+        assert a.sense_of(ready) == (3, 0x31, 3) and a.sense_of(struct.pack(">BBIBHB", 0x28, 0, 0, 0, 1, 0), read=BLOCK) == (3, 0x31, 3)
+    daemon.restart()
+    with Lun(address, iqn) as a:
+        assert a.sense_of(ready) == (3, 0x31, 3)
+        a.cdb(erase)                             # may be done again
+        assert a.sense_of(ready) == (2, 0x04, 0x1b)
+    daemon.restart()                             # ended in its midst by an administrator: the same
+    with Lun(address, iqn) as a:
+        assert a.sense_of(ready) == (3, 0x31, 3)
+        a.cdb(give_up)
+        a.cdb(ready)
+        assert not daemon.json("volume", "show", "v")["sanitize"]
+    daemon.restart()
+    with Lun(address, iqn) as a:
+        a.write(0, b"\x01" * BLOCK)
+
+
 def test_a_failover_cluster_takes_its_disk(daemon):
     """What Windows' cluster validation does: register, reserve, challenge, preempt, defend."""
     iqn, address = daemon.disk("v", "64M", plugin="ram"), None

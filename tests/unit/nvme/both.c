@@ -257,6 +257,23 @@ static void reserve_6(void **state)
 	initiator_open(rig.reactor, 2, rig.reactor[1], volume);
 }
 
+/* A SANITIZE from SCSI's side: what asks for the medium is told, the rest is answered. */
+static void sanitized_by_scsi(void **state)
+{
+	static const struct {
+		enum volume_wipe wipe;
+		unsigned status;
+	} cases[] = { { VOLUME_WIPE_RUNS, NVME_SC_SANITIZE_RUNS }, { VOLUME_WIPE_FAILED, NVME_SC_SANITIZE_FAILED }, { VOLUME_WIPE_NONE, 0 } };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		assert_int_equal(volume_wipe_set(volume, cases[i].wipe), 0);
+		assert_int_equal(rw(0, NVME_IO_READ), cases[i].status);
+		assert_int_equal(rw(1, NVME_IO_WRITE), cases[i].status);
+		assert_int_equal(reg(0, 0xa), 0);
+		assert_int_equal(resv(0, NVME_IO_RESV_REGISTER, NVME_RREGA_UNREGISTER, 0xa, 0), 0);
+	}
+}
+
 /* ---- persistence through power loss ---------------------------------------------------------------------------------------- */
 static char kept[4096];
 static int keep_result;
@@ -322,7 +339,7 @@ int main(void)
 #define WITH_ALL(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(scsi_hears_of_nvme), WITH_ALL(nvme_hears_of_scsi), WITH_ALL(preempt_and_abort_waits), WITH_ALL(fences_both),
-		WITH_ALL(reserve_6), WITH_ALL(persistence),
+		WITH_ALL(reserve_6), WITH_ALL(sanitized_by_scsi), WITH_ALL(persistence),
 	};
 	return cmocka_run_group_tests_name("nvme and scsi", tests, setup, teardown);
 }

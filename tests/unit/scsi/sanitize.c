@@ -218,11 +218,84 @@ static void atomic_writes(void **state)
 	assert_int_equal(get32(in + 44), 2048);
 }
 
+/* What is kept over a restart. */
+static struct {
+	unsigned begun, ended;
+	int error;
+} kept;
+static int keep(void *arg, const char *uuid, bool wiped)
+{
+	(void)arg;
+	assert_int_equal(strlen(uuid), 36);
+	if (!kept.error)
+		wiped ? kept.begun++ : kept.ended++;
+	return kept.error;
+}
+
+static unsigned sense_after(uint8_t opcode, uint8_t action)
+{
+	struct cmd c = { CDB(opcode, action) };
+	cmd_do(&nx, 0, &c);
+	return cmd_sense(&c);
+}
+
+static void kept_over_a_restart(void **state)
+{
+	enum { TUR = 0, SANITIZE = 0x48, ERASE = 2, EXIT = 0x1f, FAILED = 0x033103 };
+	(void)state;
+	sanitize_least_ns = 0;
+	volume_wipe_on_save(keep, NULL);
+	assert_int_equal(sense_after(SANITIZE, ERASE), 0);
+	assert_int_equal(kept.begun, 1);
+	assert_int_equal(kept.ended, 1);
+	assert_int_equal(volume_wipe(volume), VOLUME_WIPE_NONE);
+	kept.error = -EIO;                       /* it cannot be kept: nothing is overwritten */
+	fill(7, 1, 0x77);
+	assert_int_not_equal(sense_after(SANITIZE, ERASE), 0);
+	assert_int_equal(sense_after(TUR, 0), 0);
+	assert_int_equal(block(7)[0], 0x77);
+	kept.error = 0;
+	/* The daemon comes back: the unit is made anew on a volume whose sanitize was cut off. */
+	volume_wipe_was_cut_off(volume);
+	struct scsi_unit *again = unit_on(volume);
+	struct scsi_lun_map *m = map_of(again, 0, false);
+	struct nx old = nx;
+	nx_open(&nx, rig.reactor[0], "iqn.2026-11.test:c,i,0x00023d000003", 1, m);
+	assert_int_equal(sense_after(TUR, 0), 0x062900);
+	assert_int_equal(sense_after(TUR, 0), FAILED);
+	assert_int_equal(sense_after(0x28, 0), FAILED);
+	assert_int_equal(sense_after(SANITIZE, ERASE), 0);       /* done again, to its end */
+	assert_int_equal(sense_after(TUR, 0), 0);
+	assert_int_equal(kept.begun, 1);         /* it was still kept */
+	assert_int_equal(kept.ended, 2);
+	nx_close(&nx);
+	scsi_lun_map_unref(m);
+	scsi_unit_unref(again);
+	volume_wipe_was_cut_off(volume);
+	again = unit_on(volume);
+	m = map_of(again, 0, false);
+	nx_open(&nx, rig.reactor[0], "iqn.2026-11.test:c,i,0x00023d000003", 1, m);
+	nx_calm(&nx, 0);
+	assert_int_equal(sense_after(TUR, 0), FAILED);
+	kept.error = -EIO;
+	assert_int_equal(sense_after(SANITIZE, EXIT), 0x044400);
+	assert_int_equal(sense_after(TUR, 0), FAILED);
+	kept.error = 0;
+	assert_int_equal(sense_after(SANITIZE, EXIT), 0);        /* forgiven */
+	assert_int_equal(sense_after(TUR, 0), 0);
+	assert_int_equal(volume_wipe(volume), VOLUME_WIPE_NONE);
+	nx_close(&nx);
+	scsi_lun_map_unref(m);
+	scsi_unit_unref(again);
+	nx = old;
+	volume_wipe_on_save(NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns), cmocka_unit_test(refusals), cmocka_unit_test(nothing_stops_it),
-		cmocka_unit_test(immediately), cmocka_unit_test(atomic_writes),
+		cmocka_unit_test(immediately), cmocka_unit_test(kept_over_a_restart), cmocka_unit_test(atomic_writes),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
