@@ -83,7 +83,9 @@ int op_folder_child(int parent, const char *name, mode_t mode)
 	struct btrfs_ioctl_vol_args args = { 0 };
 	if (is_btrfs(parent) && strlen(name) <= BTRFS_PATH_NAME_MAX) {
 		strncpy(args.name, name, sizeof(args.name) - 1);
-		if (!ioctl(parent, BTRFS_IOC_SUBVOL_CREATE, &args))
+		/* The caller's may be one that only names the folder (O_PATH). */
+		_cleanup_(closep) int readable = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (readable >= 0 && !ioctl(readable, BTRFS_IOC_SUBVOL_CREATE, &args))
 			return fchmodat(parent, name, mode, 0) < 0 ? -errno : 0;
 		if (errno == EEXIST)
 			return -EEXIST;

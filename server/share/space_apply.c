@@ -157,7 +157,7 @@ static int apply_shares(const struct share_world *w)
 		uint64_t had = k ? k->quota_bytes : 0;
 		bool same = k && had == fresh[i].quota_bytes && !k->trouble[0];
 		pthread_mutex_unlock(&space_state.mutex);
-		if (!same && !share_has_failed(&w->shares[i]))
+		if (!same)
 			set_share(&fresh[i], had);
 		space_tell(fresh[i].id, "quota.failed", fresh[i].name, false, fresh[i].trouble[0] ? fresh[i].trouble : NULL);
 	}
