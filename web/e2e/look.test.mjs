@@ -35,9 +35,19 @@ async function furnish() {
   if (program("iscsi-inq")) await new Promise((resolve) => spawn("iscsi-inq", ["-i", "iqn.1991-05.com.microsoft:win11", `iscsi://127.0.0.1:${port}/${closed}/0`], { stdio: "ignore" }).on("exit", resolve));
 }
 
+/** Where they can be had: they need root. */
+async function shares() {
+  const made = await server.cli("share", "create", "documents", "--pool", "fast", "--smb", "--nfs").then(() => true, (e) => console.log(`# no shares here: ${e.stderr}`));
+  if (!made) return;
+  for (const name of ["anna", "ben"]) await server.cli("user", "create", name);
+  await server.cli("group", "create", "staff", "--member", "anna", "--member", "ben");
+  await server.cli("share", "create", "backups", "--pool", "archive", "--preset", "time-machine", "--allow", "anna", "--comment", "Macs of the office");
+}
+
 before(async () => {
-  server = await Server.start();
+  server = await Server.start({ nas: true });
   await furnish();
+  await shares();
   browser = await Browser.start();
 });
 after(async () => {
@@ -47,11 +57,11 @@ after(async () => {
 });
 
 const PAGES = [
-  "/", "/serve", "/volumes", "/volumes/web-data", "/pools", "/pools/fast", "/targets", "/targets/web", "/targets/mail", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/web1", "/sessions", "/portals",
+  "/", "/serve", "/volumes", "/volumes/web-data", "/pools", "/pools/fast", "/targets", "/targets/web", "/targets/mail", "/shares", "/shares?tab=servers", "/disks", "/shares/new", "/shares/documents", "/shares/documents?tab=access", "/shares/documents?tab=space", "/users", "/users?tab=groups", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/web1", "/sessions", "/portals",
   "/explain", "/explain?host=web1&volume=mail", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history",
   "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins", "/backup", "/about", "/profile", "/nowhere",
 ];
-const DIALOGS = [["/volumes", "Create a volume"], ["/hosts", "Create a host"], ["/volumes/scratch", "Delete"], ["/alerts?tab=channels", "Create a channel"], ["/accounts?tab=tokens", "Create a token"]];
+const DIALOGS = [["/volumes", "Create a volume"], ["/hosts", "Create a host"], ["/volumes/scratch", "Delete"], ["/alerts?tab=channels", "Create a channel"], ["/users", "Create a user"], ["/accounts?tab=tokens", "Create a token"]];
 const name = (where) => (where === "/" ? "dashboard" : where.slice(1).replace(/[^a-z0-9]+/gi, "-"));
 const MODES = [
   ["light", { colorScheme: "light" }],

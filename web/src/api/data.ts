@@ -213,6 +213,11 @@ const CONCERNS: Record<string, string[]> = {
   certificate: ["certificates"],
   "acme-account": ["acme-accounts"],
   channel: ["channels"],
+  share: ["shares", "quotas", "nas"],
+  user: ["users", "groups"],
+  group: ["groups", "users"],
+  quota: ["quotas", "shares"],
+  nas: ["nas", "shares"],
 };
 
 /** What a frame of the stream makes stale; null: everything. */

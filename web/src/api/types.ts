@@ -135,12 +135,12 @@ export interface Task extends Entity {
   finished_at: string | null;
 }
 export interface Session {
-  id: number;
+  id: number | string;
   initiator: string | null;
   target: string | null;
   host: string | null;
   peer: string | null;
-  protocol: "iscsi" | "nvme-tcp";
+  protocol: "iscsi" | "nvme-tcp" | "smb" | "nfs";
   portal: string;
   auth: string;
   discovery: boolean;
@@ -153,6 +153,13 @@ export interface Session {
   errors: number;
   latency_p50_ns: number;
   latency_p99_ns: number;
+  /** SMB and NFS */
+  user?: string | null;
+  shares?: string[];
+  dialect?: string | null;
+  encryption?: string | null;
+  signing?: string | null;
+  open_files?: number | null;
   [name: string]: unknown;
 }
 export interface PluginOption {
@@ -274,6 +281,7 @@ export interface ConnectLines {
   linux: string[];
   windows: string[];
   esxi: string[];
+  [system: string]: string[];
 }
 export interface Connect {
   protocol: "iscsi" | "nvme";

@@ -53,9 +53,18 @@ export function toField(f: FieldSpec, value: unknown): unknown {
         .join("\n");
     case "secret":
       return "";
+    case "time":
+      return typeof value === "string" && value ? localTime(value) : "";
     default:
       return value == null ? "" : String(value);
   }
+}
+
+/** As an input of the browser has it: in its zone, without seconds. */
+function localTime(iso: string): string {
+  const d = new Date(iso);
+  if (Number.isNaN(d.getTime())) return "";
+  return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 export function startOf(fields: FieldSpec[], object: Values | null, given: Values = {}): Values {
@@ -92,6 +101,11 @@ export function fromField(f: FieldSpec, content: unknown): Read {
       const pairs = lines.map((l) => /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(l));
       return pairs.some((m) => !m) ? { error: _("Write one NAME=VALUE per line.") } : { value: Object.fromEntries(pairs.map((m) => [m![1], m![2]])) };
     }
+    case "time": {
+      if (!text) return { value: null };
+      const at = new Date(text);
+      return Number.isNaN(at.getTime()) ? { error: _("That is no time.") } : { value: at.toISOString().replace(/\.\d+Z$/, "Z") };
+    }
     case "bool":
       return { value: content === true };
     case "refs":
@@ -123,6 +137,8 @@ export function bodyOf(fields: FieldSpec[], state: Values, object: Values | null
     const read = cleared ? { value: null } : fromField(f, state[f.name]);
     if ("error" in read) {
       errors[f.name] = read.error;
+    } else if (object && f.kind === "time" && state[f.name] === toField(f, object[f.name])) {
+      continue; // its seconds are not shown, and are not changed
     } else if (object) {
       if (f.kind === "secret" ? read.value !== undefined : !same(read.value, object[f.name])) body[f.name] = f.kind === "options" || f.kind === "map" ? optionsPatch(object[f.name], read.value) : read.value;
     } else if (read.value !== undefined && read.value !== null && read.value !== "" && !same(read.value, []) && !same(read.value, {})) {

@@ -6,7 +6,7 @@ import { CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon } from 
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useAll, useItems, useMay, useRead } from "~/api/data";
-import type { Alert, Event, Pool, Status, Rates } from "~/api/types";
+import type { Alert, Event, Page, Pool, Status, Rates } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatSeconds } from "~/lib/units";
 import { HistoryCharts } from "~/parts/history";
@@ -26,6 +26,7 @@ function Figure({ href, value, label }: { href: string; value: ReactNode; label:
 }
 
 function Health({ status, alerts }: { status: Status; alerts: Alert[] }) {
+  const shares = useRead<Page<unknown>>("/shares", { limit: 1 }).data?.total ?? 0;
   const errors = alerts.filter((a) => a.level === "error").length;
   const s = status as Record<string, number>;
   const Icon = errors ? ExclamationCircleIcon : alerts.length ? ExclamationTriangleIcon : CheckCircleIcon;
@@ -45,6 +46,7 @@ function Health({ status, alerts }: { status: Status; alerts: Alert[] }) {
         <div className="hf-figures">
           <Figure href="/volumes" value={s.volumes ?? 0} label={_("volumes")} />
           <Figure href="/targets" value={s.targets ?? 0} label={_("targets")} />
+          {shares > 0 && <Figure href="/shares" value={shares} label={_("shares")} />}
           <Figure href="/sessions" value={s.sessions ?? 0} label={_("sessions")} />
           <Figure href="/tasks" value={s.tasks ?? 0} label={_("tasks")} />
         </div>

@@ -22,7 +22,7 @@ export default function PortalsPage() {
       createTitle={_("Add a portal")}
       sort="protocol"
       empty={{ title: _("No portals yet"), text: _("A portal is an address and a port where hosts reach this server.") }}
-      filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"], ["nvme-discovery", _("NVMe discovery")], ["https", "HTTPS"]], of: (p) => p.protocol, field: "protocol" }]}
+      filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"], ["nvme-discovery", _("NVMe discovery")], ["smb", "SMB"], ["nfs", "NFS"], ["https", "HTTPS"]], of: (p) => p.protocol, field: "protocol" }]}
       columns={[
         { key: "protocol", title: _("Protocol"), value: (p) => protocolName(p.protocol), field: "protocol" },
         { key: "address", title: _("Address"), value: (p) => p.address, field: "address" },

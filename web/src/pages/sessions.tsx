@@ -22,15 +22,15 @@ import { protocolName } from "~/pages/targets";
 const COUNTERS = ["read_ops", "write_ops", "read_bytes", "write_bytes"] as const;
 
 /** Rates of each session since the answer before. */
-function useRates(rows: Session[]): Map<number, Record<string, number | null>> {
-  const before = useRef(new Map<number, Sample>());
-  const [rates, setRates] = useState(new Map<number, Record<string, number | null>>());
+function useRates(rows: Session[]): Map<Session["id"], Record<string, number | null>> {
+  const before = useRef(new Map<Session["id"], Sample>());
+  const [rates, setRates] = useState(new Map<Session["id"], Record<string, number | null>>());
   useEffect(() => {
     const now = Date.now();
-    const next = new Map<number, Sample>();
-    const found = new Map<number, Record<string, number | null>>();
+    const next = new Map<Session["id"], Sample>();
+    const found = new Map<Session["id"], Record<string, number | null>>();
     for (const s of rows) {
-      const sample = { atMs: now, values: Object.fromEntries(COUNTERS.map((c) => [c, s[c]])) };
+      const sample = { atMs: now, values: Object.fromEntries(COUNTERS.map((c) => [c, s[c] ?? 0])) };
       found.set(s.id, Object.fromEntries(COUNTERS.map((c) => [c, rate(before.current.get(s.id), sample, c)])));
       next.set(s.id, sample);
     }
@@ -42,6 +42,9 @@ function useRates(rows: Session[]): Map<number, Record<string, number | null>> {
 }
 
 const sum = (r: Record<string, number | null> | undefined, a: string, b: string): number | null => (r && r[a] != null && r[b] != null ? r[a]! + r[b]! : null);
+
+/** By SMB or NFS: a user in a share instead of a host at a target. */
+const isFile = (s: Session): boolean => s.protocol === "smb" || s.protocol === "nfs";
 
 export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: boolean }) {
   const may = useMay("operator");
@@ -60,7 +63,7 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
   const canBan = !!closing?.length && closing.every((s) => s.protocol === "iscsi" && !s.discovery);
   const close = (rows: Session[]): Action => ({
     title: _n("Close {n} session?", "Close {n} sessions?", rows.length),
-    text: _("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out."),
+    text: rows.some(isFile) ? _("What it has not written yet is lost; most clients come back by themselves. Take its access away to keep it out.") : _("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out."),
     button: _("Close the session"),
     isDanger: true,
     choices: (
@@ -97,34 +100,34 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
         rowKey={(s) => String(s.id)}
         rowName={(s) => `${s.host ?? s.initiator ?? s.id}`}
         sort="host"
-        filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"]], of: (s) => s.protocol }]}
+        filters={[{ key: "protocol", label: _("Protocol"), options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"], ["smb", "SMB"], ["nfs", "NFS"]], of: (s) => s.protocol }]}
         columns={[
           {
             key: "host",
-            title: _("Host"),
-            value: (s) => `${s.host ?? ""} ${s.initiator ?? ""}`,
+            title: _("Host or user"),
+            value: (s) => `${s.user ?? ""} ${s.host ?? ""} ${s.initiator ?? ""}`,
             cell: (s) => (
               <>
-                {s.host && <NameLink plural="hosts" name={s.host} />}
-                <div className="hf-quiet">{s.initiator}</div>
+                {isFile(s) ? (s.user ?? s.host ?? "–") : s.host && <NameLink plural="hosts" name={s.host} />}
+                <div className="hf-quiet">{isFile(s) ? (s.user ? s.host : "") : s.initiator}</div>
               </>
             ),
           },
           {
             key: "target",
-            title: _("Target"),
+            title: _("Target or share"),
             value: (s) => `${nameOfTarget(s)} ${protocolName(s.protocol)}`,
             cell: (s) => (
               <>
-                {s.discovery ? _("discovery") : <NameLink plural="targets" name={nameOfTarget(s)} />}
+                {s.discovery ? _("discovery") : isFile(s) ? (s.shares ?? []).map((n, i) => <span key={n}>{i > 0 && ", "}<NameLink plural="shares" name={n} /></span>) : <NameLink plural="targets" name={nameOfTarget(s)} />}
                 <div className="hf-quiet">{protocolName(s.protocol)}</div>
               </>
             ),
           },
           { key: "peer", title: _("Address"), value: (s) => s.peer },
-          { key: "rate", title: _("Throughput"), value: (s) => sum(rates.get(s.id), "read_bytes", "write_bytes"), cell: (s) => formatRate(sum(rates.get(s.id), "read_bytes", "write_bytes")), isNumber: true },
-          { key: "ops", title: _("IOPS"), value: (s) => sum(rates.get(s.id), "read_ops", "write_ops"), cell: (s) => formatCount(sum(rates.get(s.id), "read_ops", "write_ops")), isNumber: true },
-          { key: "p99", title: _("Latency 99 %"), value: (s) => s.latency_p99_ns, cell: (s) => formatMicros(s.latency_p99_ns / 1000), isNumber: true },
+          { key: "rate", title: _("Throughput"), value: (s) => sum(rates.get(s.id), "read_bytes", "write_bytes"), cell: (s) => isFile(s) ? "–" : formatRate(sum(rates.get(s.id), "read_bytes", "write_bytes")), isNumber: true },
+          { key: "ops", title: _("IOPS"), value: (s) => sum(rates.get(s.id), "read_ops", "write_ops"), cell: (s) => isFile(s) ? "–" : formatCount(sum(rates.get(s.id), "read_ops", "write_ops")), isNumber: true },
+          { key: "p99", title: _("Latency 99 %"), value: (s) => s.latency_p99_ns, cell: (s) => (s.latency_p99_ns == null ? "–" : formatMicros(s.latency_p99_ns / 1000)), isNumber: true },
           { key: "since", title: _("Since"), value: (s) => s.since_unix_s, cell: (s) => formatAgo(s.since_unix_s * 1000) },
         ]}
         actions={(s) => [{ title: _("Details"), onClick: () => setShown(s) }, ...(may ? [{ title: _("Close"), isDanger: true, onClick: () => ask([s]) }] : [])]}
@@ -147,6 +150,22 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
 function SessionFacts({ s }: { s: Session }) {
   const told = new Set(["id", "initiator", "target", "host", "peer", "protocol", "portal", "auth", "discovery", "since_unix_s", ...COUNTERS, "errors", "latency_p50_ns", "latency_p99_ns"]);
   const rest = Object.entries(s).filter(([k, v]) => !told.has(k) && v !== null && typeof v !== "object");
+  if (isFile(s))
+    return (
+      <Facts
+        rows={[
+          [_("User"), s.user],
+          [_("Shares"), (s.shares ?? []).join(", ")],
+          [_("Address"), s.peer],
+          [_("Host"), s.host],
+          [_("Protocol"), [protocolName(s.protocol), s.dialect].filter(Boolean).join(" ")],
+          [_("Encryption"), s.encryption ?? undefined],
+          [_("Signing"), s.signing ?? undefined],
+          [_("Open files"), s.open_files ?? undefined],
+          [_("Since"), formatTime(s.since_unix_s * 1000)],
+        ]}
+      />
+    );
   return (
     <Facts
       rows={[

@@ -6,7 +6,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { patch, post, Problem, request } from "~/api/client";
-import { useAll, useItems } from "~/api/data";
+import { useAll, useItems, useRead } from "~/api/data";
+import { useHas, type Nas } from "~/api/nas";
 import type { Channel, Pool, Portal, ServerAddress, Setting, Status } from "~/api/types";
 import { bodyOf, errorsByField, startOf, type Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
@@ -108,7 +109,7 @@ export function NameStep({ onDone }: StepProps) {
 }
 
 interface Offer {
-  protocol: "iscsi" | "nvme-tcp";
+  protocol: "iscsi" | "nvme-tcp" | "smb" | "nfs";
   address: string;
   port: number;
   label: string;
@@ -119,22 +120,28 @@ interface Offer {
 const hostOf = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 
 /** Portals that make sense on this machine: all addresses first, then each. */
-export function offers(addresses: ServerAddress[]): Offer[] {
+export function offers(addresses: ServerAddress[], files: ("smb" | "nfs")[] = []): Offer[] {
   const real = addresses.filter((a) => !a.loopback && !a.link_local && a.up !== false);
   const wheres = [{ address: "0.0.0.0", note: _("all IPv4 addresses") }, ...(real.some((a) => a.family === "ipv6") ? [{ address: "::", note: _("all IPv6 addresses") }] : []), ...real.map((a) => ({ address: a.address, note: a.interface }))];
-  return wheres.flatMap((w) => [
+  const all = wheres[0]!;
+  const usual = { smb: 445, nfs: 2049 };
+  // Shares are served by one server each; where it listens is best said once for all.
+  const shared = files.map((protocol): Offer => ({ protocol, port: usual[protocol], ...all, label: `${protocol.toUpperCase()} ${hostOf(all.address)}:${usual[protocol]}`, note: _("{where}, for shares", { where: all.note }) }));
+  return wheres.flatMap((w): Offer[] => [
     { protocol: "iscsi" as const, port: 3260, ...w, label: `iSCSI ${hostOf(w.address)}:3260` },
     { protocol: "nvme-tcp" as const, port: 4420, ...w, label: `NVMe/TCP ${hostOf(w.address)}:4420` },
-  ]);
+  ]).concat(shared);
 }
 
 export function PortalStep({ onDone }: StepProps) {
   const addresses = useItems<ServerAddress>("addresses");
   const portals = useAll<Portal>("portals");
   const [chosen, setChosen] = useState<Set<string>>(new Set(["iSCSI 0.0.0.0:3260"]));
+  const hasNas = useHas("/nas");
+  const nas = useRead<Nas>("/nas", {}, { enabled: hasNas }).data?.capabilities;
   if (addresses.isLoading || portals.isLoading) return <Loading />;
-  const there = portals.rows.filter((p) => p.protocol === "iscsi" || p.protocol === "nvme-tcp");
-  const list = offers(addresses.rows).filter((o) => !there.some((p) => p.protocol === o.protocol && p.address === o.address && p.port === o.port));
+  const there = portals.rows.filter((p) => p.protocol !== "https" && p.protocol !== "nvme-discovery");
+  const list = offers(addresses.rows, (["smb", "nfs"] as const).filter((p) => nas?.[p] === true)).filter((o) => !there.some((p) => p.protocol === o.protocol && p.address === o.address && p.port === o.port));
   return (
     <Step
       onDone={onDone}
@@ -249,7 +256,7 @@ export function DoneStep({ onDone }: StepProps) {
   return (
     <div className="hf-stack">
       <Notice variant="success" isInline title={_("This server is ready")}>
-        {_("Serve a volume to the first host, or look around.")}
+        {_("Serve a volume to the first host, create a share for people, or look around.")}
       </Notice>
       <div className="hf-buttons">
         <Button
@@ -259,6 +266,15 @@ export function DoneStep({ onDone }: StepProps) {
           }}
         >
           {_("Serve a volume")}
+        </Button>
+        <Button
+          variant="secondary"
+          onClick={() => {
+            go("/shares/new");
+            onDone();
+          }}
+        >
+          {_("Create a share")}
         </Button>
         <Button
           variant="secondary"

@@ -37,8 +37,8 @@ export function CopyText({ text }: { text: string }) {
 }
 
 /** What to type on each kind of client. */
-export function ConnectTabs({ connect }: { connect: ConnectLines }) {
-  const systems = ([["linux", "Linux"], ["windows", "Windows"], ["esxi", "VMware ESXi"]] as const).filter(([k]) => connect[k]?.length);
+export function ConnectTabs({ connect }: { connect: Partial<ConnectLines> & Record<string, string[] | undefined> }) {
+  const systems = ([["linux", "Linux"], ["windows", "Windows"], ["macos", "macOS"], ["esxi", "VMware ESXi"], ["kubernetes", "Kubernetes"]] as const).filter(([k]) => connect[k]?.length);
   const [shown, setShown] = useState<string>(systems[0]?.[0] ?? "linux");
   if (!systems.length) return null;
   return (

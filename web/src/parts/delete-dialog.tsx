@@ -38,7 +38,8 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
   const toast = useToast();
   const one = objects.length === 1 ? objects[0]! : null;
   const guard = one ? nameOf(kind, one) : String(objects.length);
-  const query = { force, ...(kind.kind === "volume" ? { keep_data: keepData } : {}) };
+  const [dropData, setDropData] = useState(false);
+  const query = { force, ...(kind.kind === "volume" ? { keep_data: keepData } : {}), ...(kind.kind === "share" && dropData ? { data: "delete" } : {}) };
 
   useEffect(() => {
     let isCurrent = true;
@@ -62,7 +63,7 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
       isCurrent = false;
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the plan depends on what is chosen here
-  }, [force, keepData]);
+  }, [force, keepData, dropData]);
 
   const run = async () => {
     setBusy(true);
@@ -99,7 +100,7 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="delete-title">
       <ModalHeader title={title} titleIconVariant="warning" labelId="delete-title" />
       <ModalBody tabIndex={0} aria-label={title}>
-        {kind.loss && <p>{kind.kind === "volume" && keepData ? _("Its files stay in the pool.") : kind.loss}</p>}
+        {kind.loss && <p>{kind.kind === "volume" && keepData ? _("Its files stay in the pool.") : kind.kind === "share" && dropData ? _("All files in it are lost. There is no way back.") : kind.loss}</p>}
         {!one && <p className="hf-quiet">{objects.slice(0, 12).map((o) => nameOf(kind, o)).join(", ")}{objects.length > 12 ? " …" : ""}</p>}
         {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         {(inUse || force) && (
@@ -108,6 +109,7 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
             <Checkbox id="delete-force" className="hf-below" label={_("Also take away what depends on it")} isChecked={force} onChange={(_e, on) => setForce(on)} />
           </>
         )}
+        {kind.kind === "share" && <Checkbox id="delete-data" className="hf-below" label={_("Delete the folder too, with all that is in it and its snapshots")} isChecked={dropData} onChange={(_e, on) => setDropData(on)} />}
         {kind.kind === "volume" && <Checkbox id="delete-keep" className="hf-below" label={_("Keep the files of the volume")} isChecked={keepData} onChange={(_e, on) => setKeepData(on)} />}
         {plan && <PlanView plan={plan} />}
         {kind.isGuarded && (

@@ -21,9 +21,11 @@ interface Props<T> {
   known?: (state: Values) => PluginOption[];
   children: (o: T) => ReactNode;
   editQuery?: Record<string, boolean>;
+  /** Fields that "Change" changes; the others have their own place on the page. */
+  editOnly?: string[];
 }
 
-export function Detail<T extends Entity>({ kind, parentTitle, label, actions, known, children, editQuery }: Props<T>) {
+export function Detail<T extends Entity>({ kind, parentTitle, label, actions, known, children, editQuery, editOnly }: Props<T>) {
   const { id } = useParams<{ id: string }>();
   // wouter decodes what stands in the address
   const q = useOne<T>(kind.plural, id, { refreshMs: 5000 });
@@ -65,6 +67,7 @@ export function Detail<T extends Entity>({ kind, parentTitle, label, actions, kn
           onClose={() => setOpen(null)}
           {...(known ? { known } : {})}
           {...(editQuery ? { query: editQuery } : {})}
+          {...(editOnly ? { only: editOnly } : {})}
           onDone={(now) => {
             if (now.name && now.name !== id && id !== now.id) go(`/${kind.plural}/${encodeURIComponent(now.name)}`, { replace: true });
           }}

@@ -42,7 +42,7 @@ export function timesOf(h: History, points: number): number[] {
 }
 
 /** object: "volume/NAME", "server", ..; series whose numbers are not kept for it are left out. */
-export function HistoryCharts({ object, series }: { object: string; series?: string[] }) {
+export function HistoryCharts({ object, series, isOptional }: { object: string; series?: string[]; isOptional?: boolean }) {
   const [span, setSpan] = useState(3600);
   const [zoom, setZoom] = useState<{ from: number; to: number } | null>(null);
   const q = useQuery({
@@ -89,7 +89,8 @@ export function HistoryCharts({ object, series }: { object: string; series?: str
           </FlexItem>
         )}
       </Flex>
-      {q.error && !q.data && <Notice variant="warning" isInline isPlain title={explain(q.error)} />}
+      {isOptional && q.error && !q.data && <p className="hf-quiet">{_("There are no numbers of this time yet.")}</p>}
+      {!isOptional && q.error && !q.data && <Notice variant="warning" isInline isPlain title={explain(q.error)} />}
       {q.data && !drawn.length && <p className="hf-quiet">{_("There are no numbers of this time yet.")}</p>}
       <Gallery hasGutter minWidths={{ default: "min(100%, 420px)" }}>
         {drawn.map((s) => (

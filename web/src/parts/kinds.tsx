@@ -18,6 +18,8 @@ export interface Kind {
   /** Creating it can be undone by deleting it, deleting it by creating it again. */
   isUndoable?: boolean;
   nameOf?: (object: Values) => string;
+  /** The field that an error without one is about. */
+  fieldOf?: (body: Values) => string | null;
 }
 
 export const nameOf = (k: Kind, o: Entity | Values): string => {
@@ -128,9 +130,9 @@ export const portalKind = (): Kind => ({
   loss: _("Hosts that come in by it lose their sessions."),
   nameOf: (p) => `${p.protocol} ${String(p.address).includes(":") ? `[${p.address}]` : p.address}:${p.port}`,
   fields: [
-    { name: "protocol", label: _("Protocol"), kind: "enum", isFixed: true, initial: "iscsi", options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"], ["nvme-discovery", _("NVMe discovery")], ["https", _("HTTPS (this page)")]] },
+    { name: "protocol", label: _("Protocol"), kind: "enum", isFixed: true, initial: "iscsi", options: [["iscsi", "iSCSI"], ["nvme-tcp", "NVMe/TCP"], ["nvme-discovery", _("NVMe discovery")], ["smb", "SMB"], ["nfs", "NFS"], ["https", _("HTTPS (this page)")]] },
     { name: "address", label: _("Address"), kind: "text", isRequired: true, isFixed: true, initial: "0.0.0.0", help: _("A local address; 0.0.0.0 or :: for all.") },
-    { name: "port", label: _("Port"), kind: "int", isRequired: true, isFixed: true, initial: 3260, help: _("Usual: 3260 iSCSI, 4420 NVMe/TCP, 8009 NVMe discovery, 8443 HTTPS.") },
+    { name: "port", label: _("Port"), kind: "int", isRequired: true, isFixed: true, initial: 3260, help: _("Usual: 3260 iSCSI, 4420 NVMe/TCP, 8009 NVMe discovery, 445 SMB, 2049 NFS, 8443 HTTPS.") },
     { name: "group_tag", label: _("Portal group"), kind: "int", isFixed: true, initial: 1, when: (s) => s.protocol === "iscsi" },
     { name: "enabled", label: _("Listens"), kind: "bool", initial: true },
   ],

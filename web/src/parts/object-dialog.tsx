@@ -48,7 +48,8 @@ function inverse(before: Values, body: Values, fields: FieldSpec[]): Values | nu
 export function ObjectDialog({ kind, object, given, more, title, known, only, query, onClose, onDone }: Props) {
   const fields = useMemo(() => kind.fields.filter((f) => !only || only.includes(f.name)), [kind, only]);
   const [base, setBase] = useState(object);
-  const [state, setState] = useState<Values>(() => startOf(fields, object as Values | null, given));
+  // What the form does not ask for decides too which fields there are.
+  const [state, setState] = useState<Values>(() => ({ ...(object as Values | null), ...startOf(fields, object as Values | null, given) }));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [trouble, setTrouble] = useState<string[]>([]);
   const [step, setStep] = useState<Step>({ at: "fields" });
@@ -76,6 +77,8 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
       return;
     }
     const sorted = errorsByField(fields, e instanceof Problem ? e.errors : []);
+    const about = e instanceof Problem && !e.errors.length && (e.status === 400 || e.status === 422) ? kind.fieldOf?.(body) : null;
+    if (about && fields.some((f) => f.name === about)) sorted.byField[about] = explain(e);
     setErrors(sorted.byField);
     setTrouble(Object.keys(sorted.byField).length && !sorted.other.length ? [] : sorted.other.length ? sorted.other : [explain(e)]);
     setStep({ at: "fields" });
@@ -137,7 +140,7 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
     if (step.at !== "merge") return;
     const body = Object.fromEntries(Object.entries(step.body).filter(([n]) => choice[n] !== "theirs"));
     setBase(step.theirs);
-    setState({ ...startOf(fields, step.theirs as unknown as Values), ...Object.fromEntries(Object.keys(body).map((n) => [n, state[n]])) });
+    setState({ ...(step.theirs as unknown as Values), ...startOf(fields, step.theirs as unknown as Values), ...Object.fromEntries(Object.keys(body).map((n) => [n, state[n]])) });
     setStep({ at: "fields" });
   };
 

@@ -26,6 +26,10 @@ interface Props<T extends Entity> {
   /** What to do when there is none. */
   empty: { title: string; text: string };
   createTitle: string;
+  /** Where something new is made, when not in a dialog. */
+  onCreate?: () => void;
+  /** The fields that the list changes; the details have the others. */
+  editOnly?: string[];
   given?: Values;
   /** Members of every new object that the form does not ask for. */
   create?: Values;
@@ -49,7 +53,7 @@ export function ObjectList<T extends Entity>(p: Props<T>) {
   const close = () => setOpen(null);
   const create = (variant: "primary" | "secondary" = "primary") =>
     may ? (
-      <Button variant={variant} onClick={() => setOpen({ what: "new" })}>
+      <Button variant={variant} onClick={p.onCreate ?? (() => setOpen({ what: "new" }))}>
         {p.createTitle}
       </Button>
     ) : null;
@@ -83,7 +87,7 @@ export function ObjectList<T extends Entity>(p: Props<T>) {
     <>
       {p.children(create(), list)}
       {open?.what === "new" && <ObjectDialog kind={p.kind} object={null} onClose={close} title={p.createTitle} {...(p.given ? { given: p.given } : {})} {...(p.create ? { more: p.create } : {})} {...(p.known ? { known: p.known } : {})} />}
-      {open?.what === "edit" && <ObjectDialog kind={p.kind} object={open.row} onClose={close} {...(p.known ? { known: p.known } : {})} {...(p.editQuery ? { query: p.editQuery } : {})} />}
+      {open?.what === "edit" && <ObjectDialog kind={p.kind} object={open.row} onClose={close} {...(p.editOnly ? { only: p.editOnly } : {})} {...(p.known ? { known: p.known } : {})} {...(p.editQuery ? { query: p.editQuery } : {})} />}
       {open?.what === "delete" && <DeleteDialog kind={p.kind} objects={open.rows} onClose={close} />}
     </>
   );

@@ -78,6 +78,16 @@ function words(): Record<string, [string, Status]> {
     expired: [_("expired"), "danger"],
     ordering: [_("ordering"), "info"],
     revoked: [_("revoked"), "danger"],
+    serving: [_("served"), "success"],
+    active: [_("active"), "success"],
+    exceeded: [_("exceeded"), "danger"],
+    locked: [_("locked"), "warning"],
+    "no-password": [_("no password"), "warning"],
+    stopped: [_("stopped"), undefined],
+    starting: [_("starting"), "info"],
+    good: [_("good"), "success"],
+    worn: [_("worn"), "warning"],
+    unknown: [_("unknown"), undefined],
   };
 }
 

@@ -13,9 +13,9 @@ export interface PageRow {
   page: Lazy;
   /** In the menu under this name; a page of details has none. */
   title?: () => string;
-  group?: "storage" | "access" | "watch" | "system";
+  group?: "storage" | "shares" | "access" | "watch" | "system";
   least?: Role;
-  /** Only when the server has this list. */
+  /** Only when the server has this route. */
   needs?: string;
 }
 
@@ -26,6 +26,11 @@ export const pages: PageRow[] = [
   { path: "/volumes/:id", page: page(() => import("~/pages/volume")) },
   { path: "/pools", page: page(() => import("~/pages/pools")), title: () => _("Pools"), group: "storage" },
   { path: "/pools/:id", page: page(() => import("~/pages/pool")) },
+  { path: "/disks", page: page(() => import("~/pages/disks")), title: () => _("Disks"), group: "storage", needs: "/disks" },
+  { path: "/shares", page: page(() => import("~/pages/shares")), title: () => _("Shares"), group: "shares" },
+  { path: "/shares/new", page: page(() => import("~/pages/share-new")), least: "operator" },
+  { path: "/shares/:id", page: page(() => import("~/pages/share")) },
+  { path: "/users", page: page(() => import("~/pages/users")), title: () => _("Users and groups"), group: "shares" },
   { path: "/targets", page: page(() => import("~/pages/targets")), title: () => _("Targets"), group: "access" },
   { path: "/targets/:id", page: page(() => import("~/pages/target")) },
   { path: "/hosts", page: page(() => import("~/pages/hosts")), title: () => _("Hosts"), group: "access" },
@@ -48,6 +53,7 @@ export const pages: PageRow[] = [
 export const groups = (): [PageRow["group"], string][] => [
   [undefined, ""],
   ["storage", _("Storage")],
+  ["shares", _("Folders")],
   ["access", _("Access")],
   ["watch", _("Watch")],
   ["system", _("System")],

@@ -34,6 +34,7 @@ import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { request } from "~/api/client";
 import { roleReaches, useItems, useLiveState } from "~/api/data";
 import type { Live } from "~/api/live";
+import { useHas } from "~/api/nas";
 import type { Alert, Me } from "~/api/types";
 import icon from "~/icon.svg";
 import { _, _n } from "~/lib/i18n";
@@ -108,17 +109,25 @@ function AlertBadge() {
   );
 }
 
+/** Shows what the server can do, and nothing else. */
+function OnlyWith({ route, children }: { route: string; children: ReactNode }) {
+  return useHas(route) ? <>{children}</> : null;
+}
+
 function Menu({ me, onChoose }: { me: Me; onChoose: () => void }) {
   const [location] = useLocation();
   const isHere = (path: string) => (path === "/" ? location === "/" : location === path || location.startsWith(`${path}/`));
   const items = (group: (typeof pages)[number]["group"]): ReactNode[] =>
     pages
       .filter((p) => p.title && p.group === group && roleReaches(me.role, p.least ?? "viewer"))
-      .map((p) => (
-        <NavItem key={p.path} isActive={isHere(p.path)} itemId={p.path} onClick={onChoose}>
-          <Link href={p.path}>{p.title!()}</Link>
-        </NavItem>
-      ));
+      .map((p) => {
+        const item = (
+          <NavItem key={p.path} isActive={isHere(p.path)} itemId={p.path} onClick={onChoose}>
+            <Link href={p.path}>{p.title!()}</Link>
+          </NavItem>
+        );
+        return p.needs ? <OnlyWith key={p.path} route={p.needs}>{item}</OnlyWith> : item;
+      });
   return (
     <Nav aria-label={_("Pages")}>
       {groups().map(([group, title]) =>
