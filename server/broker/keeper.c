@@ -234,7 +234,7 @@ static int prepare(const char *state_dir, bool wait)
 	for (size_t i = 0; i < ARRAY_COUNT(restored); i++)
 		signal(restored[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
-	umask(077);
+	umask(022); /* what is ours alone is made with a mode that says so */
 	int r = keeper_place_open(state_dir);
 	if (r == 0)
 		r = keeper_mkdir("run", 0700);

@@ -14,6 +14,7 @@
 #include "core/base.h"
 
 #define KEEPER_TEXT_BYTES 8192
+#define KEEPER_MEMBERS_MAX 1000          /* of one group: what fits into a request */
 
 /* ---- the daemon's side.  Any thread; requests are served one at a time and block. ----------------------- */
 struct keeper_answer {

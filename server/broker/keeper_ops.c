@@ -11,10 +11,12 @@ LOG_TOPIC(keeper);
 
 /* One array per file; a row without a name ends it. */
 static const struct keeper_op *const tables[] = {
+	keeper_ops_account,
 	keeper_ops_child,
 	keeper_ops_folder,
 	keeper_ops_nfs,
 	keeper_ops_space,
+	keeper_ops_smb,
 };
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -18,7 +18,7 @@
 extern struct log_topic log_keeper;
 
 #define KEEPER_MESSAGE_BYTES 65536       /* one request, one answer */
-#define KEEPER_ARGS 256
+#define KEEPER_ARGS 1024
 #define KEEPER_KINDS_MAX 16
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
@@ -43,7 +43,7 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_child[], keeper_ops_folder[], keeper_ops_nfs[], keeper_ops_space[];
+extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_folder[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
@@ -103,6 +103,8 @@ struct keeper_kind {
 };
 int keeper_smb_folders(void) _must_check_; /* makes them when missing */
 extern const struct keeper_kind keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
+/* Is this configuration one that the keeper takes?  -errno with the line at fault (from 1; 0: all of it) and a constant reason. */
+int keeper_smb_text(const char *text, size_t len_bytes, unsigned *ret_line, const char **ret_why) _must_check_;
 extern const struct keeper_kind keeper_kind_smbd;
 const struct keeper_kind *keeper_kind_find(const char *name);
 const struct keeper_kind *keeper_kind_at(size_t i); /* NULL: that was the last */

@@ -15,8 +15,11 @@ LOG_TOPIC(share);
 
 /* In the order in which they are applied: who may, where it is, who serves it, who sees it. */
 static const struct share_part *const parts[] = {
-	&share_part_nfs,
+	&share_part_account,
+	&share_part_folder,
 	&share_part_space,
+	&share_part_smb,
+	&share_part_nfs,
 };
 #define for_each_part(p) \
 	for (size_t i_ = 0; i_ < ARRAY_COUNT(parts); i_++) \
@@ -24,7 +27,7 @@ static const struct share_part *const parts[] = {
 
 /* What questions need of the world that was applied last. */
 struct known {
-	char id[64], name[96], folder[1024], failed[256];
+	char id[96], name[96], folder[1024], failed[256];
 	bool enabled;
 };
 static pthread_mutex_t apply_lock = PTHREAD_MUTEX_INITIALIZER; /* one call into the parts at a time */
@@ -98,6 +101,16 @@ int share_id_by_name(const char *name, char *ret_id, size_t id_bytes)
 		}
 	pthread_mutex_unlock(&known_lock);
 	return r;
+}
+
+int share_folder_by_id(const char *id, char *ret_folder, size_t folder_bytes)
+{
+	pthread_mutex_lock(&known_lock);
+	const struct known *k = find_known(known, known_count, id);
+	if (k)
+		snprintf(ret_folder, folder_bytes, "%s", k->folder);
+	pthread_mutex_unlock(&known_lock);
+	return k ? 0 : -ENOENT;
 }
 
 void share_tell(enum share_event kind, const char *share_id, const char *what, const json_t *data)
@@ -175,6 +188,22 @@ static void *listen_loop(void *arg)
 	return NULL;
 }
 
+/* What the machine can is asked once there is somebody to ask. */
+static void ask_capabilities(void)
+{
+	static bool known_now;
+	if (known_now)
+		return;
+	known_now = keeper_present(NULL);
+	if (!known_now)
+		snprintf(capability.keeper_why_not, sizeof(capability.keeper_why_not), "no keeper of shares runs yet; the first share summons it");
+	else
+		capability.keeper_why_not[0] = '\0';
+	for_each_part(p)
+		if (p->capability)
+			p->capability(&capability);
+}
+
 int share_start(const struct share_opts *o)
 {
 	opts = *o;
@@ -197,9 +226,7 @@ int share_start(const struct share_opts *o)
 		wake_fd = -1;
 		return r;
 	}
-	for_each_part(p)
-		if (p->capability)
-			p->capability(&capability);
+	ask_capabilities();
 	started = true;
 	return 0;
 }
@@ -273,6 +300,8 @@ int share_apply(const struct share_world *w, char *why, size_t why_bytes)
 	bool needed = !world_is_empty(w) || keeper_present(NULL);
 	if (r == 0 && needed)
 		r = keeper_summon(why, why_bytes);
+	if (r == 0 && needed)
+		ask_capabilities();
 	for_each_part(p)
 		if (r == 0 && needed && p->apply)
 			r = p->apply(w, why, why_bytes);

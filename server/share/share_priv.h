@@ -39,6 +39,8 @@ bool share_has_failed(const struct share_spec *s);
 void share_tell(enum share_event kind, const char *share_id, const char *what, const json_t *data);
 /* The id of the share of this name in the world applied last; copied.  -ENOENT. */
 int share_id_by_name(const char *name, char *ret_id, size_t id_bytes);
+/* Its folder; copied.  -ENOENT. */
+int share_folder_by_id(const char *id, char *ret_folder, size_t folder_bytes);
 
 /* One entry of allow or deny, taken apart.  name points into the entry. */
 enum share_who { SHARE_WHO_USER, SHARE_WHO_GROUP, SHARE_WHO_ADDRESS };

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* folder.c - the part of a world that says where: every share's folder is there, with the owner, group and mode that its
+ * preset wants when nothing else was said.  Access rules of SMB and NFS stand before it; this is what both end at. */
+#include "share/share_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Modes that carry a preset's sense down to the file system; the group is that of all our users. */
+static const struct {
+	const char *group, *mode, *guest_mode;
+} kinds[SHARE_PRESETS] = {
+	[SHARE_GENERAL] = { "users", "2770", "2777" },
+	[SHARE_HOMES] = { "users", "0751", "0751" },       /* its folders are the users' own */
+	[SHARE_TIME_MACHINE] = { "users", "2770", "2777" },
+	[SHARE_LIBRARY] = { "users", "2775", "2775" },
+	[SHARE_DROP_BOX] = { "users", "3730", "3733" },    /* put in, do not look */
+	[SHARE_VMWARE] = { "", "0755", "0755" },
+	[SHARE_KUBERNETES] = { "", "0777", "0777" },
+};
+
+static int make(const struct share_spec *s, const char *below, const char *owner, const char *group, const char *mode)
+{
+	struct keeper_answer a;
+	int r = keeper_ask(&a, -1, "folder-make", s->pool_folder, below, owner, group, mode, NULL);
+	if (r == -EPERM)
+		log_warn(&log_share, "a share's folder keeps its owner and mode", "share=%s reason=\"%s\"", s->name, a.text);
+	else if (r < 0)
+		share_fail(s, "%s", a.text);
+	keeper_answer_done(&a);
+	return r == -EPERM ? 0 : r;
+}
+
+/* One folder for each user who has a home, his alone. */
+static void make_homes(const struct share_world *w, const struct share_spec *s, const char *below)
+{
+	for (size_t i = 0; i < w->user_count; i++) {
+		char home[1200];
+		if (!w->users[i].home)
+			continue;
+		snprintf(home, sizeof(home), "%s/%s", below, w->users[i].name);
+		if (make(s, home, w->users[i].name, "users", "0700") < 0)
+			return;
+	}
+}
+
+static int folder_apply(const struct share_world *w, char *why, size_t why_bytes)
+{
+	(void)why, (void)why_bytes;
+	for (size_t i = 0; i < w->share_count; i++) {
+		const struct share_spec *s = &w->shares[i];
+		size_t n = strlen(s->pool_folder);
+		if (!s->enabled)
+			continue;
+		if (strncmp(s->folder, s->pool_folder, n) != 0 || s->folder[n] != '/') {
+			share_fail(s, "its folder %s is not below the pool's", s->folder);
+			continue;
+		}
+		const char *mode = s->mode ? s->mode : s->guest ? kinds[s->preset].guest_mode : kinds[s->preset].mode;
+		if (make(s, s->folder + n, s->owner ? s->owner : "", s->group ? s->group : kinds[s->preset].group, mode) == 0 && s->preset == SHARE_HOMES)
+			make_homes(w, s, s->folder + n);
+	}
+	return 0;
+}
+
+const struct share_part share_part_folder = { .name = "folder", .apply = folder_apply };

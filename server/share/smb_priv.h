@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* smb_priv.h - inside the SMB part: configuration, status, log. */
+#ifndef HOLDFAST_SHARE_SMB_PRIV_H
+#define HOLDFAST_SHARE_SMB_PRIV_H
+
+#include "share/share_priv.h"
+
+/* Which lines of the configuration are somebody's own. */
+struct smb_raw {
+	const char *share;               /* borrowed from the world; NULL: the server's */
+	unsigned first_line, last_line;  /* from 1 */
+};
+struct smb_raws {
+	struct smb_raw *items;           /* the caller's */
+	size_t count, room;
+};
+/* Can Samba serve this share under this name?  Pure. */
+int smb_conf_check(const struct share_spec *s, char *why, size_t why_bytes) _must_check_;
+/* The first line of raw lines that would begin a section (from 1); 0: none does. */
+unsigned smb_conf_section(const char *raw);
+int smb_conf_check_portals(const struct share_world *w, char *why, size_t why_bytes) _must_check_;
+/* Appends the configuration of all SMB shares but those that skip names (NULL: none). */
+int smb_conf(const struct share_world *w, bool (*skip)(const struct share_spec *s), struct share_text *ret, struct smb_raws *raws) _must_check_;
+
+/* One line of smbd's log, when it tells something: an audit line or a refused login.  false: it does not.
+ * data: returns owned.  share: copied, "" when there is none. */
+bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data);
+
+/* From smbstatus's JSON to ours. */
+void smb_status_sessions(const json_t *status, json_t *array);
+void smb_status_open_files(const json_t *status, const char *share_name, const char *folder, json_t *array);
+void smb_status_count(const json_t *status, const char *share_name, const char *folder, unsigned *sessions, unsigned *files);
+
+#endif
