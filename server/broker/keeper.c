@@ -25,7 +25,7 @@
 #include "core/fdpass.h"
 
 #define CONNECTIONS_MAX 32
-#define IDLE_END_S 30                    /* a keeper that was summoned and has nothing to keep */
+#define IDLE_END_S 3                     /* a keeper that was summoned and has nothing to keep */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the listeners and the count */
 static int listeners[4] = { -1, -1, -1, -1 };
@@ -247,11 +247,20 @@ static int prepare(const char *state_dir, bool wait)
 	return r;
 }
 
-/* One wait and what came of it.  0: go on, else the signal that ends it; SIGUSR1: asked to end. */
+/* Somebody may have removed the state folder, with what the servers read; then nobody can ask for their end either. */
+static bool folder_is_there(void)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	return stat(keeper_path(path, "lock"), &st) == 0;
+}
+
+/* One wait and what came of it.  0: go on, else the signal that ends it; SIGUSR1: asked to end, SIGQUIT: its folder has gone. */
 static int turn(int listener, int signals, int logs, bool *full, bool summoned, time_t *busy)
 {
 	struct pollfd fds[4 + KEEPER_KINDS_MAX] = { { listener, POLLIN, 0 }, { signals, POLLIN, 0 }, { wake_fd, POLLIN, 0 }, { logs, POLLIN, 0 } };
-	int timeout_ms = *full ? 100 : summoned ? 5000 : -1;
+	/* Who was summoned looks around: is there anything to keep, is its folder still there? */
+	int timeout_ms = *full ? 100 : !summoned ? -1 : keeper_children_any() ? 5000 : 1000;
 	size_t n = 4 + keeper_children_fds(fds + 4, KEEPER_KINDS_MAX, &timeout_ms);
 	if (poll(fds, (nfds_t)n, timeout_ms) < 0 && errno != EINTR)
 		return SIGTERM;
@@ -274,7 +283,9 @@ static int turn(int listener, int signals, int logs, bool *full, bool summoned, 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (used || keeper_children_any() || !*busy)
 		*busy = now.tv_sec;
-	return end || (summoned && now.tv_sec - *busy > IDLE_END_S) ? SIGUSR1 : 0;
+	if (summoned && !folder_is_there())
+		return SIGQUIT;
+	return end || (summoned && now.tv_sec - *busy >= IDLE_END_S) ? SIGUSR1 : 0;
 }
 
 /* Leaves whoever started it; returns in the child, with a descriptor to say that it serves. */
@@ -366,8 +377,10 @@ int keeper_main(const char *state_dir, void (*ready)(void))
 	do
 		ended = turn(listener, signals, logs, &full, summoned, &busy);
 	while (!ended);
+	if (ended == SIGQUIT && keeper_children_end_alone() < 0)
+		log_warn(&log_keeper, "cannot end all servers of a folder that has gone", "folder=%s", keeper_dir());
 	log_info(&log_keeper, ended == SIGHUP ? "keeper runs its program again" : "keeper ends",
-		 "servers=%s", ended == SIGUSR1 ? "stopped" : "go on");
+		 "servers=%s", ended == SIGUSR1 || ended == SIGQUIT ? "stopped" : "go on");
 	if (ended == SIGHUP) {
 		snprintf(option, sizeof(option), "--state=%s", real);
 		sigprocmask(SIG_UNBLOCK, &set, NULL);

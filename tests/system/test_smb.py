@@ -5,13 +5,16 @@ One Samba serves the whole module; a test adds the shares that it needs beside t
 import json
 import os
 import pathlib
+import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
-from harness import LONG, need, wait_for
+from harness import BUILD, LONG, need, wait_for
 from nas_rig import ENV, PASSWORD, Nas
 
 AUDIT = 4                                # SHARE_EVENT_AUDIT
@@ -431,7 +434,6 @@ def test_many_shares(nas):
 @pytest.mark.parametrize("request_bytes", [b"", b"\0", b"x" * 65536, b"child-start\0", json.dumps({"do": "x"}).encode(), b"user-password\0alice\0" + b"p\n" * 3 + b"\0"],
                          ids=["nothing", "empty", "too long", "too few", "json", "newlines in a secret"])
 def test_the_keeper_survives_what_it_is_sent(nas, request_bytes):
-    import socket  # here: only these cases speak to it directly
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         s.settimeout(60)
         s.connect(str(nas.nas / "keeper.sock"))
@@ -448,3 +450,49 @@ def test_only_root_and_the_daemons_user_are_served(nas):
     nas.state.chmod(0o755)
     run = subprocess.run(["/usr/bin/python3", "-c", code], user=65534, group=65534, capture_output=True, text=True, timeout=120, check=False)
     assert run.stdout.strip() == "0", run.stdout + run.stderr
+
+
+@pytest.fixture
+def summoned():
+    """A keeper as a daemon summons it: detached, with nothing to keep yet.  Its folder, and a function that says whether it is there."""
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    base = pathlib.Path(tempfile.mkdtemp(prefix="hf-nas-", dir="/tmp"))
+    env = dict(os.environ, HOLDFAST_KEEPER="summoned", ASAN_OPTIONS=f"detect_leaks=1:exitcode=99:log_path={base}-san:abort_on_error=0")
+    run = subprocess.run([BUILD / "server/holdfastd", "--keeper", "--state", base], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, env=env, timeout=120, check=False)
+    assert run.returncode == 0
+    wanted = [b"--keeper", b"--state", str(base).encode()]
+
+    def there():
+        for p in pathlib.Path("/proc").iterdir():
+            try:
+                if p.name.isdigit() and (p / "cmdline").read_bytes().split(b"\0")[1:4] == wanted:
+                    return True
+            except OSError:
+                pass
+        return False
+    yield base, there
+    shutil.rmtree(base, ignore_errors=True)
+    wait_for("the keeper has ended", 60, lambda: not there())
+    reports = list(base.parent.glob(base.name + "-san.*"))
+    text = "\n".join(r.read_text(errors="replace")[:4000] for r in reports)
+    for r in reports:
+        r.unlink()
+    assert not text, text
+
+
+def test_a_summoned_keeper_with_nothing_to_keep_ends(summoned):
+    _, there = summoned
+    wait_for("it ends by itself", 60, lambda: not there())
+
+
+def test_a_summoned_keeper_ends_with_its_folder(summoned):
+    base, there = summoned
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(str(base / "nas/keeper.sock"))
+        s.send(b"child-list\0")
+        s.recv(16384)
+        assert there(), "somebody is connected"
+        shutil.rmtree(base)
+        wait_for("it ends", 60, lambda: not there())
