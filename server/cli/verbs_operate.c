@@ -70,7 +70,7 @@ const struct verb explain_verbs[] = {
 	{ .name = NULL }
 };
 static const struct flag top_flags[] = {
-	FILTER_ENUM("kind", "kind", "volume|host|target|pool|session", "Whom to look at (default volume)."),
+	FILTER_ENUM("kind", "kind", "volume|share|host|target|pool|session", "Whom to look at (default volume)."),
 	FILTER_ENUM("by", "by", "ops|bytes|latency", "What counts (default bytes)."),
 	FILTER("limit", "N", "n", "How many at most (default 10)."), END_FLAGS
 };
@@ -83,7 +83,7 @@ static const struct flag history_flags[] = {
 	FILTER("to", "SECONDS", "to", "Until when (default now)."), FILTER("points", "N", "points", "How many lines at most."), END_FLAGS
 };
 const struct verb history_verbs[] = {
-	{ "", "[OBJECT]", history_flags, "GET", "/api/v1/history", "Show what the server, or volume/NAME, pool/NAME, host/NAME or target/NAME did over time.", NULL, run_history },
+	{ "", "[OBJECT]", history_flags, "GET", "/api/v1/history", "Show what the server, or volume/NAME, share/NAME, pool/NAME, host/NAME or target/NAME did over time.", NULL, run_history },
 	{ .name = NULL }
 };
 const struct verb about_verbs[] = {

@@ -370,6 +370,12 @@ void nas_portal_state(const char *protocol, bool *ret_listening, char *why, size
 void share_fill(json_t *o);
 void quota_fill(json_t *o);
 void user_fill(json_t *o);
+struct share_counts {
+	bool serving, used_known;
+	uint64_t read_bytes, write_bytes, used_bytes;
+	unsigned sessions, open_files;
+};
+void share_counts_each(void (*fn)(const char *id, const char *name, const struct share_counts *c));
 void share_sessions_add(json_t *list);   /* any thread */
 bool share_folder_is_there(const json_t *share);
 int plan_shares(struct batch *b, bool after, struct config_error *e);

@@ -84,6 +84,14 @@ static void warn_of_space(const json_t *pool, const struct pool_facts *f)
 		alert_resolve("pool.overcommitted", name);
 }
 
+static int64_t shares_at;
+static void put_share_used(const char *id, const char *name, const struct share_counts *c)
+{
+	struct series *s = c->used_known ? series_get(WATCH_SHARE, id, name) : NULL;
+	if (s)
+		put_used(s, shares_at, c->used_bytes);
+}
+
 static void look_at_space(int64_t at)
 {
 	uint64_t deadline_ns = reactor_clock_ns() + USED_BUDGET_NS, sum = 0;
@@ -98,6 +106,8 @@ static void look_at_space(int64_t at)
 		if (v->used_known && (s = series_get(WATCH_VOLUME, v->node.id, text_of(v->row, "name"))))
 			put_used(s, at, v->used_bytes);
 	}
+	shares_at = at;
+	share_counts_each(put_share_used);
 	if (config_list(ctl.db, MODEL_POOL, NULL, &pools, &e))
 		return;
 	json_array_foreach(pools, i, p) {
@@ -504,7 +514,7 @@ static int resolve(const char *object, enum watch_kind *ret_kind, char id[64], s
 	static const struct {
 		enum watch_kind kind;
 		enum model_kind model;
-	} rows[] = { { WATCH_POOL, MODEL_POOL }, { WATCH_VOLUME, MODEL_VOLUME }, { WATCH_TARGET, MODEL_TARGET }, { WATCH_HOST, MODEL_HOST } };
+	} rows[] = { { WATCH_POOL, MODEL_POOL }, { WATCH_VOLUME, MODEL_VOLUME }, { WATCH_TARGET, MODEL_TARGET }, { WATCH_HOST, MODEL_HOST }, { WATCH_SHARE, MODEL_SHARE } };
 	const char *slash = strchr(object, '/');
 	json_t *row;
 	if (strcmp(object, "server") == 0) {
@@ -524,7 +534,7 @@ static int resolve(const char *object, enum watch_kind *ret_kind, char id[64], s
 		json_decref(row);
 		return 0;
 	}
-	return config_fail(e, -EINVAL, "object", "the object is server, pool/NAME, volume/NAME, target/NAME or host/NAME");
+	return config_fail(e, -EINVAL, "object", "the object is server, pool/NAME, volume/NAME, share/NAME, target/NAME or host/NAME");
 }
 
 struct history_call {

@@ -299,6 +299,48 @@ static void reactors(FILE *f)
 	}
 }
 
+/* ---- shares ---- */
+static FILE *share_file;
+static int share_column;
+static void share_gauge(const char *id, const char *name, const struct share_counts *c)
+{
+	static const char *const names[] = { "serving", "used_bytes", "sessions", "open_files" };
+	const uint64_t values[] = { c->serving, c->used_bytes, c->sessions, c->open_files };
+	(void)id;
+	if (share_column == 1 && !c->used_known)
+		return;
+	fprintf(share_file, "holdfast_share_%s{share=\"", names[share_column]);
+	put_label(share_file, name);
+	fprintf(share_file, "\"} %" PRIu64 "\n", values[share_column]);
+}
+static void share_bytes(FILE *f)
+{
+	const struct series *s;
+	make_series(WATCH_SHARE, MODEL_SHARE);
+	family(f, "holdfast_share_bytes_total", "counter", "Bytes that clients of the share moved, where its servers count them.");
+	list_for_each(s, &watch.series, link) {
+		_cleanup_(freep) char *labels = s->kind == WATCH_SHARE ? labels_of(s) : NULL;
+		if (labels)
+			traffic_sample(f, s, "share", 1, labels);
+	}
+}
+static void shares(FILE *f)
+{
+	static const char *const helps[][2] = {
+		{ "holdfast_share_serving", "1 when the share is served." },
+		{ "holdfast_share_used_bytes", "Space that the files of the share take, where the file system knows." },
+		{ "holdfast_share_sessions", "Clients that use the share." },
+		{ "holdfast_share_open_files", "Files of the share that clients have open." },
+	};
+	share_bytes(f);
+	share_file = f;
+	for (size_t i = 0; i < ARRAY_COUNT(helps); i++) {
+		family(f, helps[i][0], "gauge", helps[i][1]);
+		share_column = (int)i;
+		share_counts_each(share_gauge);
+	}
+}
+
 static int metrics_run(void *arg)
 {
 	char **ret_text = arg;
@@ -324,6 +366,7 @@ static int metrics_run(void *arg)
 	traffic(f, WATCH_TARGET);
 	traffic(f, WATCH_HOST);
 	traffic(f, WATCH_SESSION);
+	shares(f);
 	portals(f);
 	alerts_by_name(f, alerts);
 	process(f);

@@ -42,7 +42,7 @@ int control_undo(uint64_t revision, bool dry_run, bool may_admin, const struct c
 
 /* ---- how busy ---------------------------------------------------------------------------------------------- */
 struct control_history_query {
-	const char *object;              /* "server", "volume/NAME", "pool/NAME", "host/NAME", "target/NAME" */
+	const char *object;              /* "server", "volume/NAME", "share/NAME", "pool/NAME", "host/NAME", "target/NAME" */
 	int64_t from_unix_s, to_unix_s;  /* 0: an hour ago; now */
 	unsigned points;                 /* at most; 0: 300 */
 };

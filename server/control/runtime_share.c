@@ -336,6 +336,25 @@ void share_fill(json_t *o)
 						  (json_int_t)s.free_bytes));
 }
 
+void share_counts_each(void (*fn)(const char *id, const char *name, const struct share_counts *c))
+{
+	struct config_error e;
+	json_t *rows, *row;
+	size_t i;
+	if (!running || config_list(ctl.db, MODEL_SHARE, NULL, &rows, &e))
+		return;
+	json_array_foreach(rows, i, row) {
+		struct share_state s;
+		if (share_state(text_of(row, "id"), &s))
+			continue;
+		const struct share_counts c = { .serving = s.live == SHARE_LIVE_SERVING && true_of(row, "enabled") && !*not_reached(row), .used_known = s.used_known,
+						.read_bytes = s.read_bytes, .write_bytes = s.written_bytes, .used_bytes = s.used_bytes, .sessions = s.sessions,
+						.open_files = s.open_files };
+		fn(text_of(row, "id"), text_of(row, "name"), &c);
+	}
+	json_decref(rows);
+}
+
 void quota_fill(json_t *o)
 {
 	struct share_quota_state s = { 0 };

@@ -109,7 +109,7 @@ static int top_run(void *arg)
 	while (by < ARRAY_COUNT(orders) && strcmp(orders[by], c->by) != 0)
 		by++;
 	if (kind == WATCH_KINDS)
-		return config_fail(c->e, -EINVAL, "kind", "kind is pool, volume, target, host or session");
+		return config_fail(c->e, -EINVAL, "kind", "kind is pool, volume, share, target, host or session");
 	if (by == ARRAY_COUNT(orders))
 		return config_fail(c->e, -EINVAL, "by", "by is ops, bytes or latency");
 	for (l = watch.moments.prev; l != &watch.moments && seconds < TOP_SECONDS; l = l->prev) {
@@ -149,6 +149,6 @@ void stats_publish(const struct moment *m)
 		moment_add_to(m, server, &s);
 	json_t *o = rates_json(&s, m->seconds, "server");
 	json_object_set_new(o, "cpu_percent", json_real(m->seconds > 0 ? (double)(int64_t)((double)s.cpu_us / 1e3 / m->seconds + 0.5) / 10 : 0));
-	publish("stats", json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "at_unix_s", (json_int_t)m->unix_s, "seconds", m->seconds, "server", o, "volumes", busy_of(m, WATCH_VOLUME),
-				   "pools", busy_of(m, WATCH_POOL), "targets", busy_of(m, WATCH_TARGET), "hosts", busy_of(m, WATCH_HOST), "sessions", busy_of(m, WATCH_SESSION)));
+	publish("stats", json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "at_unix_s", (json_int_t)m->unix_s, "seconds", m->seconds, "server", o, "volumes", busy_of(m, WATCH_VOLUME),
+				   "pools", busy_of(m, WATCH_POOL), "targets", busy_of(m, WATCH_TARGET), "hosts", busy_of(m, WATCH_HOST), "sessions", busy_of(m, WATCH_SESSION), "shares", busy_of(m, WATCH_SHARE)));
 }

@@ -21,7 +21,7 @@
 
 struct looks watch;
 const char *const watch_kind_names[WATCH_KINDS] = {
-	[WATCH_SERVER] = "server", [WATCH_POOL] = "pool", [WATCH_VOLUME] = "volume", [WATCH_TARGET] = "target", [WATCH_HOST] = "host", [WATCH_SESSION] = "session",
+	[WATCH_SERVER] = "server", [WATCH_POOL] = "pool", [WATCH_VOLUME] = "volume", [WATCH_TARGET] = "target", [WATCH_HOST] = "host", [WATCH_SESSION] = "session", [WATCH_SHARE] = "share",
 };
 static struct series *bucket[BUCKETS];
 static struct timer look_timer;
@@ -223,6 +223,17 @@ static void look_at_nvme(void *arg, const struct nvmf_session_info *i)
 		look_at_session(&(struct session_look){ i->id, "nvme-tcp", i->subsystem, i->host_nqn, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
 }
 
+/* ---- shares: what their servers tell; they count bytes, not requests ------------------------------------------ */
+static void look_at_share(const char *id, const char *name, const struct share_counts *now)
+{
+	struct series *s = series_get(WATCH_SHARE, id, name);
+	if (!s)
+		return;
+	const struct sample d = { .read_bytes = grown(now->read_bytes, &s->last.bytes[STATS_READ]), .write_bytes = grown(now->write_bytes, &s->last.bytes[STATS_WRITE]) };
+	if (!sample_is_idle(&d))
+		add_to(s, &d);
+}
+
 /* ---- moments ------------------------------------------------------------------------------------------------- */
 static size_t moment_size(const struct moment *m)
 {
@@ -332,6 +343,7 @@ void watch_look(void)
 	}
 	iscsi_session_each(look_at_iscsi, NULL);
 	nvmf_session_each(look_at_nvme, NULL);
+	share_counts_each(look_at_share);
 	struct moment *m = moment_new(now_ns);
 	last_look_ns = now_ns;
 	if (m && atomic_load(&wanted))

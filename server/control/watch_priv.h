@@ -10,7 +10,7 @@
 #include "control/control_priv.h"
 #include "control/sample.h"
 
-enum watch_kind { WATCH_SERVER, WATCH_POOL, WATCH_VOLUME, WATCH_TARGET, WATCH_HOST, WATCH_SESSION, WATCH_KINDS };
+enum watch_kind { WATCH_SERVER, WATCH_POOL, WATCH_VOLUME, WATCH_TARGET, WATCH_HOST, WATCH_SESSION, WATCH_SHARE, WATCH_KINDS };
 struct traffic {
 	uint64_t read_ops, read_bytes, write_ops, write_bytes, errors;
 };
