@@ -24,6 +24,15 @@ CREATE TABLE pending (
 	spec TEXT NOT NULL CHECK (json_valid(spec))
 );
 
+-- Who may not log in for a while: times in seconds since 1970.
+CREATE TABLE ban (
+	id INTEGER PRIMARY KEY NOT NULL,
+	initiator TEXT NOT NULL,
+	target TEXT NOT NULL,
+	since_s INTEGER NOT NULL,
+	until_s INTEGER NOT NULL
+);
+
 CREATE TABLE pool (
 	id TEXT PRIMARY KEY NOT NULL CHECK (length(id) = 36),
 	revision INTEGER NOT NULL,

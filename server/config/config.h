@@ -107,6 +107,16 @@ int config_pending_put(struct config *c, const char *id, const char *action, con
 int config_pending_drop(struct config *c, const char *id, struct config_error *e);
 int config_pending_list(struct config *c, json_t **ret_array, struct config_error *e);
 
+/* Who may not log in for a while, in force over a restart.  since, until: seconds since 1970. */
+struct config_ban {
+	int64_t id, since_s, until_s;
+	const char *initiator, *target;
+};
+int config_ban_put(struct config *c, const struct config_ban *b, struct config_error *e);
+int config_ban_drop(struct config *c, int64_t id, struct config_error *e);
+/* Those that are not over at now_s; the others are forgotten.  Texts are lent during the call. */
+int config_ban_each(struct config *c, int64_t now_s, void (*fn)(void *arg, const struct config_ban *b), void *arg, struct config_error *e);
+
 /* A consistent copy of the database to a file (SQLite backup). */
 int config_backup(struct config *c, const char *path, struct config_error *e);
 /* Writes code, field and sentence; returns code. */

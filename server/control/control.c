@@ -101,6 +101,7 @@ static int start_all(void *arg)
 	r = iscsi_start(&io);
 	if (r)
 		return config_fail(e, r, "", "iSCSI cannot start: %s", strerror(-r));
+	bans_restore();
 	const struct nvmf_opts no = { .reactors = o->reactors, .reactor_count = o->reactor_count, .event = connect_event };
 	r = nvmf_start(&no);
 	if (r)

@@ -73,6 +73,8 @@ void pool_facts(const char *path, struct pool_facts *ret_facts);
 int pool_prepare(const char *path, char *why, size_t why_bytes); /* is it a folder fit for data? */
 bool pool_check_all(void);               /* raises and resolves alerts; true: look again later */
 
+void bans_restore(void);                 /* status.c */
+
 /* ---- runtime_volume.c ---------------------------------------------------------------------------------- */
 struct rt_volume {
 	struct node node;

@@ -80,6 +80,53 @@ json_t *control_sessions(void)
 	return list;
 }
 
+/* Bans are in force at once, and kept: a restart of the daemon does not let anybody in. */
+struct ban_save {
+	uint64_t id;
+	bool found;
+	struct iscsi_ban_info ban;
+};
+static void find_ban(void *arg, const struct iscsi_ban_info *b)
+{
+	struct ban_save *s = arg;
+	if (b->id == s->id) {
+		s->ban = *b;
+		s->found = true;
+	}
+}
+static int ban_keep_run(void *arg)
+{
+	const struct ban_save *s = arg;
+	const struct iscsi_ban_info *b = &s->ban;
+	struct config_error e = { 0 };
+	int r = s->found ? config_ban_put(ctl.db, &(struct config_ban){ .id = (int64_t)b->id, .initiator = b->initiator, .target = b->target,
+									.since_s = (int64_t)b->since_unix_s, .until_s = (int64_t)b->until_unix_s }, &e)
+			 : config_ban_drop(ctl.db, (int64_t)s->id, &e);
+	if (r)
+		log_error(&log_control, "a ban cannot be stored, it is in force until the daemon ends", "id=%llu why=\"%s\"", (unsigned long long)s->id, e.why);
+	return r;
+}
+static void ban_keep(uint64_t id)
+{
+	struct ban_save s = { .id = id };
+	iscsi_ban_each(find_ban, &s);
+	(void)reactor_call(ctl.reactor, ban_keep_run, &s);
+}
+static void restore_ban(void *arg, const struct config_ban *b)
+{
+	struct iscsi_ban_info i = { .id = (uint64_t)b->id, .since_unix_s = (uint64_t)b->since_s, .until_unix_s = (uint64_t)b->until_s };
+	(void)arg;
+	snprintf(i.initiator, sizeof(i.initiator), "%s", b->initiator);
+	snprintf(i.target, sizeof(i.target), "%s", b->target);
+	iscsi_ban_restore(&i);
+}
+void bans_restore(void)
+{
+	struct config_error e = { 0 };
+	if (config_ban_each(ctl.db, (int64_t)time(NULL), restore_ban, NULL, &e))
+		log_error(&log_control, "bans cannot be read, continuing without them", "why=\"%s\"", e.why);
+}
+
 int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)
 {
 	uint64_t ban = 0;
@@ -94,8 +141,10 @@ int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)
 	if (r)
 		return config_fail(e, r, "", r == -ENOENT ? "there is no session %llu (now)" : "session %llu cannot be closed", (unsigned long long)id);
 	control_event(LOG_LEVEL_INFO, false, "session.closed", "", "session %llu was asked to end", (unsigned long long)id);
-	if (ban_s)
+	if (ban_s) {
+		ban_keep(ban);
 		control_event(LOG_LEVEL_INFO, false, "session.banned", "", "its initiator may not log in again for %llu s", (unsigned long long)ban_s);
+	}
 	return 0;
 }
 
@@ -125,5 +174,6 @@ int control_ban_lift(uint64_t id, struct config_error *e)
 	*e = (struct config_error){ 0 };
 	if (iscsi_ban_lift(id))
 		return config_fail(e, -ENOENT, "", "there is no ban %llu (any more)", (unsigned long long)id);
+	ban_keep(id);                    /* it is not there: forgotten */
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ban.c - initiators that an administrator sent away for a while.  They live in memory: a ban is a matter of
- * minutes or hours; who must stay out is denied access instead. */
+/* ban.c - initiators that an administrator sent away for a while; control/ keeps them over a restart.
+ * Who must stay out for ever is denied access instead. */
 #include "iscsi/iscsi_priv.h"
 
 #include <stdio.h>
@@ -82,4 +82,15 @@ int iscsi_ban_lift(uint64_t id)
 	forget_old((uint64_t)time(NULL));
 	room_unlock();
 	return r;
+}
+
+void iscsi_ban_restore(const struct iscsi_ban_info *b)
+{
+	room_lock();
+	forget_old((uint64_t)time(NULL));
+	if (ban_count < ISCSI_BANS_MAX)
+		bans[ban_count++] = *b;
+	if (b->id > last_ban)
+		last_ban = b->id;
+	room_unlock();
 }

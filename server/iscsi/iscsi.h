@@ -161,5 +161,6 @@ struct iscsi_ban_info {
 int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban);
 void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void *arg);
 int iscsi_ban_lift(uint64_t id);         /* -ENOENT */
+void iscsi_ban_restore(const struct iscsi_ban_info *b);  /* one of before the restart, under its id; dropped when there are too many */
 
 #endif

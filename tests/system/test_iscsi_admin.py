@@ -153,6 +153,30 @@ def test_ban(daemon):
         assert d.rest("DELETE", f"/api/v1/bans/{bans[0]['id']}")[0] == 404
 
 
+def test_a_ban_outlives_the_daemon(daemon):
+    d = daemon
+    address = ("127.0.0.1", d.portal())
+    iqn = d.disk("t", "16M")
+    for name, length in ((HOST, "10m"), (OTHER, "1h")):
+        with Session(address, iqn, name=name) as s:
+            s.connect()
+            d.cli("session", "close", sessions_of(d, name)[0]["id"], "--ban", length)
+    before = d.json("ban", "list")
+    assert len(before) == 2
+    d.kill9()
+    d.start()
+    assert d.json("ban", "list") == before
+    assert status_of(address, iqn) == 0x0202 and status_of(address, iqn, name=OTHER) == 0x0202
+    d.cli("ban", "lift", before[0]["id"])
+    d.restart()
+    assert d.json("ban", "list") == before[1:]
+    assert status_of(address, iqn) == 0 and status_of(address, iqn, name=OTHER) == 0x0202
+    with Session(address, iqn, name=HOST) as s:
+        s.connect()
+        d.cli("session", "close", sessions_of(d, HOST)[0]["id"], "--ban", "1h")
+    assert len({b["id"] for b in d.json("ban", "list")}) == 2
+
+
 def test_live_changes_touch_only_whom_they_concern(daemon):
     d = daemon
     address = ("127.0.0.1", d.portal())
@@ -303,10 +327,10 @@ def test_16384_luns(daemon):
     d.cli("target", "create", "t", "--protocol", "iscsi")
     d.cli("target", "allow", "t", "--any")
     iqn = d.json("target", "show", "t")["qualified_name"]
-    step = 512
+    step = 500
     for at in range(0, 16384, step):
         body = []
-        for n in range(at, at + step):
+        for n in range(at, min(at + step, 16384)):
             body.append({"method": "POST", "path": "/api/v1/volumes", "body": {"name": f"v{n}", "size_bytes": 1 << 20, "plugin": "ram"}})
             body.append({"method": "POST", "path": "/api/v1/luns", "body": {"target": "t", "volume": f"v{n}", "lun": n}})
         status, _, answer = d.rest("POST", "/api/v1/batch", {"changes": body})
