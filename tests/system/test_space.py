@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Space of shares on real file systems: quotas, snapshots by hand and by schedule, pools from empty disks.  The file systems are made in files and
+mounted by loop devices; where that is refused, the tests say so and are skipped."""
+import errno
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness import BUILD, Refused, need, wait_for
+
+MiB = 1 << 20
+
+
+def run(*words):
+    return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def place(tmp_path_factory):
+    """A folder for images and mounts, all of which are gone afterwards."""
+    if os.geteuid() != 0:
+        pytest.skip("loop devices and mounts want root")
+    where = tmp_path_factory.mktemp("space")
+    loops = []
+    yield where, loops
+    mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if f"{where}/" in line.split()[4]]
+    for m in sorted(mounts, reverse=True):
+        run("umount", "-l", m)
+    for device in loops:
+        run("losetup", "-d", device)
+
+
+def mounted(place, kind, size):
+    where, _ = place
+    need(f"mkfs.{kind}", {"btrfs": "btrfs-progs", "xfs": "xfsprogs", "ext4": "e2fsprogs"}[kind])
+    image, at = where / f"{kind}.img", where / kind
+    at.mkdir()
+    image.touch()
+    os.truncate(image, size)
+    assert run(f"mkfs.{kind}", "-q", image).returncode == 0
+    r = run("mount", "-o", "loop", image, at)
+    if r.returncode:
+        pytest.skip(f"no {kind} can be mounted here: {r.stderr.strip()}")
+    return at
+
+
+@pytest.fixture
+def nas(daemon_factory):
+    """A daemon whose keeper ends with the test."""
+    d = daemon_factory()
+    yield d
+    if d.running():
+        d.stop()
+    run(BUILD / "server/holdfastd", "--keeper", "--end", "--state", d.state)
+
+
+def names(d, share):
+    return [s["name"] for s in d.json("snapshot", "list", share)]
+
+
+def fill(path, size, step=MiB):
+    """The error that ends the writing; 0: none."""
+    with open(path, "wb", buffering=0) as f:
+        for _ in range(size // step):
+            try:
+                f.write(b"\1" * step)
+                os.fsync(f.fileno())
+            except OSError as e:
+                return e.errno
+    return 0
+
+
+def test_quota_and_snapshots_on_btrfs(nas, place):
+    pool = mounted(place, "btrfs", 512 * MiB)
+    nas.cli("pool", "create", "b", "--path", pool)
+    nas.cli("share", "create", "docs", "--pool", "b", "--nfs", "--quota", "64M", "--mode", "0755")
+    folder = pool / "docs"
+    wait_for("the folder is there", 60, folder.is_dir)
+    assert folder.stat().st_ino == 256, "a share on btrfs is a subvolume"
+    # A quota stops the writer with the right error; what is used is shown; near the limit there is an alert.
+    assert fill(folder / "big", 100 * MiB) == errno.EDQUOT
+    nas.restart()                                # usage is read at once after a start
+    used = wait_for("usage is known", 60, lambda: nas.json("share", "show", "docs")["used_bytes"], 0.3)
+    assert 32 * MiB < used <= 65 * MiB
+    wait_for("an alert tells", 60, lambda: [a for a in nas.json("alert", "list") if a["type"] == "quota.near" and "docs" in a["text"]], 0.3)
+    nas.cli("share", "set", "docs", "--quota", "256M")
+    (folder / "big").unlink()
+    # Snapshots by hand.
+    (folder / "a").write_text("one")
+    nas.cli("snapshot", "create", "docs", "first")
+    with pytest.raises(Refused) as e:
+        nas.cli("snapshot", "create", "docs", "first")
+    assert "already" in e.value.stderr
+    first = nas.json("snapshot", "list", "docs")[0]
+    assert first["by"] == "hand" and first["consistent"] == "share"
+    (folder / "a").write_text("two")
+    (folder / "b").write_text("new")
+    assert (folder / ".snapshots" / first["folder"] / "a").read_text() == "one"
+    with pytest.raises(OSError):
+        (folder / ".snapshots" / first["folder"] / "a").write_text("changed")
+    nas.cli("snapshot", "restore", "docs", "first", "--yes")
+    assert (folder / "a").read_text() == "one" and not (folder / "b").exists()
+    kept = [s for s in nas.json("snapshot", "list", "docs") if s["by"] == "restore"]
+    assert len(kept) == 1 and (folder / ".snapshots" / kept[0]["folder"] / "b").read_text() == "new"
+    # By schedule: two old ones are there, two are kept; so a new one comes, and the older of the two goes.
+    snapshots = folder / ".snapshots"
+    assert run("chattr", "-i", snapshots).returncode == 0
+    for year in ("2020", "2021"):
+        old = snapshots / f"GMT-{year}.01.01-00.00.00"
+        assert run("btrfs", "subvolume", "snapshot", folder, old).returncode == 0
+        os.setxattr(old, "trusted.holdfast.snapshot", f"atomic 1 old {year}".encode())
+    nas.cli("share", "set", "docs", "--hourly", "2")
+    wait_for("the new one is there and the oldest went", 60, lambda: [s["by"] for s in nas.json("snapshot", "list", "docs")].count("schedule") == 2 and "old 2020" not in names(nas, "docs"), 0.3)
+    assert {"old 2021", "first", kept[0]["name"]} <= set(names(nas, "docs"))
+    # A restart keeps the schedule: no hour has two.
+    nas.restart()
+    wait_for("a round is over", 60, lambda: nas.json("share", "show", "docs")["used_bytes"] is not None, 0.3)
+    hours = [s["created_at"][:13] for s in nas.json("snapshot", "list", "docs") if "hourly" in s["kinds"]]
+    assert len(hours) == len(set(hours)), hours
+    nas.cli("snapshot", "delete", "docs", "first", "--yes")
+    assert "first" not in names(nas, "docs")
+    # With its data.
+    nas.cli("share", "delete", "docs", "--delete-data", "--yes")
+    wait_for("the folder goes, snapshots and all", 60, lambda: not folder.exists())
+
+
+def test_refused_where_it_cannot_be(nas, place):
+    pool = mounted(place, "ext4", 64 * MiB)
+    nas.cli("pool", "create", "e", "--path", pool)
+    with pytest.raises(Refused) as e:
+        nas.cli("share", "create", "limited", "--pool", "e", "--nfs", "--quota", "16M")
+    assert "prjquota" in e.value.stderr or "no quotas" in e.value.stderr
+    nas.cli("share", "create", "plain", "--pool", "e", "--nfs")
+    wait_for("the folder is there", 60, (pool / "plain").is_dir)
+    with pytest.raises(Refused) as e:
+        nas.cli("snapshot", "create", "plain", "x")
+    assert "cannot make snapshots" in e.value.stderr
+    nas.cli("share", "delete", "plain", "--yes")
+    assert (pool / "plain").is_dir(), "without --delete-data the folder stays"
+
+
+def test_pool_from_an_empty_disk(nas, place):
+    where, loops = place
+    image = where / "disk.img"
+    image.touch()
+    os.truncate(image, 400 * MiB)
+    need("mkfs.xfs", "xfsprogs")
+    r = run("losetup", "--show", "-f", image)
+    if r.returncode:
+        pytest.skip(f"no loop device here: {r.stderr.strip()}")
+    disk, at = r.stdout.strip(), where / "pools" / "x"
+    loops.append(disk)
+    found = [d for d in nas.json("disk", "list") if d["path"] == disk]
+    assert len(found) == 1 and found[0]["empty"] and found[0]["size_bytes"] == 400 * MiB
+    words = ["pool", "format", "x", "--disk", disk, "--file-system", "xfs", "--path", at]
+    with pytest.raises(Refused) as e:
+        nas.cli(*words, "--confirm", "y")
+    assert "again" in e.value.stderr
+    nas.cli(*words, "--confirm", "x")
+    assert nas.json("pool", "show", "x")["state"] == "online"
+    with pytest.raises(Refused) as e:
+        nas.cli("pool", "format", "y", "--disk", disk, "--file-system", "xfs", "--path", where / "pools" / "y", "--confirm", "y")
+    assert "mounted at" in e.value.stderr
+    # XFS clones by reference: each file is of one moment.
+    nas.cli("share", "create", "docs", "--pool", "x", "--nfs")
+    folder = at / "docs"
+    wait_for("the folder is there", 60, folder.is_dir)
+    (folder / "a").write_text("one")
+    nas.cli("snapshot", "create", "docs", "first")
+    (folder / "a").write_text("two")
+    first = nas.json("snapshot", "list", "docs")[0]
+    assert first["consistent"] == "file" and (folder / ".snapshots" / first["folder"] / "a").read_text() == "one"
+    nas.cli("snapshot", "restore", "docs", "first", "--yes")
+    assert (folder / "a").read_text() == "one"
+    # As after a start of the machine.
+    nas.stop()
+    assert run(BUILD / "server/holdfastd", "--keeper", "--end", "--state", nas.state).returncode == 0
+    r = run("umount", at)
+    assert r.returncode == 0, r.stderr
+    nas.start()
+    wait_for("it is mounted again", 60, folder.is_dir)
+    assert (folder / "a").read_text() == "one"
+    wait_for("the pool is online", 60, lambda: nas.json("pool", "show", "x")["state"] == "online", 0.3)
