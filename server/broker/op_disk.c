@@ -17,6 +17,8 @@
 
 #define EDGE_BYTES (4u << 20)            /* read at the start and at the end */
 #define SAMPLES 64
+#define CLAIMS 10
+#define CLAIM_WAIT_US 100000
 #define SAMPLE_BYTES 65536u
 
 static void trim(char *s)
@@ -196,7 +198,16 @@ static void look(const char *name, const char *path, uint64_t size, char *in_use
 	}
 	if (kernel_uses(name, st.st_rdev, in_use, bytes) || has_signature(path, in_use, bytes))
 		return;
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
+	/* Claimed for a moment, to see whether anybody has it; somebody else may be looking just now. */
+	int claim = -1;
+	for (int i = 0; i < CLAIMS && (claim = open(path, O_RDONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC)) < 0 && errno == EBUSY; i++)
+		usleep(CLAIM_WAIT_US);
+	int error = errno;
+	if (claim >= 0)
+		close(claim);
+	_cleanup_(closep) int fd = claim < 0 ? -1 : open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (claim < 0)
+		errno = error;
 	if (fd < 0) {
 		snprintf(in_use, bytes, errno == EBUSY ? "another program has it, perhaps as a volume" : "it cannot be opened: %s", strerror(errno));
 		return;

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define TRIES 20
+#define TRY_WAIT_US 250000
+
 static bool label_is_fit(const char *label)
 {
 	size_t n = strlen(label);
@@ -47,6 +50,21 @@ static int make_file_system(const char *const *disks, size_t count, bool btrfs, 
 	if (r)
 		return op_refuse(why, why_bytes, r < 0 ? r : -EIO, "%s failed: %.150s", argv[0], *out ? out : r < 0 ? strerror(-r) : "it says nothing");
 	return 0;
+}
+
+/* Somebody may look at a disk just when mkfs claims it: then nothing was written, and it is looked at anew. */
+static int make_patiently(const char *const *disks, size_t count, bool btrfs, const char *label, char *why, size_t why_bytes)
+{
+	for (int i = 0;; i++) {
+		int r = 0;
+		for (size_t k = 0; k < count && !r; k++)
+			r = op_disk_check_empty(disks[k], why, why_bytes);
+		if (!r)
+			r = make_file_system(disks, count, btrfs, label, why, why_bytes);
+		if (!r || !strstr(why, "busy") || i == TRIES)
+			return r;
+		usleep(TRY_WAIT_US);
+	}
 }
 
 /* A folder of its own, made or empty. */
@@ -95,10 +113,8 @@ int op_format(const char *const *disks, size_t count, const char *file_system, c
 			if (!strcmp(disks[i], disks[k]))
 				return op_refuse(why, why_bytes, -EINVAL, "%.40s is named twice", disks[i]);
 	int r = prepare_mount_point(mount_point, why, why_bytes);
-	for (size_t i = 0; i < count && !r; i++)
-		r = op_disk_check_empty(disks[i], why, why_bytes);
 	if (!r)
-		r = make_file_system(disks, count, btrfs, label, why, why_bytes);
+		r = make_patiently(disks, count, btrfs, label, why, why_bytes);
 	if (r)
 		return r;
 	struct mount_row row = { 0 };
