@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import TOP, need
+from conftest import TOP, depends, need
 
 BUILD = TOP / "build/release"
 LONG = os.environ.get("HF_LONG") == "1"
@@ -85,8 +85,8 @@ def test_upgraded_while_a_host_writes(machine, newer):
     machine.copy(writer, "/root/writer")
     machine.copy(newer, "/root/newer.deb")
     machine.run(f"(/root/writer --portal 127.0.0.1:3260 --target {iqn} --verify --journal /root/journal --flush-every 16 --read 20 --depth 4 --sleep "
-                "--span 16M --seconds 12 >/root/said 2>&1; echo $? >/root/ended) </dev/null >/dev/null 2>&1 &")
-    wait(machine, "test $(wc -l </root/journal) -gt 5")
+                "--span 16M --seconds 900 >/root/said 2>&1; echo $? >/root/ended) </dev/null >/dev/null 2>&1 &")
+    wait(machine, "test $(wc -l </root/journal) -gt 5", 60)
     pid = machine.run("systemctl show -P MainPID holdfastd").strip()
     # Whoever knocks meanwhile is not refused: systemd keeps the listening sockets.
     machine.run("(while sleep 0.02; do bash -c 'exec 3<>/dev/tcp/127.0.0.1/3260' || echo refused; done) >/root/knocks 2>&1 </dev/null & echo $! >/root/knocker")
@@ -95,7 +95,11 @@ def test_upgraded_while_a_host_writes(machine, newer):
     machine.run("kill $(cat /root/knocker)")
     assert machine.run("systemctl show -P MainPID holdfastd").strip() != pid, "the new version runs"
     assert "refused" not in machine.run("cat /root/knocks")
-    wait(machine, "test -s /root/ended", 60)
+    wait(machine, "grep '^back: round 1' /root/said", 120)  # it lost the server, found it again and checked everything
+    lines = machine.run("wc -l </root/journal").strip()
+    wait(machine, f"test $(wc -l </root/journal) -gt {lines}", 60)
+    machine.run("kill -TERM $(pidof writer)")
+    wait(machine, "test -s /root/ended", 120)
     assert machine.run("cat /root/ended").strip() == "0", machine.run("cat /root/said")
     assert " 0 bad" in machine.run("cat /root/said")
 
@@ -116,6 +120,43 @@ def test_removed_keeps_and_purged_leaves_only_what_is_others(machine):
     assert left.split() == [], "nothing of ours is left"
     assert machine.run("cd /srv/pool && find . -type f | sort") == before, "and all of what is in pools"
     machine.run("getent passwd holdfast", ok=False)
+
+
+def test_the_keeper_of_shares_comes_as_a_package_of_its_own(machine, debs):
+    """It outlives an upgrade as the same process, comes back when it is killed, and goes without a trace.
+
+    Samba and an NFS server are not installed in this machine: the keeper runs without them."""
+    assert {"holdfast", "samba"} <= set(depends(debs["holdfast-nas"]))
+    install(machine)
+    assert machine.run("systemctl cat holdfast-nas", ok=None).strip() == "" or "No files" in machine.run("systemctl cat holdfast-nas", ok=False)
+    machine.copy(debs["holdfast-nas"], "/root/nas.deb")
+    machine.run("dpkg --force-depends -i /root/nas.deb")
+    assert machine.run("systemctl is-active holdfast-nas holdfastd").split() == ["active"] * 2
+    assert machine.run("systemctl is-enabled holdfast-nas").strip() == "enabled"
+    pid = machine.run("systemctl show -P MainPID holdfast-nas").strip()
+    assert machine.run(f"stat -c %U /proc/{pid}; stat -c '%U %a' /var/lib/holdfast-nas").split()[:2] == ["root", "root"]
+    machine.run("dpkg --force-depends -i /root/nas.deb")
+    assert machine.run("systemctl show -P MainPID holdfast-nas").strip() == pid, "the same process goes on"
+    machine.run("kill -9 " + pid)
+    wait(machine, f"systemctl is-active holdfast-nas && test $(systemctl show -P MainPID holdfast-nas) != {pid}", 60)
+    machine.run("dpkg -r holdfast-nas && test -d /var/lib/holdfast-nas")
+    assert machine.run("pgrep -fc '[h]oldfastd --keeper'", ok=None).strip() == "0"
+    machine.run("dpkg -P holdfast-nas && ! test -e /var/lib/holdfast-nas && systemctl is-active holdfastd")
+
+
+def test_backends_with_needs_of_their_own_have_packages_of_their_own(debs, tmp_path):
+    """What is in the package holdfast needs the C library; a backend that needs more belongs into holdfast-plugin-NAME."""
+    subprocess.run(["dpkg-deb", "-x", debs["holdfast"], tmp_path], check=True)
+    plugins = sorted(tmp_path.glob("usr/lib/*/holdfast/plugins/*.so"))
+    assert {p.stem for p in plugins} >= {"file", "block", "ram"}
+    for plugin in plugins:
+        needed = subprocess.run(["readelf", "-d", plugin], capture_output=True, text=True, check=True).stdout
+        assert set(re.findall(r"NEEDED.*\[(.*)\]", needed)) <= {"libc.so.6"}, f"{plugin.name}: see the packages in HACKING.md"
+
+
+def test_debug_symbols_are_a_package(debs):
+    listed = subprocess.run(["dpkg-deb", "-c", debs["holdfast-dbgsym"]], capture_output=True, text=True, check=True).stdout
+    assert "/usr/lib/debug/.build-id/" in listed and ".debug" in listed
 
 
 def test_a_database_of_a_newer_version_is_refused_with_the_way_back(machine):

@@ -37,7 +37,9 @@ def test_what_is_in_it(rpms):
 
 
 def test_scriptlets(rpms):
-    said = query(rpms["holdfast"], "--scripts")
+    nas = query(rpms["holdfast-nas"], "--scripts")
+    assert "--keeper --end" in nas and "reload holdfast-nas.service" in nas
+    said = query(rpms["holdfast"], "--scripts") + nas
     assert "useradd -r" in said and "try-restart holdfastd.service" in said and "disable --now" in said
     for script in re.split(r"(?m)^\w+ scriptlet \(using /bin/sh\):\n", said)[1:]:
         assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
@@ -45,7 +47,7 @@ def test_scriptlets(rpms):
 
 def test_dnf_installs_it_with_what_it_needs(rpms, tmp_path):
     need("dnf", "createrepo_c")
-    provides = {p.split()[0] for p in query(rpms["holdfast"], "--requires").splitlines() if p and not p.startswith("rpmlib(")}
+    provides = {p.split()[0] for p in query(rpms["holdfast"], "--requires").splitlines() if p and not p.startswith("rpmlib(")} | {"samba", "nfs-utils"}
     spec = tmp_path / "stub.spec"
     spec.write_text("Name: stub\nVersion: 1\nRelease: 1\nSummary: stands for the distribution\nLicense: MIT\nBuildArch: noarch\n"
                     + "".join(f"Provides: {p}\n" for p in sorted(provides | {"/bin/sh"})) + "%description\nstub\n%files\n")
@@ -56,8 +58,9 @@ def test_dnf_installs_it_with_what_it_needs(rpms, tmp_path):
     subprocess.run(["createrepo_c", "-q", repo], check=True)
     root = tmp_path / "root"
     said = subprocess.run(["dnf", "-y", f"--installroot={root}", "--setopt=reposdir=/dev/null", f"--repofrompath=ours,file://{repo}", "--setopt=ours.gpgcheck=0",
-                           "--setopt=tsflags=noscripts", "--releasever=1", "install", "holdfast", "holdfast-devel"], capture_output=True, text=True)
+                           "--setopt=tsflags=noscripts", "--releasever=1", "install", "holdfast-nas", "holdfast-devel"], capture_output=True, text=True)
     assert said.returncode == 0, said.stdout + said.stderr
+    assert (root / "usr/lib/systemd/system/holdfast-nas.service").exists()
     assert (root / "usr/sbin/holdfastd").exists() and (root / "usr/include/holdfast/plugin.h").exists()
 
 
