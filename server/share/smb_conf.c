@@ -301,8 +301,16 @@ int smb_conf_check_portals(const struct share_world *w, char *why, size_t why_by
 static void portal_lines(struct share_text *t, const struct share_world *w)
 {
 	bool any = false, first = true;
-	for (size_t i = 0; i < w->portal_count; i++)
+	size_t count = 0;
+	for (size_t i = 0; i < w->portal_count; i++) {
 		any |= !w->portals[i].nfs && is_any(w->portals[i].address);
+		count += !w->portals[i].nfs;
+	}
+	/* Nothing is started without a portal; the text is judged all the same, and an empty list is a mistake to Samba. */
+	if (!count) {
+		share_text_add(t, "\tsmb ports = 445\n\tinterfaces = lo\n\tbind interfaces only = yes\n");
+		return;
+	}
 	share_text_add(t, "\tsmb ports =");
 	for (size_t i = 0; i < w->portal_count; i++) {
 		bool seen = w->portals[i].nfs;

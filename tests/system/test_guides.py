@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import guides
-from harness import BUILD, SRC
+from harness import BUILD, SRC, own_etc
 
 PAGES = ["README.md", *sorted(str(p.relative_to(SRC)) for p in (SRC / "docs/guides").glob("*.md"))]
 ADDRESSES = ("192.0.2.1/24", "192.0.2.10/24", "198.51.100.1/24", "198.51.100.10/24")
@@ -53,7 +53,9 @@ def test_what_the_page_says_works(page, network, daemon_factory, tmp_path):
     (home / "build/release/server").symlink_to(BUILD / "server")
     state = home / "holdfast"
     if not own:
-        d = daemon_factory(prefix=network)
+        # A page that makes users makes them in an /etc of the test's own.
+        makes_users = "<!-- test: root -->" in (SRC / page).read_text()
+        d = daemon_factory(prefix=[*network, *(own_etc(tmp_path) if makes_users else [])])
         state = d.state
         d.cli("portal", "add", "https", "0.0.0.0:8443")
     client = home / "bin/holdfast"
