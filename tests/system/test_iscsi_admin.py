@@ -331,8 +331,8 @@ def test_16384_luns(daemon):
     for at in range(0, 16384, step):
         body = []
         for n in range(at, min(at + step, 16384)):
-            body.append({"method": "POST", "path": "/api/v1/volumes", "body": {"name": f"v{n}", "size_bytes": 1 << 20, "plugin": "ram"}})
-            body.append({"method": "POST", "path": "/api/v1/luns", "body": {"target": "t", "volume": f"v{n}", "lun": n}})
+            body.append({"verb": "create", "kind": "volume", "body": {"name": f"v{n}", "size_bytes": 1 << 20, "plugin": "ram"}})
+            body.append({"verb": "create", "kind": "lun", "body": {"target": "t", "volume": f"v{n}", "lun": n}})
         status, _, answer = d.rest("POST", "/api/v1/batch", {"changes": body})
         assert status in (200, 201), answer
     with Session(address, iqn, name=HOST) as s:
