@@ -139,9 +139,11 @@ static void access_lines(struct share_text *t, const struct share_spec *s)
 static void module_lines(struct share_text *t, const struct share_spec *s)
 {
 	bool mac = s->preset == SHARE_TIME_MACHINE;
-	share_text_add(t, "\tvfs objects =%s%s%s%s%s streams_xattr\n", s->smb_audit ? " full_audit" : "",
-		       s->smb_recycle && !mac ? " recycle" : "", s->smb_previous_versions ? " shadow_copy2" : "",
-		       s->smb_acl == SHARE_ACL_WINDOWS ? " acl_xattr" : "", mac ? " catia fruit" : "");
+	/* Macs ask for rights that modes cannot express, the owner's WRITE_OWNER for one: so they get the semantics of Windows. */
+	bool windows = mac || s->smb_acl == SHARE_ACL_WINDOWS;
+	share_text_add(t, "\tvfs objects =%s%s%s%s streams_xattr%s\n", s->smb_audit ? " full_audit" : "",
+		       s->smb_recycle && !mac ? " recycle" : "", s->smb_previous_versions ? " shadow_copy2" : "", mac ? " catia fruit" : "",
+		       windows ? " acl_xattr" : "");
 	if (s->smb_audit) {
 		/* Found again in the log by its prefix; the share's name comes last, because it may hold anything but a bar. */
 		line(t, "full_audit:prefix", "holdfast-audit|%u|%I|%S");
@@ -165,7 +167,7 @@ static void module_lines(struct share_text *t, const struct share_spec *s)
 		line(t, "shadow:sort", "desc");
 		yes_no(t, "shadow:localtime", false);
 	}
-	if (s->smb_acl == SHARE_ACL_WINDOWS) {
+	if (windows) {
 		yes_no(t, "inherit acls", true);
 		yes_no(t, "map acl inherit", true);
 		yes_no(t, "dos filemode", true);
@@ -201,7 +203,7 @@ static void mode_lines(struct share_text *t, const struct share_spec *s)
 		break;
 	default:
 		/* Everybody who may use the share may use what others put there; the folder's group does it. */
-		if (s->smb_acl == SHARE_ACL_POSIX) {
+		if (s->smb_acl == SHARE_ACL_POSIX && s->preset != SHARE_TIME_MACHINE) {
 			line(t, "create mask", open ? "0666" : "0664");
 			line(t, "force create mode", open ? "0666" : "0660");
 			line(t, "directory mask", open ? "2777" : "2775");
@@ -355,10 +357,11 @@ static void server_lines(struct share_text *t, const struct share_world *w, stru
 	yes_no(t, "server multi channel support", s->smb_multichannel);
 	line(t, "map to guest", guest ? "bad user" : "never");
 	/* What Macs negotiate is one for all shares of a connection. */
-	if (mac)
+	if (mac) {
 		yes_no(t, "fruit:aapl", true);
-	if (mac)
+		yes_no(t, "fruit:copyfile", true);
 		line(t, "fruit:model", "MacSamba");
+	}
 	raw_lines(t, raws, NULL, s->smb_raw);
 }
 

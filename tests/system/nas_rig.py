@@ -33,6 +33,7 @@ class Nas:
         for folder in (self.state, self.pool):
             folder.mkdir(mode=0o755)
         shutil.copytree("/etc", self.base / "etc", symlinks=True, ignore=lambda d, names: [n for n in names if d == "/etc" and n in ("ssl", "alternatives")])
+        self.forget_accounts()
         self.nas = self.state / "nas"
         self.port = free_port()
         self.world = {"shares": [], "users": [], "groups": [], "settings": {},
@@ -46,6 +47,15 @@ class Nas:
         self.driver = self.keeper = None
         self.start_keeper()
         self.start_driver()
+
+    def forget_accounts(self):
+        """Users that another Holdfast of this machine made are none of this one."""
+        etc = self.base / "etc"
+        names = {line.split(":")[0] for line in (etc / "passwd").read_text().splitlines() if "Holdfast NAS user" in line}
+        for name in ("passwd", "shadow", "group", "gshadow"):
+            if (etc / name).exists():
+                lines = (etc / name).read_text().splitlines(keepends=True)
+                (etc / name).write_text("".join(l for l in lines if l.split(":")[0] not in names and not l.startswith("hfstaff:")))
 
     # ---- processes ----
 
