@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shares, users, groups and quotas through REST and the command: plan, dry run, stale edits, undo, guards, export and
-import, restarts."""
+import, restarts; and, where Samba is, a share that is really served and changed while somebody uses it."""
 import contextlib
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -186,3 +187,45 @@ def test_data_stays_unless_said(nas):
     nas.cli("share", "delete", "kept", "--delete-data", "-y")
     wait_for("the folder is gone", LIMIT, lambda: not folder.exists())
     assert not nas.json("share", "list")[1:]
+
+
+def smb(d, port, share, *commands, user="alice", password="second secret"):
+    return subprocess.run(["smbclient", f"//127.0.0.1/{share}", password, "-U", user, "-p", str(port), "-m", "SMB3", "-c", ";".join(commands)],
+                          capture_output=True, text=True, timeout=LIMIT, cwd=d.base)
+
+
+def test_served_over_smb(nas):
+    can = nas.json("nas")["capabilities"]
+    if not can["smb"] or not shutil.which("smbclient"):
+        pytest.skip("needs samba and smbclient: " + can["smb_why_not"])
+    port = nas.portal("smb")
+    wait_for("it is served", LIMIT, lambda: nas.json("share", "show", "projects")["state"] == "serving")
+    nas.cli("share", "create", "public", "--smb", "--guest")
+    (nas.base / "up").write_text("hello")
+    wait_for("alice can write", LIMIT, lambda: smb(nas, port, "projects", "put up there").returncode == 0)
+    assert (nas.base / "tank/projects/there").read_text() == "hello"
+    # Somebody works while others change: the client stays, its share too.
+    client = subprocess.Popen(["smbclient", "//127.0.0.1/projects", "second secret", "-U", "alice", "-p", str(port), "-m", "SMB3"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=nas.base)
+    try:
+        sessions = wait_for("her session is shown", LIMIT, lambda: [s for s in nas.json("session", "list") if s["protocol"] == "smb" and s["initiator"] == "alice"])
+        assert "projects" in sessions[0]["target"] and sessions[0]["peer"].startswith("127.0.0.1")
+        nas.cli("share", "set", "public", "--comment", "other")
+        nas.cli("share", "delete", "public")
+        out, _ = client.communicate("put up second\nls\nquit\n", timeout=LIMIT)
+        assert "second" in out and (nas.base / "tank/projects/second").exists(), out
+    finally:
+        client.kill()
+        client.wait()
+    nas.cli("share", "set", "projects", "--read-only", "on")
+    wait_for("she can no longer write", LIMIT, lambda: smb(nas, port, "projects", "put up third").returncode != 0)
+    assert not (nas.base / "tank/projects/third").exists()
+    nas.cli("share", "set", "projects", "--read-only", "off", "--allow", "bob")
+    wait_for("she is out", LIMIT, lambda: "DENIED" in smb(nas, port, "projects", "ls").stdout)
+    # The daemon goes and comes, smbd stays.
+    nas.cli("share", "set", "projects", "--allow", "alice")
+    pids = [s["pid"] for s in nas.json("nas")["servers"] if s["state"] == "running"]
+    nas.kill9()
+    assert wait_for("it serves without the daemon", LIMIT, lambda: smb(nas, port, "projects", "ls").returncode == 0)
+    nas.start()
+    assert [s["pid"] for s in nas.json("nas")["servers"] if s["state"] == "running"] == pids
