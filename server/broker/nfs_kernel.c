@@ -89,7 +89,7 @@ static int nfsdcld_argv(const char **argv, size_t argv_count, char *buf, size_t 
 {
 	char pipe[PATH_MAX], kept[PATH_MAX];
 	(void)why, (void)why_bytes;
-	const char *const args[] = { "-F", "-p", keeper_path(pipe, "nfs/pipefs/nfsd"), "-s", keeper_path(kept, "nfs/kernel") };
+	const char *const args[] = { "-F", "-p", keeper_path(pipe, "nfs/pipefs"), "-s", keeper_path(kept, "nfs/kernel") };
 	return fill(argv, argv_count, args, ARRAY_COUNT(args), buf, buf_bytes);
 }
 static const char *const nfsdcld_programs[] = { "nfsdcld", NULL };
@@ -277,7 +277,7 @@ static int start(const struct nfs_spec *s, char *why, size_t why_bytes)
 	snprintf(lease, sizeof(lease), "%u", s->lease_s);
 	snprintf(count, sizeof(count), "%u", s->threads ? s->threads : 8);
 	bool any = strcmp(s->address, "0.0.0.0") == 0 || strcmp(s->address, "::") == 0;
-	const char *const argv[] = { "rpc.nfsd", "-U", "-T", "-p", port, "-G", grace, "-L", lease, count, any ? NULL : "-H", s->address, NULL };
+	const char *const argv[] = { "rpc.nfsd", "-U", "-p", port, "-G", grace, "-L", lease, count, any ? NULL : "-H", s->address, NULL };
 	char boot[64];
 	boot_id(boot, sizeof(boot));
 	r = keeper_write(OURS, boot, strlen(boot), 0600, &changed);
@@ -295,8 +295,9 @@ int nfs_kernel_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 	char no_v3[160] = "";
 	bool running = threads() > 0 && are_ours(), changed;
 	int r = 0;
+	/* Clients walk through the root as whoever they are. */
 	for (size_t i = 0; i < ARRAY_COUNT(folders) && r == 0; i++)
-		r = keeper_mkdir(folders[i], 0700);
+		r = keeper_mkdir(folders[i], i == 0 ? 0755 : 0700);
 	r = r < 0 ? r : keeper_write("nfs/mountd/rmtab", "", 0, 0600, &changed);
 	if (!running && !nfs_helpers_start(no_v3, sizeof(no_v3)))
 		log_warn(&log_keeper, "continuing without NFS version 3", "reason=\"%s\"", no_v3);
@@ -317,11 +318,12 @@ int nfs_kernel_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "cannot write the exports: %s", strerror(-r));
 		return r;
 	}
-	if (!running)
-		r = start(s, why, why_bytes);
-	else if (changed)
+	if (running && changed)
 		forget_answers();
 	unbind_others(s);
+	r = running ? 0 : start(s, why, why_bytes);
+	if (r < 0)
+		nfs_kernel_stop();
 	return r;
 }
 

@@ -197,7 +197,7 @@ static void part_status(json_t *servers)
 	pthread_mutex_lock(&lock);
 	snprintf(now, sizeof(now), "%s", provider);
 	snprintf(at, sizeof(at), "%s", listening);
-	snprintf(version, sizeof(version), "%s", can.nfs_version);
+	snprintf(version, sizeof(version), "%s", strcmp(provider, "kernel") == 0 ? "Linux" : can.nfs_version);
 	pthread_mutex_unlock(&lock);
 	const char *child = strcmp(now, "kernel") == 0 ? "rpc.mountd" : "ganesha";
 	char state[24] = "stopped", reason[256] = "";

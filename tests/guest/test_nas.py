@@ -158,6 +158,97 @@ umount -a -t nfs,nfs4
 """
 
 
+KERNEL = LIB.replace("rpcbind -w\nrpc.statd --no-notify\n", "") + r"""
+# This machine's files below the guest's kernel: our programs and what they need, writable for this boot.
+modprobe -a 9p 9pnet_virtio overlay loop ext4 nfsd
+mkdir -p /h /up /new
+mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host /h
+mount -t tmpfs up /up
+mkdir /up/u /up/w
+mount -t overlay -o lowerdir=/h,upperdir=/up/u,workdir=/up/w overlay /new
+for d in proc sys dev; do mount --rbind /$d /new/$d; done
+for d in run tmp; do mount -t tmpfs $d /new/$d; done
+mkdir -p /new/run/rpcbind /new/run/lock /new/var/lib/nfs
+truncate -s 200M /dev/shm/disk
+mkfs.ext4 -q /dev/shm/disk
+mount -o loop /dev/shm/disk /new/srv
+for p in rpc.nfsd rpc.mountd exportfs nfsdcld rpc.statd sm-notify rpcbind; do
+	[ -x /new/usr/sbin/$p ] || cp /usr/sbin/$p /new/usr/sbin/
+done
+at "the machine's files"
+export HOME=/root ASAN_OPTIONS=detect_leaks=0 DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
+hf() { chroot /new "$BUILD/server/holdfast" --state /srv/s "$@"; }
+echo '/nowhere *(ro)' >/new/etc/exports
+cp /new/etc/exports /run/exports
+chroot /new "$BUILD/server/holdfastd" --state /srv/s --https-port 0 >/run/daemon.log 2>&1 &
+trap 'grep -v " info " /run/daemon.log | tail -n 30; tail -n 5 /new/srv/s/nas/log/*' EXIT
+waitfor 120 hf status
+at "the daemon is ready"
+mkdir -p /new/srv/pool/{docs,other}
+chmod 777 /new/srv/pool/*
+hf setting set nfs_provider kernel
+hf pool create p --path /srv/pool
+hf portal add nfs 0.0.0.0:2049
+hf share create docs --pool p --nfs --mode 0777 --nfs-client 127.0.0.1:root
+hf share show docs -o json | grep -v '""' | grep 'state\|reason' || true
+[ "$(hf share show docs -o json | grep -c '"serving"')" = 1 ] || die "not served"
+hf nas
+at "served by the kernel"
+SERVER=127.0.0.1
+for v in 4.0 4.1 4.2; do
+	mountas $v docs /m$v
+	echo "over $v" >/m$v/from-$v
+	[ "$(cat /new/srv/pool/docs/from-$v)" = "over $v" ]
+done
+as 1001 sh -c 'echo mine >/m4.0/mine'
+[ "$(stat -c %u /m4.1/mine)" = 1001 ]
+exec 8>/m4.2/lock
+flock -n 8
+refused flock -n /m4.1/lock true
+at "mounted over 4.0, 4.1, 4.2"
+hf session list
+hf session list -o json | grep -c 'NFS 4' || die "no session of version 4"
+threads=$(cat /new/proc/fs/nfsd/threads)
+pid=$(pidof rpc.mountd)
+hf share create other --pool p --nfs --read-only --nfs-client 127.0.0.1
+mountas 4.2 other /mo
+refused touch /mo/x 2>/dev/null
+umount /mo
+hf share delete other
+refused mountas 4.2 other /mo 2>/dev/null
+[ -d /new/srv/pool/other ]
+echo "still here" >/m4.2/still
+[ "$(cat /new/srv/pool/docs/still)" = "still here" ]
+[ "$(pidof rpc.mountd)" = "$pid" ] && [ "$(cat /new/proc/fs/nfsd/threads)" = "$threads" ] || die "started anew for a share"
+at "another share came and went"
+hf share create only4 --pool p --path other --nfs --nfs-version 4.2
+hf share show only4 -o json | grep 'same versions for all' || die "one version cannot be kept, and it does not say so"
+kill -9 "$pid"
+back() { [ -n "$(pidof rpc.mountd)" ] && [ "$(pidof rpc.mountd)" != "$pid" ]; }
+waitfor 60 back
+mountas 4.1 docs /mb
+[ "$(cat /mb/still)" = "still here" ]
+at "rpc.mountd died and is back"
+exec 8>&-
+umount /mb /m4.0 /m4.1 /m4.2
+[ "$(cat /new/etc/exports)" = "$(cat /run/exports)" ]
+[ ! -s /new/var/lib/nfs/etab ] || refused grep docs /new/var/lib/nfs/etab
+portal=$(hf portal list -o json | tr -d '\n' | tr '{' '\n' | grep '"protocol": *"nfs"' | sed -n 's/.*"id": *"\([0-9a-f-]*\)".*/\1/p')
+hf portal delete "$portal" --force
+gone() { [ "$(cat /new/proc/fs/nfsd/threads)" = 0 ]; }
+waitfor 60 gone
+refused grep nfs/root/docs /proc/mounts
+at "without a portal nothing is left"
+trap - EXIT
+"""
+
+
+def test_the_kernels_server(nas_wire, nas_guest):
+    need("rpcbind", "rpc.statd")
+    nas_guest.host_folder = "/"
+    nas_guest.run(KERNEL, env={"BUILD": BUILD}, seconds=1200, memory_mb=1536)
+
+
 class Nas:
     """A keeper on the wire, with a pool of folders."""
 

@@ -31,6 +31,7 @@ class Network:
     def __init__(self):
         setup = (f"ip link set lo up; ip tuntap add dev nas0 mode tap; ip addr add {ADDRESS}/24 dev nas0; ip addr add {SECOND}/24 dev nas0; "
                  "ip link set nas0 up; mount -t tmpfs run /run; mkdir -p /run/rpcbind /run/lock /run/sendsigs.omit.d; "
+                 "cp -a /etc /run/etc; mount --bind /run/etc /etc; "     # accounts that a test makes are its own
                  "echo ready; exec sleep 100000")
         self.keeper = subprocess.Popen(["unshare", "-n", "-m", "--propagation", "private", "sh", "-ec", setup], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -27,14 +27,9 @@ class Server:
         self.d.cli("pool", "create", "p", "--path", self.pool)
         self.d.cli("portal", "add", "nfs", "0.0.0.0:2049")
 
-    def share(self, name, *args, mode=0o777):
-        folder = self.pool / name
-        if mode is not None:
-            folder.mkdir(exist_ok=True)
-        self.d.cli("share", "create", name, "--pool", "p", "--nfs", *args, timeout=GENEROUS)
-        if mode is not None:
-            folder.chmod(mode)
-        return folder
+    def share(self, name, *args, mode="0777"):
+        self.d.cli("share", "create", name, "--pool", "p", "--nfs", "--mode", mode, *args, timeout=GENEROUS)
+        return self.pool / name
 
     def ls(self, path, version=3, address=ADDRESS, **options):
         """Names in a folder; None when the server refuses."""
@@ -115,13 +110,13 @@ def test_a_change_of_a_share_starts_nothing_anew(server):
     ("the other version", ["--nfs-version", "4.1", "--nfs-version", "4.2"], [(4, ADDRESS)], [(3, ADDRESS)]),
     ("this network", ["--allow", "10.99.7.0/24"], [(3, ADDRESS), (4, ADDRESS)], []),
     ("another network", ["--allow", "10.98.0.0/16"], [], [(3, ADDRESS), (4, ADDRESS)]),
-    ("users only", ["--allow", "@staff"], [], [(3, ADDRESS), (4, ADDRESS)]),
+    ("users only", ["--allow", "@nfsstaff"], [], [(3, ADDRESS), (4, ADDRESS)]),
     ("a denied address", ["--deny", ADDRESS], [], [(3, ADDRESS), (4, ADDRESS)]),
     ("another host", ["--nfs-client", "10.99.7.77", "--nfs-client", "@nobody"], [], [(3, ADDRESS), (4, ADDRESS)]),
 ], ids=lambda v: v.replace(" ", "-") if isinstance(v, str) else "")
 def test_who_may(server, what, args, allowed, refused):
-    if "@staff" in args:
-        server.d.cli("group", "create", "staff")
+    if "@nfsstaff" in args:
+        server.d.cli("group", "create", "nfsstaff")
     server.share("who", *args)
     try:
         for version, address in allowed:
@@ -130,8 +125,8 @@ def test_who_may(server, what, args, allowed, refused):
             assert server.ls("who", version, address) is None, (what, version)
     finally:
         server.d.cli("share", "delete", "who", timeout=GENEROUS)
-        if "@staff" in args:
-            server.d.cli("group", "delete", "staff")
+        if "@nfsstaff" in args:
+            server.d.cli("group", "delete", "nfsstaff")
 
 
 def test_whom_the_server_takes_a_client_for(server, payload):
@@ -156,7 +151,7 @@ def test_names_and_folders_that_need_quoting(server):
     for n, path in enumerate(("with space", "it's", "a{b}#c", "two  spaces, a comma", "(round)", "grün")):
         (server.pool / path).mkdir()
         (server.pool / path / "here").touch()
-        server.share(f"quoted{n}", "--path", path, mode=None)
+        server.share(f"quoted{n}", "--path", path)
         assert server.ls(f"quoted{n}") == server.ls(f"quoted{n}", 4) == ["here"], path
 
 
@@ -164,7 +159,7 @@ def test_datastore(server):
     server.share("open-datastore", "--preset", "vmware")
     show = server.d.json("share", "show", "open-datastore")
     assert show["state"] == "failed" and "ESXi hosts" in show["reason"]
-    folder = server.share("datastore", "--preset", "vmware", "--nfs-client", ADDRESS, mode=0o755)
+    folder = server.share("datastore", "--preset", "vmware", "--nfs-client", ADDRESS, mode="0755")
     assert server.ls("datastore") == [] and server.ls("datastore", 4) is None, "over one version only"
     assert server.put("/etc/hostname", "datastore/vm.vmx") and (folder / "vm.vmx").stat().st_uid == 0, "root stays root"
     server.d.cli("share", "set", "datastore", "--nfs-version", "4.1", timeout=GENEROUS)
