@@ -47,8 +47,10 @@ static int kernel_enforces(int fd, unsigned scope, char *why, size_t why_bytes)
 					 [SPACE_SCOPE_GROUP] = FS_QUOTA_GDQ_ACCT | FS_QUOTA_GDQ_ENFD };
 	struct fs_quota_statv s = { .qs_version = FS_QSTATV_VERSION1 };
 	int r = quota_call(fd, Q_XGETQSTATV, scope, 0, &s);
+	/* Also what the kernel says when none of its quotas is on. */
 	if (r == -ENOSYS)
-		return op_refuse(why, why_bytes, -EOPNOTSUPP, "this file system, or this kernel, has no quotas for %s. Mounting with the option %s does not help then", scope_name[scope], mount_option[scope]);
+		return op_refuse(why, why_bytes, -EOPNOTSUPP, "quotas for %s are not on: mount the file system with the option %s; where it has that already, this kernel or file system has none", scope_name[scope],
+				 mount_option[scope]);
 	if (r && r != -ESRCH && r != -EINVAL)
 		return op_refuse(why, why_bytes, r, "the kernel does not say what quotas there are: %s", strerror(-r));
 	if (r || (s.qs_flags & bits[scope]) != bits[scope])
