@@ -10,7 +10,7 @@ import pytest
 from harness import BUILD, SRC
 
 PAGES = ["README.md", "HACKING.md", *sorted(str(p.relative_to(SRC)) for p in (SRC / "docs").rglob("*.md")), "dev"]
-COMMAND = re.compile(r"(?:^|[\s`/(])(?:holdfast|hf) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^`|&>\n]*)", re.M)
+COMMAND = re.compile(r"(?:^|[\s`/(])(?:holdfast|hf) ([a-z][a-z-]*)(?: ([a-z][a-z-]*)(?!\w))?([^`|&>\n]*)", re.M)
 
 
 def commands():
