@@ -26,4 +26,9 @@ extern const struct column refused_columns[], alert_columns[], address_columns[]
 extern const struct verb share_verbs[], nas_verbs[], snapshot_verbs[], disk_verbs[], user_verbs[], nas_group_verbs[], quota_verbs[];
 extern const struct column snapshot_columns[], disk_columns[], share_columns[], user_columns[], nas_group_columns[], quota_columns[];
 
+/* ---- verbs_remote.c ---------------------------------------------------------------------------------------- */
+extern const struct verb import_verbs[];
+extern const struct column import_columns[];
+extern const struct flag target_test_flags[], share_test_flags[];
+
 #endif

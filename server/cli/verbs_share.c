@@ -68,6 +68,7 @@ const struct verb share_verbs[] = {
 	{ "deny", "SHARE WHO", NULL, "PATCH", "/api/v1/shares/{id}", "Take a user, @GROUP, address or network from those who may use a share.", NULL, run_share_deny },
 	{ "files", "SHARE", NULL, "GET", "/api/v1/shares/{id}/open-files", "List files that clients have open.", NULL, run_share_files },
 	{ "close-file", "SHARE ID", NULL, "DELETE", "/api/v1/shares/{id}/open-files/{name}", "Close an open file; what its client has not written is lost.", NULL, run_share_close_file },
+	{ "test", "NAME", share_test_flags, "POST", "/api/v1/shares/{id}/test", "Try a share as a client would, step by step.", NULL, run_self_test },
 	{ "delete", "NAME", share_delete, "DELETE", "/api/v1/shares/{id}", "Stop serving a folder; it stays with all files unless --delete-data is given.", "all files", run_share_delete },
 	{ .name = NULL }
 };

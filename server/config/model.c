@@ -299,6 +299,7 @@ static const struct field task_fields[] = {
 	{ .name = "message", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_NULLABLE, .max = 4096, .help = "Last line of its log, or why it failed." },
 	{ .name = "started_at", .type = FIELD_TIME, .flags = FIELD_SERVER, .help = "When it began." },
 	{ .name = "finished_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_NULLABLE, .help = "When it ended." },
+	{ .name = "result", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "What it found, as the steps of a self-test; known until the daemon ends." },
 };
 
 /* ---- folders and who uses them ---- */

@@ -125,6 +125,7 @@ static int start_all(void *arg)
 	nas_start();
 	ctl.started = true;
 	mdns_start();
+	imports_start();
 	events_settle();
 	channels_start();
 	return 0;
@@ -189,7 +190,9 @@ static int stop_portals(void *arg)
 	mdns_stop();
 	while (!list_is_empty(&ctl.portals.all))
 		rt_portal_remove(list_entry(ctl.portals.all.next, struct node, all)->id);
+	imports_leave();
 	tasks_stop();
+	imports_stop();
 	return 0;
 }
 static int stop_rest(void *arg)

@@ -336,11 +336,21 @@ int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], stru
 /* On the worker. */
 void control_task_progress(struct task *t, int percent, const char *fmt, ...) _printf_(3, 4);
 bool control_task_is_cancelled(const struct task *t);
+/* Runs fn on the control thread and waits, like reactor_call(), but not for a control thread that waits for the task to end:
+ * -ECANCELED. */
+int control_task_ask(struct task *t, int (*fn)(void *arg), void *arg);
+/* What it has found so far, for GET of the task, also for a while after its end; copied. */
+void control_task_result(struct task *t, const json_t *result);
 void tasks_recover(void);                /* those that a restart cut off are failed */
 void tasks_stop(void);                   /* cancels, waits */
 size_t task_running_count(void);
 void control_task_overlay(json_t *row);            /* progress over the stored row */
 int control_task_stop(const char *id, struct config_error *e);
+
+/* ---- import.c ------------------------------------------------------------------------------------------------------- */
+void imports_start(void);                /* those that the last end cut off go on */
+void imports_leave(void);                /* before tasks_stop(): what runs goes on at the next start */
+void imports_stop(void);
 
 /* ---- certificate_*.c; certificate_priv.h has the rest ----------------------------------------------------------------- */
 int certificate_prepare(json_t *body, struct config_error *e);

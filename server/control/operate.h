@@ -70,6 +70,22 @@ int control_disks(json_t **ret_array, struct config_error *e);
 int control_pool_format(const json_t *body, const struct config_actor *who, json_t **ret_pool, struct config_error *e);
 int control_user_unlock(const char *user, struct config_error *e);
 
+/* ---- seen from outside ---------------------------------------------------------------------------------------- */
+/* Acts as a client, in a task whose result is {"ok","steps":[{"protocol","step","result","text","fix","ms"}]}; returns the task,
+ * owned.  body: {"host","lun","write":bool}; for a share {"user","write"}. */
+int control_target_test(const char *id, const json_t *body, json_t **ret_task, struct config_error *e);
+int control_share_test(const char *id, const json_t *body, json_t **ret_task, struct config_error *e);
+/* body: {"format","text"}.  {"format","findings","objects","plan"}: what other software's configuration becomes, and with
+ * dry_run false that it is made, all or none. */
+int control_import_config(const json_t *body, bool dry_run, const struct config_actor *who, json_t **ret_result, struct config_error *e);
+/* Copies from other servers; each is a file below the state folder, and goes on after a restart.  body: docs/openapi.yaml, ImportNew.
+ * All return owned objects. */
+int control_import_create(const json_t *body, json_t **ret_import, struct config_error *e);
+int control_import_get(const char *name, json_t **ret_import, struct config_error *e);
+json_t *control_import_list(void);
+int control_import_start(const char *name, json_t **ret_import, struct config_error *e);  /* again, after an end */
+int control_import_delete(const char *name, struct config_error *e);     /* what was copied stays */
+
 /* ---- the machine -------------------------------------------------------------------------------------------- */
 /* [{"address","interface","family","prefix","loopback","up","speed_mbit"}] */
 json_t *control_addresses(void);

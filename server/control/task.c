@@ -19,6 +19,7 @@ struct task {
 	pthread_mutex_t lock;            /* percent and message */
 	int percent;
 	char message[512];
+	json_t *result;                  /* under the lock; what the task found, or NULL */
 	_Atomic(bool) cancel, ended;
 	int status;
 	uint64_t told_ns;                /* worker only: last progress event */
@@ -48,16 +49,54 @@ size_t task_running_count(void)
 	return running_count;
 }
 
+/* What the last tasks found, after their end. */
+#define RESULTS_KEPT 64
+static struct {
+	char id[CONFIG_ID_BYTES];
+	json_t *result;
+} results[RESULTS_KEPT];
+static size_t results_next;
+
+static void result_keep(struct task *t)
+{
+	if (!t->result)
+		return;
+	json_decref(results[results_next].result);
+	results[results_next].result = TAKE(t->result);
+	memcpy(results[results_next].id, t->id, sizeof(t->id));
+	results_next = (results_next + 1) % RESULTS_KEPT;
+}
+
+static json_t *result_kept(const char *id)
+{
+	for (size_t i = 0; i < RESULTS_KEPT; i++)
+		if (results[i].result && strcmp(results[i].id, id) == 0)
+			return json_deep_copy(results[i].result);
+	return json_null();
+}
+
+void control_task_result(struct task *t, const json_t *result)
+{
+	json_t *copy = json_deep_copy(result);
+	pthread_mutex_lock(&t->lock);
+	json_decref(t->result);
+	t->result = copy;
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* Shows what is in memory over a row of the store. */
 void control_task_overlay(json_t *row)
 {
 	struct task *t = task_find(text_of(row, "id"));
+	json_object_set_new(row, "result", t ? json_null() : result_kept(text_of(row, "id")));
 	if (!t)
 		return;
 	pthread_mutex_lock(&t->lock);
 	json_object_set_new(row, "percent", json_integer(t->percent));
 	if (*t->message)
 		json_object_set_new(row, "message", json_string(t->message));
+	if (t->result)
+		json_object_set_new(row, "result", json_deep_copy(t->result));
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -94,6 +133,7 @@ static void task_end(struct task *t)
 {
 	pthread_join(t->thread, NULL);
 	list_del(&t->link);
+	result_keep(t);
 	if (t->spec.quiet)
 		quiet_count--;
 	else
@@ -208,6 +248,73 @@ void control_task_progress(struct task *t, int percent, const char *fmt, ...)
 	}
 }
 
+struct ask {
+	struct msg msg;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	int (*fn)(void *arg);
+	void *arg;
+	enum { ASK_WAITS, ASK_RUNS, ASK_DONE, ASK_LEFT } state;
+	int result;
+};
+
+static void ask_free(struct ask *a)
+{
+	pthread_mutex_destroy(&a->lock);
+	pthread_cond_destroy(&a->cond);
+	free(a);
+}
+
+static void ask_arrive(struct msg *m)
+{
+	struct ask *a = container_of(m, struct ask, msg);
+	pthread_mutex_lock(&a->lock);
+	bool left = a->state == ASK_LEFT;
+	a->state = ASK_RUNS;
+	pthread_mutex_unlock(&a->lock);
+	if (left) {
+		ask_free(a);
+		return;
+	}
+	int r = a->fn(a->arg);
+	pthread_mutex_lock(&a->lock);
+	a->result = r;
+	a->state = ASK_DONE;
+	pthread_cond_signal(&a->cond);
+	pthread_mutex_unlock(&a->lock);
+}
+
+int control_task_ask(struct task *t, int (*fn)(void *arg), void *arg)
+{
+	struct ask *a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->cond, NULL);
+	a->fn = fn;
+	a->arg = arg;
+	a->msg.run = ask_arrive;
+	reactor_post(ctl.reactor, &a->msg);
+	pthread_mutex_lock(&a->lock);
+	while (a->state != ASK_DONE) {
+		struct timespec until;
+		if (a->state == ASK_WAITS && control_task_is_cancelled(t)) {
+			a->state = ASK_LEFT;     /* whoever gets the message frees it */
+			pthread_mutex_unlock(&a->lock);
+			return -ECANCELED;
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 50000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&a->cond, &a->lock, &until);
+	}
+	pthread_mutex_unlock(&a->lock);
+	int r = a->result;
+	ask_free(a);
+	return r;
+}
+
 bool control_task_is_cancelled(const struct task *t)
 {
 	return atomic_load(&t->cancel);
@@ -258,4 +365,6 @@ void tasks_stop(void)
 		atomic_store(&t->cancel, true);
 	list_for_each(t, &running, link)
 		task_end(t);             /* joins */
+	for (size_t i = 0; i < RESULTS_KEPT; i++)
+		json_decref(TAKE(results[i].result));
 }

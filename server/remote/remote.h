@@ -52,8 +52,11 @@ struct remote_job {
 /* Runs the child to its end; blocks, so on a worker thread.  0: it said REMOTE_END; -ECANCELED; -ENOENT: the program is
  * not installed; -EIO: it died (why has what it said last); what frame() returned. */
 int remote_run(const struct remote_job *job, char *why, size_t why_bytes);
-/* Where the program is: beside ours in the build tree, else where it was installed. */
-void remote_start(const char *const *dirs, unsigned dir_count);
+
+
+
+/* To a child that has told REMOTE_FACTS: begin there. */
+void remote_child_go(struct remote_child *c, uint64_t offset_bytes);
 
 /* ---- addresses of sources ------------------------------------------------------------------------------------- */
 enum remote_scheme { REMOTE_SMB, REMOTE_NFS, REMOTE_ISCSI };

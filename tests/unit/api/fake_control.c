@@ -425,6 +425,61 @@ int control_refused_approve(const char *id, const json_t *body, bool dry_run, co
 	return 0;
 }
 
+int control_target_test(const char *id, const json_t *body, json_t **ret_task, struct config_error *e)
+{
+	(void)body;
+	if (strcmp(id, "none") == 0)
+		return fail(e, -ENOENT, "", "There is no such target.");
+	*ret_task = json_pack("{s:s, s:s}", "id", "0193a000-0000-7000-8000-0000000000aa", "state", "running");
+	return 0;
+}
+
+int control_share_test(const char *id, const json_t *body, json_t **ret_task, struct config_error *e)
+{
+	return control_target_test(id, body, ret_task, e);
+}
+
+int control_import_config(const json_t *body, bool dry_run, const struct config_actor *who, json_t **ret_result, struct config_error *e)
+{
+	(void)who;
+	if (!json_object_get(body, "text"))
+		return fail(e, -EINVAL, "text", "text is the file's content");
+	*ret_result = json_pack("{s:s, s:[], s:[], s:b}", "format", "lio", "findings", "objects", "dry_run", (int)dry_run);
+	return 0;
+}
+
+int control_import_get(const char *name, json_t **ret_import, struct config_error *e)
+{
+	if (strcmp(name, "none") == 0)
+		return fail(e, -ENOENT, "", "There is no such import.");
+	*ret_import = json_pack("{s:s, s:s, s:s}", "name", name, "source", "smb://nas/data", "state", "running");
+	return 0;
+}
+
+int control_import_create(const json_t *body, json_t **ret_import, struct config_error *e)
+{
+	const char *name = json_string_value(json_object_get(body, "name"));
+	return name ? control_import_get(name, ret_import, e) : fail(e, -EINVAL, "name", "Say what to call it.");
+}
+
+int control_import_start(const char *name, json_t **ret_import, struct config_error *e)
+{
+	return control_import_get(name, ret_import, e);
+}
+
+int control_import_delete(const char *name, struct config_error *e)
+{
+	json_t *import = NULL;
+	int r = control_import_get(name, &import, e);
+	json_decref(import);
+	return r;
+}
+
+json_t *control_import_list(void)
+{
+	return json_array();
+}
+
 int control_serve(const json_t *body, bool dry_run, bool may_admin, const struct config_actor *who, json_t **ret_result, struct config_error *e)
 {
 	(void)who;

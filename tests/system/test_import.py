@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports: a LUN of another array, folder trees of other servers, the configuration of other software; with interruptions."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness import SRC, Refused, free_port, need, wait_for
+from iscsi_client import Session
+from openapi import check_answer
+from scsi_client import Lun
+
+MIB = 1 << 20
+SAMPLES = SRC / "tests/unit/remote/samples"
+
+
+def state(daemon, name):
+    return daemon.json("import", "show", name)
+
+
+def ended(daemon, name, seconds=300):
+    def over():
+        s = state(daemon, name)
+        return s if s["state"] != "running" else None
+    return wait_for(f"the end of import {name}", seconds, over, step=0.2)
+
+
+def make_image(path, mib, seed):
+    """Random data with holes, and the last block written."""
+    rng = random.Random(seed)
+    with open(path, "wb") as f:
+        f.truncate(mib * MIB)
+        for at in range(mib):
+            if rng.random() < 0.5:
+                f.seek(at * MIB)
+                f.write(rng.randbytes(MIB))
+        f.seek(mib * MIB - 512)
+        f.write(rng.randbytes(512))
+
+
+def source_lun(daemon, mib):
+    """The volume is an image file that is served where it is."""
+    pool = daemon.pool("images")
+    folder = daemon.json("pool", "show", "images")["path"]
+    make_image(f"{folder}/disk.img", mib, 7)
+    daemon.cli("volume", "create", "src", "--plugin", "block", "--pool", "images", "--option", f"path={folder}/disk.img", "--size", f"{mib}M",
+               "--naa", "naa.600140500000000000000000000abcde", "--serial", "SRC-1")
+    daemon.cli("target", "create", "t")
+    daemon.cli("target", "attach", "t", "src", "--lun", "2")
+    daemon.cli("target", "allow", "t", "--any")
+    port = daemon.portal("iscsi")
+    return f"{folder}/disk.img", f"iscsi://127.0.0.1:{port}/{daemon.json('target', 'show', 't')['qualified_name']}/2", port
+
+
+def digest_of_volume(daemon, name, mib):
+    v = daemon.json("volume", "show", name)
+    pool = daemon.json("pool", "show", v["pool"])["path"]
+    whole = hashlib.sha256()
+    left = mib * MIB
+    for i in range((mib + 255) // 256):
+        path = f"{pool}/volumes/{v['id']}/{i:010d}.ext"
+        data = open(path, "rb").read() if os.path.exists(path) else b""
+        size = min(left, 256 * MIB)
+        whole.update(data[:size] + bytes(size - len(data[:size])))
+        left -= size
+    return whole.hexdigest()
+
+
+def test_a_lun_is_copied_whole_though_cut_off_twice(daemon_factory):
+    source, daemon = daemon_factory(), daemon_factory()
+    mib = 256
+    image, url, _ = source_lun(source, mib)
+    daemon.pool("p")
+    daemon.cli("import", "create", "i", "--from", url, "--volume", "copy", "--keep-identity", "--rate-limit", "25M")
+    for least in (40, 100):
+        wait_for(f"{least} MiB", 120, lambda: ((state(daemon, "i")["progress"] or {}).get("bytes") or 0) > least * MIB or state(daemon, "i")["state"] != "running")
+        assert state(daemon, "i")["state"] == "running", state(daemon, "i")
+        daemon.kill9()
+        daemon.restart()
+    last = ended(daemon, "i")
+    assert last["state"] == "done", last
+    assert last["progress"]["holes_bytes"] > 50 * MIB, "what is not allocated was passed by"
+    assert digest_of_volume(daemon, "copy", mib) == hashlib.sha256(open(image, "rb").read()).hexdigest()
+    v = daemon.json("volume", "show", "copy")
+    assert (v["naa"], v["serial"], v["size_bytes"]) == ("naa.600140500000000000000000000abcde", "SRC-1", mib * MIB)
+    assert "password" not in open(daemon.state / "imports" / "i.json").read()
+
+
+def test_a_lun_of_tgt_with_chap(daemon, tmp_path):
+    need("tgtd", "tgt")
+    image = tmp_path / "disk.img"
+    make_image(image, 16, 3)
+    control = str(20000 + os.getpid() % 10000)
+    if os.path.exists(f"/var/run/tgtd/socket.{control}"):
+        pytest.skip("that control port of tgtd is taken")
+    port = free_port()
+    log = open(tmp_path / "tgtd.log", "wb")
+    tgtd = subprocess.Popen(["tgtd", "-f", "-C", control, "--iscsi", f"portal=127.0.0.1:{port}"], stdout=log, stderr=log)
+
+    def adm(*args):
+        return subprocess.run(["tgtadm", "-C", control, "--lld", "iscsi", *args], capture_output=True, text=True)
+    try:
+        wait_for("tgtd", 30, lambda: adm("--op", "show", "--mode", "target").returncode == 0 or (tgtd.poll() is not None and pytest.skip("tgtd does not run here")))
+        for args in (("--op", "new", "--mode", "target", "--tid", "5", "-T", "iqn.2026-11.test:tgt"),
+                     ("--op", "new", "--mode", "logicalunit", "--tid", "5", "--lun", "3", "-b", str(image)),
+                     ("--op", "new", "--mode", "account", "--user", "joe", "--password", "a-secret-of-joe"),
+                     ("--op", "bind", "--mode", "account", "--tid", "5", "--user", "joe"),
+                     ("--op", "bind", "--mode", "target", "--tid", "5", "-I", "ALL")):
+            result = adm(*args)
+            assert result.returncode == 0, result.stderr
+        secret = tmp_path / "secret"
+        secret.write_text("a-secret-of-joe")
+        daemon.pool("p")
+        url = f"iscsi://127.0.0.1:{port}/iqn.2026-11.test:tgt/3"
+        daemon.cli("import", "create", "bad", "--from", url, "--volume", "v")
+        assert ended(daemon, "bad")["state"] == "failed"
+        daemon.cli("import", "create", "i", "--from", url, "--volume", "v", "--keep-identity", "--user", "joe", "--password-file", str(secret))
+        last = ended(daemon, "i")
+        assert last["state"] == "done" and last["password"] is False, last
+        assert digest_of_volume(daemon, "v", 16) == hashlib.sha256(image.read_bytes()).hexdigest()
+        # The names that a reader of targets.conf would give it: tgt's own.
+        assert daemon.json("volume", "show", "v")["naa"] == "naa.60000000000000000e00000000050003"
+        assert daemon.json("volume", "show", "v")["serial"] == "beaf53"
+    finally:
+        tgtd.kill()
+        tgtd.wait()
+        for left in (f"/var/run/tgtd/socket.{control}", f"/var/run/tgtd/socket.{control}.lock"):
+            if os.path.exists(left):
+                os.unlink(left)
+
+
+def test_what_is_attached_is_not_overwritten(daemon_factory):
+    source, daemon = daemon_factory(), daemon_factory()
+    _, url, _ = source_lun(source, 8)
+    daemon.pool("p")
+    daemon.cli("volume", "create", "v", "--size", "8M")
+    daemon.cli("target", "create", "t")
+    daemon.cli("target", "attach", "t", "v")
+    daemon.cli("import", "create", "i", "--from", url, "--volume", "v")
+    last = ended(daemon, "i")
+    assert last["state"] == "failed" and "detach" in last["message"], last
+    daemon.cli("target", "detach", "t", "v", "--force")
+    daemon.cli("import", "start", "i")
+    assert ended(daemon, "i")["state"] == "done"
+    daemon.cli("import", "delete", "i", "--yes")
+    assert daemon.json("import", "list") == []
+
+
+# ---- trees ------------------------------------------------------------------------------------------------------------
+def make_tree(root, files):
+    rng = random.Random(files)
+    for i in range(files):
+        folder = root / f"d{i % 50}" / f"e{i % 7}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"file {i}"
+        path.write_bytes(rng.randbytes(rng.choice((0, 1, 100, 3000, 9000))))
+        os.utime(path, ns=(1_500_000_000_000_000_000 + i * 1000, 1_600_000_000_000_000_000 + i * 1_000_000_100))
+    with open(root / "sparse", "wb") as f:
+        f.truncate(8 * MIB)
+        f.seek(5 * MIB)
+        f.write(b"island")
+    (root / "umläut %41 #").write_text("a name to escape")
+
+
+def listing(root, names=True):
+    """What is there: kind, size, time in 100 ns (SMB knows no finer), content."""
+    seen = {}
+    for folder, dirs, files in os.walk(os.fsencode(root)):
+        for name in files:
+            path = os.path.join(folder, name)
+            st = os.lstat(path)
+            content = os.readlink(path) if os.path.islink(path) else hashlib.sha256(open(path, "rb").read()).hexdigest()
+            seen[os.path.relpath(path, os.fsencode(root))] = (st.st_size, st.st_mtime_ns // 100, content)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def smb_server(tmp_path_factory):
+    need("smbd", "samba")
+    if os.getuid() != 0:
+        pytest.skip("smbd needs root")
+    base = tmp_path_factory.mktemp("smbd")
+    root, port = base / "data", free_port()
+    os.chmod(base, 0o755)
+    root.mkdir()
+    make_tree(root, 5000)
+    for d in ("private", "lock", "state", "cache", "pid", "ncalrpc", "log"):
+        (base / d).mkdir()
+    (base / "smb.conf").write_text(f"""[global]
+server role = standalone server
+map to guest = Bad User
+guest account = root
+smb ports = {port}
+interfaces = 127.0.0.1
+bind interfaces only = yes
+disable netbios = yes
+private dir = {base}/private
+lock directory = {base}/lock
+state directory = {base}/state
+cache directory = {base}/cache
+pid directory = {base}/pid
+ncalrpc dir = {base}/ncalrpc
+log file = {base}/log/smbd
+usershare max shares = 0
+load printers = no
+[data]
+path = {root}
+read only = no
+guest ok = yes
+""")
+    smbd = subprocess.Popen(["smbd", "-F", "--no-process-group", "-s", str(base / "smb.conf"), "-l", str(base / "log")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def up():
+        import socket
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+    try:
+        wait_for("smbd", 60, up)
+        yield root, f"smb://127.0.0.1:{port}/data"
+    finally:
+        os.killpg(smbd.pid, signal.SIGKILL)
+        smbd.wait()
+
+
+def share(daemon, name="s"):
+    daemon.pool("p")
+    folder = os.path.join(daemon.json("pool", "show", "p")["path"], name)
+    made = daemon.run_cli("share", "create", name, "--pool", "p")
+    if made.returncode:
+        pytest.skip("no share can be made here: " + made.stderr)
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def test_a_tree_is_copied_whole_though_cut_off_twice(daemon, smb_server):
+    root, url = smb_server
+    folder = share(daemon)
+    daemon.cli("import", "create", "i", "--from", url, "--share", "s", "--path", "from/nas", "--rate-limit", "4M")
+    for least in (500, 1500):
+        wait_for(f"{least} files", 120, lambda: sum(len(f) for _, _, f in os.walk(f"{folder}/from")) > least or state(daemon, "i")["state"] != "running")
+        assert state(daemon, "i")["state"] == "running", state(daemon, "i")
+        daemon.kill9()
+        daemon.restart()
+    last = ended(daemon, "i")
+    assert last["state"] == "done", last
+    assert listing(f"{folder}/from/nas") == listing(root)
+    assert last["progress"]["same"] > 1000, "what was there was not copied again"
+    assert os.stat(f"{folder}/from/nas/sparse").st_blocks * 512 < 4 * MIB, "holes stay holes"
+    # A second run copies what is new, and leaves what is newer here.
+    with open(root / "later", "w") as f:
+        f.write("x")
+    with open(f"{folder}/from/nas/umläut %41 #", "w") as f:
+        f.write("changed here")
+    daemon.cli("import", "start", "i")
+    last = ended(daemon, "i")
+    assert last["state"] == "done" and last["progress"]["files"] == 1 and last["progress"]["kept"] == 1, last
+    assert open(f"{folder}/from/nas/umläut %41 #").read() == "changed here"
+    os.unlink(root / "later")
+
+
+def test_a_tree_comes_over_nfs_with_owners_links_and_odd_names(daemon, tmp_path):
+    need("ganesha.nfsd", "nfs-ganesha-vfs")
+    if os.getuid() != 0:
+        pytest.skip("the NFS server needs root")
+    root, port = tmp_path / "export", free_port()
+    root.mkdir()
+    (root / "sub").mkdir(mode=0o2750)
+    (root / "sub" / "script").write_text("#!/bin/sh\n")
+    os.chmod(root / "sub" / "script", 0o751)
+    os.chown(root / "sub" / "script", 1234, 4321)
+    with open(os.path.join(os.fsencode(root), b"latin-\xe4\xff"), "w") as f:
+        f.write("no UTF-8")
+    os.symlink("../../etc/passwd", root / "link")
+    os.symlink("/absolute", root / "sub" / "far")
+    os.mkfifo(root / "pipe")
+    os.utime(root / "sub" / "script", ns=(10**18, 10**18 + 123456789))
+    for d in ("recovery",):
+        (tmp_path / d).mkdir()
+    (tmp_path / "g.conf").write_text(f"""
+NFS_CORE_PARAM {{ Bind_addr = 127.0.0.1; Protocols = 4; NFS_Port = {port}; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; }}
+NFSV4 {{ Grace_Period = 5; Lease_Lifetime = 5; RecoveryBackend = fs; RecoveryRoot = "{tmp_path}/recovery"; Minor_Versions = 0, 1; Only_Numeric_Owners = true; Allow_Numeric_Owners = true; Graceless = true; }}
+LOG {{ Default_Log_Level = EVENT; }}
+EXPORT {{ Export_Id = 2; Path = {root}; Pseudo = /data; Protocols = 4; Transports = TCP; SecType = sys; Squash = No_Root_Squash; Access_Type = RW; FSAL {{ Name = VFS; }} }}
+""")
+    nfsd = subprocess.Popen(["ganesha.nfsd", "-F", "-f", str(tmp_path / "g.conf"), "-L", str(tmp_path / "g.log"), "-p", str(tmp_path / "g.pid")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = share(daemon)
+    try:
+        import socket
+
+        def up():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", port)) == 0 or nfsd.poll() is not None
+        wait_for("ganesha", 60, up)
+        if nfsd.poll() is not None:
+            pytest.skip("nfs-ganesha does not run here: " + (tmp_path / "g.log").read_text()[-500:])
+        daemon.cli("import", "create", "i", "--from", f"nfs://127.0.0.1:{port}/data?version=4", "--share", "s")
+        last = ended(daemon, "i")
+        assert last["state"] == "done", last
+        assert listing(folder).keys() == {k for k in listing_names(root)}, last
+        st = os.stat(f"{folder}/sub/script")
+        assert (st.st_uid, st.st_gid, st.st_mode & 0o7777, st.st_mtime_ns) == (1234, 4321, 0o751, 10**18 + 123456789)
+        assert os.stat(f"{folder}/sub").st_mode & 0o7777 == 0o2750
+        assert os.readlink(f"{folder}/link") == "../../etc/passwd" and os.readlink(f"{folder}/sub/far") == "/absolute"
+        assert last["progress"]["skipped"] == 1 and any("pipe" in line["text"] for line in last["log"]), last
+    finally:
+        nfsd.kill()
+        nfsd.wait()
+
+
+def listing_names(root):
+    for folder, _, files in os.walk(os.fsencode(root)):
+        for name in files:
+            if name != b"pipe":
+                yield os.path.relpath(os.path.join(folder, name), os.fsencode(root))
+
+
+# ---- what is asked for, and configuration --------------------------------------------------------------------------------
+def test_wishes_that_make_no_sense_are_refused(daemon):
+    daemon.pool("p")
+    for args, why in ((("x", "--from", "smb://h/s", "--volume", "v"), "volume"), (("x", "--from", "iscsi://h/iqn.x/0", "--share", "s"), "share"), (("x", "--from", "ftp://h/x", "--share", "s"), "smb://"),
+                      (("../x", "--from", "smb://h/s", "--share", "s"), "name"), (("x", "--from", "smb://h/s/../..", "--share", "s"), r"\.\."), (("x", "--from", "smb://h/s", "--share", "none"), "no share"),
+                      (("x", "--from", "smb://u:p@h/s", "--share", "s"), "user beside")):
+        with pytest.raises(Refused, match=why):
+            daemon.cli("import", "create", *args)
+    assert daemon.json("import", "list") == []
+    for method, path, body in (("GET", "/api/v1/imports", None), ("GET", "/api/v1/imports/none", None), ("POST", "/api/v1/imports", {}), ("POST", "/api/v1/imports/config", {"text": "x"}),
+                               ("DELETE", "/api/v1/imports/none", None), ("POST", "/api/v1/imports/none/start", None)):
+        status, headers, answer = daemon.rest(method, path, body)
+        check_answer(method, path, status, headers, answer)
+
+
+def test_configuration_of_lio_keeps_every_name(daemon, tmp_path):
+    doc = json.loads((SAMPLES / "saveconfig.json").read_text())
+    disks = tmp_path / "disks"
+    disks.mkdir()
+    doc["storage_objects"] = [o for o in doc["storage_objects"] if o["plugin"] in ("fileio", "ramdisk")]
+    doc["storage_objects"][0]["dev"] = str(disks / "disk1.img")
+    port = free_port()
+    doc["targets"][0]["tpgs"][0]["portals"] = [{"ip_address": "127.0.0.1", "port": port}]
+    make_image(disks / "disk1.img", 64, 1)
+    with open(disks / "disk1.img", "r+b") as f:
+        f.write(b"first block".ljust(512))
+    (tmp_path / "saveconfig.json").write_text(json.dumps(doc))
+    file = str(tmp_path / "saveconfig.json")
+    shown = daemon.json("import", "config", file, "--dry-run")
+    assert shown["plan"]["steps"] and not daemon.json("volume", "list") and "a-long-secret-1" not in json.dumps(shown)
+    daemon.cli("import", "config", file)
+    v = daemon.json("volume", "show", "fileio-disk1")
+    assert v["state"] == "online" and v["naa"] == "naa.6001405b7cc0ffe12344abc9def00112" and v["serial"] == "b7cc0ffe-1234-4abc-9def-00112233aabb"
+    iqn = "iqn.2003-01.org.linux-iscsi.array:sn.5d4c3b2a1908"
+    connection = Session(("127.0.0.1", port), iqn, name="iqn.1998-01.com.vmware:esx1").connect(chap=("esx1", "a-long-secret-1"), mutual=("array", "another-secret-2"))
+    with Lun(("127.0.0.1", port), iqn, lun=0, connection=connection) as disk:
+        assert disk.read(0, 1) == b"first block".ljust(512)
+        assert disk.inquiry(0x80)[4:].decode() == "b7cc0ffe-1234-4abc-9def-00112233aabb"
+        assert disk.inquiry()[8:16] == b"LIO-ORG " and disk.inquiry()[16:32] == b"disk1".ljust(16)
+        disk.write(1, b"w" * 512)
+    with open(disks / "disk1.img", "rb") as f:
+        f.seek(512)
+        assert f.read(512) == b"w" * 512, "it is served where it is"
+    with pytest.raises(Refused, match="serial|name|exists|used"):
+        daemon.cli("import", "config", file)
+
+
+def test_configuration_of_scst_keeps_every_name(daemon, tmp_path):
+    text = (SAMPLES / "scst.conf").read_text().replace("/srv/scst", str(tmp_path)).replace("allowed_portal 192.0.2.10", "allowed_portal 127.0.0.1")
+    make_image(tmp_path / "vm1.img", 8, 1)
+    make_image(tmp_path / "vm 2.img", 8, 2)
+    (tmp_path / "scst.conf").write_text(text)
+    out = daemon.cli("import", "config", str(tmp_path / "scst.conf"))
+    assert "ALUA" in out and "/dev/vg0/db" in out
+    assert daemon.json("volume", "show", "vm1")["naa"] == "naa.600140550a1b2c3d4e5f60718293a4b5"
+    assert daemon.json("volume", "show", "vm2")["naa"] == "naa.5000c500a1b2c3d4"
+    assert daemon.json("target", "show", "array")["qualified_name"] == "iqn.2006-10.net.vlnb:array"
+    assert [l["lun"] for l in daemon.json("target", "show", "array")["luns"]] == [0, 1]
+    assert daemon.json("host", "show", "esx")["iqns"] == ["iqn.1998-01.com.vmware:esx*"]
+    with pytest.raises(Refused, match="none"):
+        (tmp_path / "prose").write_text("hello world\n")
+        daemon.cli("import", "config", str(tmp_path / "prose"))
