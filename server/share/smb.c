@@ -331,14 +331,17 @@ static void smb_status(json_t *servers)
 	struct keeper_answer a;
 	int r = keeper_ask(&a, -1, "child-list", NULL);
 	for (const char *p = r == 0 ? a.text : NULL; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
-		char name[32], state[32], reason[256] = "";
-		int pid;
+		char name[32], state[32], reason[256];
+		int pid, n = 0;
 		long long since;
 		unsigned restarts;
-		if (sscanf(p, "%31s %31s %d %lld %u %255[^\n]", name, state, &pid, &since, &restarts, reason) >= 5 && strcmp(name, "smbd") == 0)
-			json_array_append_new(servers, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:s}", "name", "smbd", "provider", "samba", "version",
-				share_capabilities()->smb_version, "state", state, "pid", pid, "since", (json_int_t)since, "restarts", (int)restarts, "reason",
-				reason));
+		if (sscanf(p, "%31s %31s %d %lld %u%n", name, state, &pid, &since, &restarts, &n) < 5 || strcmp(name, "smbd") != 0)
+			continue;
+		/* A space in a format would take the line's end along. */
+		const char *rest = p + n + (p[n] == ' ');
+		snprintf(reason, sizeof(reason), "%.*s", (int)strcspn(rest, "\n"), rest);
+		json_array_append_new(servers, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:s}", "name", "smbd", "provider", "samba", "version",
+			share_capabilities()->smb_version, "state", state, "pid", pid, "since", (json_int_t)since, "restarts", (int)restarts, "reason", reason));
 	}
 	keeper_answer_done(&a);
 }

@@ -394,6 +394,11 @@ def test_no_password_is_on_disk_or_in_a_log(nas):
     assert looked > 5
 
 
+def test_the_server_tells_how_it_is(nas):
+    smbd = [s for s in nas.ask("status")["servers"] if s["name"] == "smbd"]
+    assert len(smbd) == 1 and smbd[0]["state"] == "running" and smbd[0]["reason"] == "" and smbd[0]["version"] and smbd[0]["since"] > 0, smbd
+
+
 # ---- beside others --------------------------------------------------------------------------------------------------------
 
 def test_the_same_world_again_changes_nothing(nas):
