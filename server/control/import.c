@@ -31,6 +31,9 @@ static int file_write(const char *name, const json_t *doc)
 	char path[4096], temp[4096];
 	if (path_of(name, "", path) || path_of(name, ".new", temp))
 		return -ENAMETOOLONG;
+	*strrchr(path, '/') = '\0';
+	(void)mkdir(path, 0700);         /* the first import makes the folder */
+	(void)path_of(name, "", path);
 	char *text = json_dumps(doc, JSON_INDENT(1));
 	int fd = text ? open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1, r = fd < 0 ? -errno : 0;
 	size_t len = text ? strlen(text) : 0, at = 0;
@@ -516,7 +519,7 @@ void imports_start(void)
 	const char *name;
 	struct config_error e;
 	all = json_object();
-	if (snprintf(dir, sizeof(dir), "%s/imports", ctl.state_dir) >= (int)sizeof(dir) || (mkdir(dir, 0700) && errno != EEXIST))
+	if (snprintf(dir, sizeof(dir), "%s/imports", ctl.state_dir) >= (int)sizeof(dir))
 		return;
 	DIR *d = opendir(dir);
 	for (struct dirent *f; d && (f = readdir(d)) != NULL;) {
