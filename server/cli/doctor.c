@@ -212,6 +212,41 @@ static void check_ports(struct doctor *d)
 	firewall_free(fw);
 }
 
+/* ---- shares ------------------------------------------------------------------------------------------------------------ */
+static void check_protocol(struct doctor *d, const json_t *shares, const json_t *can, const char *protocol, const char *what, const char *why_not)
+{
+	const json_t *s;
+	size_t i, count = 0;
+	json_array_foreach(shares, i, s)
+		count += json_is_true(json_object_get(s, protocol)) && json_is_true(json_object_get(s, "enabled"));
+	if (count && !json_is_true(json_object_get(can, protocol)))
+		found(d, "shares", BAD, text(can, why_not), "Shares are to be served over %s, which this machine cannot.", what);
+}
+
+/* Only where somebody wants shares: most machines serve disks alone. */
+static void check_shares(struct doctor *d)
+{
+	json_t *page = ask(d, "/api/v1/shares?limit=1000"), *nas = ask(d, "/api/v1/nas"), *s;
+	const json_t *shares = json_object_get(page, "items"), *can = json_object_get(nas, "capabilities");
+	size_t i;
+	if (nas && json_array_size(shares)) {
+		if (json_is_true(json_object_get(json_object_get(nas, "keeper"), "running")))
+			found(d, "shares", FINE, "", "The keeper of shares runs.");
+		else
+			found(d, "shares", BAD, "systemctl enable --now holdfast-nas   (package holdfast-nas)", "There are shares, and no keeper that runs their servers.");
+		check_protocol(d, shares, can, "smb", "SMB", "smb_why_not");
+		check_protocol(d, shares, can, "nfs", "NFS", "nfs_why_not");
+	}
+	json_array_foreach(shares, i, s) {
+		if (strcmp(text(s, "state"), "failed") == 0)
+			found(d, "shares", BAD, "Do what the reason says.", "Share %s is not served: %s.", text(s, "name"), text(s, "reason"));
+		else if (strcmp(text(s, "state"), "serving") == 0)
+			found(d, "shares", FINE, "", "Share %s is served.", text(s, "name"));
+	}
+	json_decref(page);
+	json_decref(nas);
+}
+
 /* ---- certificates ------------------------------------------------------------------------------------------------------- */
 static void check_certificates(struct doctor *d)
 {
@@ -245,6 +280,7 @@ json_t *doctor_findings(struct cli *c, bool *ret_sick)
 	check_limits(&d);
 	check_ports(&d);
 	check_space(&d);
+	check_shares(&d);
 	check_certificates(&d);
 	check_alerts(&d);
 	json_decref(d.status);

@@ -299,6 +299,8 @@ int share_row_check(const json_t *old_row, const json_t *row, struct config_erro
 		r = check_owner(row, "group", MODEL_GROUP, e);
 	if (!r && strcmp(text_of(row, "preset"), "vmware") == 0)
 		r = check_vmware(row, e);
+	if (!r && true_of(row, "guest") && strcmp(text_of(row, "smb_encryption"), "required") == 0)
+		r = config_fail(e, -EINVAL, "smb_encryption", "guests have no key to encrypt with: let encryption be desired, or guests out");
 	if (!r && true_of(row, "smb_durable_handles") && true_of(row, "nfs"))
 		r = config_fail(e, -EINVAL, "smb_durable_handles", "durable handles would hide from NFS clients who has a file open; switch one of them off");
 	return r;

@@ -262,8 +262,9 @@ static void share_lines(struct share_text *t, const struct share_spec *s)
 	if (s->comment && s->comment[0])
 		value(t, "comment", s->comment);
 	access_lines(t, s);
-	/* Off means that a client may ask for it, as Samba's own default has it. */
-	if (s->smb_encryption != SHARE_ENCRYPTION_OFF)
+	/* Off means that a client may ask for it, as Samba's own default has it.  Who has no password has no key: a share that
+	 * wishes for encryption would refuse every guest (INVALID_PARAMETER_MIX). */
+	if (s->smb_encryption == SHARE_ENCRYPTION_REQUIRED || (s->smb_encryption == SHARE_ENCRYPTION_DESIRED && !s->guest))
 		line(t, "smb encrypt", encryption[s->smb_encryption]);
 	yes_no(t, "ea support", true);
 	yes_no(t, "store dos attributes", true);

@@ -194,13 +194,18 @@ def smb(d, port, share, *commands, user="alice", password="second secret"):
                           capture_output=True, text=True, timeout=LIMIT, cwd=d.base)
 
 
+def smb_guest(d, port, share, command):
+    return subprocess.run(["smbclient", f"//127.0.0.1/{share}", "-N", "-p", str(port), "-c", command], capture_output=True, text=True, timeout=LIMIT, cwd=d.base)
+
+
 def test_served_over_smb(nas):
     can = nas.json("nas")["capabilities"]
     if not can["smb"] or not shutil.which("smbclient"):
         pytest.skip("needs samba and smbclient: " + can["smb_why_not"])
     port = nas.portal("smb")
     wait_for("it is served", LIMIT, lambda: nas.json("share", "show", "projects")["state"] == "serving")
-    nas.cli("share", "create", "public", "--smb", "--guest")
+    nas.cli("share", "create", "public", "--smb", "--guest", "--mode", "0777")
+    wait_for("a guest can write", LIMIT, lambda: smb_guest(nas, port, "public", "put log there").returncode == 0)
     (nas.base / "up").write_text("hello")
     wait_for("alice can write", LIMIT, lambda: smb(nas, port, "projects", "put up there").returncode == 0)
     assert (nas.base / "tank/projects/there").read_text() == "hello"

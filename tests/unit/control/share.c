@@ -167,6 +167,7 @@ static void refusals(void **state)
 		{ MODEL_SHARE, "{\"name\":\"s\",\"group\":\"nope\"}", "group" },
 		{ MODEL_SHARE, "{\"name\":\"global\"}", "name" },
 		{ MODEL_SHARE, "{\"name\":\"s\",\"nfs\":true,\"smb\":true,\"smb_durable_handles\":true}", "smb_durable_handles" },
+		{ MODEL_SHARE, "{\"name\":\"s\",\"guest\":true,\"smb_encryption\":\"required\"}", "smb_encryption" },
 		{ MODEL_SHARE, "{\"name\":\"s\",\"path\":\"link/inside\"}", "path" },
 		{ MODEL_SHARE, "{\"name\":\"s\",\"path\":\"file\"}", "path" },
 		{ MODEL_USER, "{\"name\":\"staff\"}", "name" },
