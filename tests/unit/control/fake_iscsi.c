@@ -174,6 +174,10 @@ void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void 
 	snprintf(b.target, sizeof(b.target), "%s", fake_iscsi.session_target);
 	fn(arg, &b);
 }
+void iscsi_ban_restore(const struct iscsi_ban_info *b)
+{
+	(void)b;
+}
 int iscsi_ban_lift(uint64_t id)
 {
 	if (id != 3 || !*fake_iscsi.banned)
