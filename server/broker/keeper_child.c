@@ -260,6 +260,8 @@ static void buried(struct child *c)
 	pid_t pid = c->pid;
 	c->pid = 0;
 	if (!c->wanted) {
+		if (c->kind->stopped)
+			c->kind->stopped();
 		forget(c);
 		c->reason[0] = '\0';
 		move(c, KEEPER_STOPPED);

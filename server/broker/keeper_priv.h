@@ -97,6 +97,8 @@ struct keeper_kind {
 	bool (*ready)(void);             /* does it serve?  NULL: when it runs */
 	/* Before a fresh start, when no process of the one before is wanted any more. */
 	void (*prepare)(void);
+	/* After a stop that was wanted: ends what the server started beside itself. */
+	void (*stopped)(void);
 	rlim_t files, memory_bytes;      /* limits; 0: the system's */
 	unsigned stop_signal;            /* 0: SIGTERM */
 	const char *const *env;          /* further "NAME=value", NULL-terminated; NULL: none */

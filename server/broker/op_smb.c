@@ -72,8 +72,23 @@ static bool smbd_ready(void)
 	return SAMBA("smbcontrol", NULL, out, sizeof(out), "--timeout=5", "smbd", "ping") == 0 && strstr(out, "PONG");
 }
 
+/* smbd starts a server for RPC when a client lists shares; it is no child of smbd's and would stay. */
+static void smbd_stopped(void)
+{
+	char path[PATH_MAX], text[32] = "", name[32] = "";
+	int pid = 0;
+	_cleanup_(closep) int fd = open(keeper_path(path, "smb/run/samba-dcerpcd.pid"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || sscanf(text, "%d", &pid) != 1 || pid <= 1)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	_cleanup_(closep) int comm = open(path, O_RDONLY | O_CLOEXEC);
+	if (comm >= 0 && read(comm, name, sizeof(name) - 1) > 0 && strncmp(name, "samba-dcerpcd", 13) == 0)
+		kill(pid, SIGTERM);
+}
+
 const struct keeper_kind keeper_kind_smbd = {
-	.name = "smbd", .programs = smbd_programs, .argv = smbd_argv, .ready = smbd_ready, .log = "smb/log/log.smbd", .files = 65536,
+	.name = "smbd", .programs = smbd_programs, .argv = smbd_argv,
+	.ready = smbd_ready, .stopped = smbd_stopped, .log = "smb/log/log.smbd", .files = 65536,
 };
 
 /* ---- configuration -------------------------------------------------------------------------------------------------- */
