@@ -185,10 +185,6 @@ int iscsi_ban_lift(uint64_t id)
 	fake_iscsi.banned[0] = '\0';
 	return 0;
 }
-void iscsi_ban_restore(const struct iscsi_ban_info *b)
-{
-	snprintf(fake_iscsi.banned, sizeof(fake_iscsi.banned), "%s", b->initiator);
-}
 int iscsi_isns(const char *address, uint16_t port, const char *entity)
 {
 	(void)address, (void)port, (void)entity;
