@@ -159,10 +159,11 @@ static void tell_space(const struct told *t)
 	const char *type = text_of(t->data, "type"), *object = text_of(t->data, "object");
 	if (!*type)
 		return;
+	bool is_error = strcmp(text_of(t->data, "level"), "error") == 0;
 	if (true_of(t->data, "over"))
 		alert_resolve(type, object);
 	else
-		alert_raise(strcmp(text_of(t->data, "level"), "error") == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, type, object, "%s", text_of(t->data, "text"));
+		alert_raise(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, type, object, "%s", text_of(t->data, "text"));
 }
 
 static void told_run(struct msg *m)
