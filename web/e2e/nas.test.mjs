@@ -10,8 +10,10 @@ let whyNot = "";
 before(async () => {
   server = await Server.start({ nas: true });
   await server.pool("p");
+  // numbers that no account of this machine has
+  await server.cli("setting", "set", "nas_user_range", "47000-47999");
   // shares are served by a process of root
-  await server.cli("share", "create", "probe", "--pool", "p", "--smb", "--nfs").then(() => server.cli("share", "delete", "probe", "--yes"), (e) => (whyNot = `no shares here: ${String(e.stderr ?? e.message).trim().slice(0, 300)}`));
+  await server.cli("share", "create", "probe", "--pool", "p", "--smb", "--nfs").then(() => server.cli("share", "delete", "probe", "--yes")).then(() => server.cli("user", "create", "probe")).then(() => server.cli("user", "delete", "probe", "--yes")).catch((e) => (whyNot = `no shares here: ${String(e.stderr ?? e.message).trim().slice(0, 300)}`));
   browser = await Browser.start();
   page = await (await browser.context()).newPage();
   await login(page, server);

@@ -77,7 +77,7 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
       return;
     }
     const sorted = errorsByField(fields, e instanceof Problem ? e.errors : []);
-    const about = e instanceof Problem && !e.errors.length && (e.status === 400 || e.status === 422) ? kind.fieldOf?.(body) : null;
+    const about = e instanceof Problem && !e.errors.length && [400, 403, 409, 422].includes(e.status) ? kind.fieldOf?.(body) : null;
     if (about && fields.some((f) => f.name === about)) sorted.byField[about] = explain(e);
     setErrors(sorted.byField);
     setTrouble(Object.keys(sorted.byField).length && !sorted.other.length ? [] : sorted.other.length ? sorted.other : [explain(e)]);
