@@ -121,7 +121,13 @@ export class Server {
     const log = fs.readFileSync(this.log, "utf8").slice(-2000);
     // what serves shares outlives the daemon
     await run(path.join(builddir, "server/holdfastd"), ["--keeper", "--end", "--state", this.state], { timeout: 60_000 }).catch(() => undefined);
-    fs.rmSync(this.base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    // folders of snapshots are made immutable
+    if (this.isPrivate) await run("chattr", ["-R", "-i", "-f", this.base]).catch(() => undefined);
+    try {
+      fs.rmSync(this.base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    } catch (e) {
+      console.log(`# left behind: ${e.message}`);
+    }
     assert.equal(text, "", "a sanitizer reported");
     assert.equal(status, 0, `the daemon ended badly:\n${log}`);
   }
