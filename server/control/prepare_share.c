@@ -23,7 +23,6 @@ static const struct {
 	{ "time-machine", "smb", "true" },
 	{ "time-machine", "smb_durable_handles", "true" },
 	{ "library", "read_only", "true" },
-	{ "drop-box", "mode", "\"1733\"" },
 	{ "vmware", "nfs", "true" },
 	{ "vmware", "nfs_versions", "[\"3\"]" },
 	{ "vmware", "nfs_squash", "\"none\"" },

@@ -40,7 +40,7 @@ async function shares() {
   await server.cli("setting", "set", "nas_user_range", "47000-47999"); // numbers that no account of this machine has
   await server.cli("share", "create", "documents", "--pool", "fast", "--smb", "--nfs");
   for (const name of ["anna", "ben"]) await server.cli("user", "create", name);
-  await server.cli("group", "create", "staff", "--member", "anna", "--member", "ben");
+  await server.cli("group", "create", "crew", "--member", "anna", "--member", "ben");
   await server.cli("share", "create", "backups", "--pool", "archive", "--preset", "time-machine", "--allow", "anna", "--comment", "Macs of the office");
 }
 

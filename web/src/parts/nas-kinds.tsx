@@ -18,7 +18,7 @@ export const presets = (): PresetRow[] => [
   { preset: "homes", title: _("Home folders"), text: _("Each user sees a folder of their own under one name, and nobody else's."), given: { smb: true } },
   { preset: "time-machine", title: _("Time Machine"), text: _("Backups of Macs: announced in the network, with what macOS wants. A quota keeps them from filling the pool."), given: { smb: true, smb_durable_handles: true } },
   { preset: "library", title: _("Library"), text: _("Everybody reads; nobody changes anything over the network."), given: { smb: true, read_only: true } },
-  { preset: "drop-box", title: _("Drop box"), text: _("People put files in and do not see what others have put in."), given: { smb: true, mode: "1733" } },
+  { preset: "drop-box", title: _("Drop box"), text: _("People put files in and do not see what others have put in."), given: { smb: true } },
   { preset: "vmware", title: _("VMware datastore"), text: _("NFS 3 for ESXi, whose root may write. Name the addresses of the hosts: nobody else gets in."), given: { nfs: true, nfs_versions: ["3"], nfs_squash: "none" } },
   { preset: "kubernetes", title: _("Kubernetes volumes"), text: _("NFS 4.1 and newer for nodes of a cluster, whose root may write. Name the network of the nodes."), given: { nfs: true, nfs_versions: ["4.1", "4.2"], nfs_squash: "none" } },
 ];

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may do what: kinds of user x presets x list, read, write and delete, over SMB by Samba's client and over NFS by libnfs.
+
+Over SMB a user is a name and a password.  Over NFS (sec=sys) it is the number that the client says, so there the rights are those of the
+folder and its files: a user that SMB only lets read is held by NFS to what its group may."""
+import grp
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from harness import Daemon
+from nfs_rig import ADDRESS, Network, need
+
+GENEROUS = 120
+PASSWORD = "Correct-Horse-9"
+HERE = pathlib.Path(__file__).parent
+GUEST = 65534
+# Of each share: its flags, and what each kind of user may.  "x": not even that the share is opened.
+#                 writer  reader  stranger guest
+MATRIX = {
+    "general": (["--allow", "alice", "--allow", "rita:ro", "--deny", "sam"], {
+        "smb": ("lrwd", "lr--", "x", "x"), "nfs": ("lrwd", "lrwd", "----", "----")}),
+    "open": (["--guest"], {        # the general preset for everybody
+        "smb": ("lrwd", "lrwd", "lrwd", "lrwd"), "nfs": ("lrwd", "lrwd", "lrwd", "lrwd")}),
+    "library": (["--preset", "library", "--allow", "alice:rw", "--allow", "rita", "--deny", "sam"], {
+        "smb": ("lr--", "lr--", "x", "x"), "nfs": ("lr--", "lr--", "lr--", "lr--")}),
+    "drop-box": (["--preset", "drop-box", "--allow", "alice", "--allow", "rita", "--deny", "sam"], {
+        "smb": ("--w-", "--w-", "x", "x"), "nfs": ("--w-", "--w-", "----", "----")}),
+    "home-folders": (["--preset", "homes", "--allow", "alice", "--allow", "rita:ro", "--deny", "sam"], {
+        "smb": ("lrwd", "lr--", "x", "x"), "nfs": None}),
+    "time-machine": (["--preset", "time-machine", "--allow", "alice", "--allow", "rita:ro", "--deny", "sam"], {
+        "smb": ("lrwd", "lr--", "x", "x"), "nfs": None}),
+    "vmware": (["--preset", "vmware"], {"smb": None, "nfs": ("lr--", "lr--", "lr--", "lr--")}),       # root's, who is not squashed
+    "kubernetes": (["--preset", "kubernetes"], {"smb": None, "nfs": ("lrwd", "lrwd", "lrwd", "lrwd")}),  # the pods' ids decide
+}
+PEOPLE = ("alice", "rita", "sam", "guest")
+
+
+class Rights:
+    def __init__(self):
+        self.net = Network()
+        self.d = Daemon(prefix=self.net.prefix)
+        self.d.base.chmod(0o755)
+        self.pool = self.d.base / "pool"
+        self.pool.mkdir()
+        self.d.start()
+
+    def prepare(self):
+        secret = self.d.base / "secret"
+        secret.write_text(PASSWORD + "\n")
+        self.d.cli("setting", "set", "nas_user_range", "26000-26999")  # numbers that no process of another test has
+        for name in PEOPLE[:3]:
+            self.d.cli("user", "create", name, "--home", "on", "--password-file", secret, timeout=GENEROUS)
+        self.uid = {u["name"]: u["uid"] for u in self.d.json("user", "list")} | {"guest": GUEST}
+        self.d.cli("pool", "create", "p", "--path", self.pool)
+        for protocol, port in (("smb", 445), ("nfs", 2049)):
+            self.d.cli("portal", "add", protocol, f"0.0.0.0:{port}", timeout=GENEROUS)
+        for name, (flags, may) in MATRIX.items():
+            serve = [f"--{protocol}" for protocol in may if may[protocol]]
+            network = ["--nfs-client", "10.99.7.0/24"] if may["nfs"] else []
+            self.d.cli("share", "create", name, "--pool", "p", *serve, *network, *flags, timeout=GENEROUS)
+
+    def folder(self, share, who):
+        return self.pool / share / who if share == "home-folders" else self.pool / share
+
+    def lay(self, share, who, protocol):
+        """The files that are tried: there-… to be read, mine-… to be deleted; new-… is not there yet.  Each name is used once: servers
+        remember names."""
+        folder, users = self.folder(share, who), grp.getgrnam("users").gr_gid
+        # what is in a drop box belongs to the box
+        owner = self.uid[who] if share == "home-folders" else 0 if share == "drop-box" else self.uid["alice"]
+        for name in (f"there-{who}-{protocol}", f"mine-{who}-{protocol}"):
+            (folder / name).write_text("text\n")
+            os.chown(folder / name, owner, users)
+            (folder / name).chmod(0o666 if share == "open" else 0o600 if share == "drop-box" else 0o664)
+
+    def smb(self, share, who, payload):
+        def run(command):
+            user = ["-N", "-U%"] if who == "guest" else ["-U", f"{who}%{PASSWORD}"]
+            return self.net.run("smbclient", f"//{ADDRESS}/{share}", *user, "-c", command, check=False)
+
+        if run("exit").returncode:
+            return "x"
+        tries = {"l": "ls", "r": f"get there-{who}-smb /dev/null", "w": f"put {payload} new-{who}-smb", "d": f"del mine-{who}-smb"}
+        return "".join(letter if succeeded(letter, run(command)) else "-" for letter, command in tries.items())
+
+    def nfs(self, share, who):
+        gid = GUEST if who in ("guest", "sam") else grp.getgrnam("users").gr_gid
+        version = 4 if share == "kubernetes" else 3
+        return self.net.run(sys.executable, HERE / "nfs_try.py", ADDRESS, f"/{share}", version, self.uid[who], gid, f"{who}-nfs").stdout.strip()
+
+    def close(self):
+        state = self.d.state
+        self.d.stop()
+        ended = subprocess.run([*self.net.prefix, str(self.d.build / "server/holdfastd"), "--keeper", "--end", "--state", str(state)],
+                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), capture_output=True, text=True, timeout=GENEROUS)
+        self.net.close()
+        self.d.close()
+        assert ended.returncode == 0, ended
+
+
+def succeeded(letter, r):
+    """smbclient ends well after some refusals, and says them."""
+    return r.returncode == 0 and "NT_STATUS" not in r.stdout + r.stderr and (letter != "d" or "Error" not in r.stdout)
+
+
+@pytest.fixture(scope="module")
+def rights():
+    need("smbd", "smbclient", "ganesha.nfsd", "rpcbind", "rpc.statd", "useradd")
+    r = Rights()
+    try:
+        r.prepare()
+        yield r
+    finally:
+        r.close()
+
+
+@pytest.mark.parametrize("protocol", ["smb", "nfs"])
+@pytest.mark.parametrize("share", MATRIX)
+def test_rights(rights, share, protocol, tmp_path):
+    expected = MATRIX[share][1][protocol]
+    if not expected:
+        assert not rights.d.json("share", "show", share)[protocol], "the preset is for one protocol"
+        return
+    payload = tmp_path / "payload"
+    payload.write_text("new\n")
+    found = {}
+    for who in PEOPLE:
+        folder = rights.folder(share, who)
+        if not folder.exists():                  # a guest has no home
+            found[who] = rights.smb(share, who, payload)
+            continue
+        rights.lay(share, who, protocol)
+        found[who] = rights.smb(share, who, payload) if protocol == "smb" else rights.nfs(share, who)
+        assert (folder / f"new-{who}-{protocol}").exists() == ("w" in found[who]), (who, "what was said is what is there")
+        assert (folder / f"mine-{who}-{protocol}").exists() == ("d" not in found[who]), who
+    assert found == dict(zip(PEOPLE, expected))
