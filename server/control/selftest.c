@@ -5,8 +5,12 @@
 #include "control/operate.h"
 #include "remote/remote.h"
 
+#include <ifaddrs.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/addr.h"
 
 struct trial {
 	struct task *task;
@@ -124,14 +128,14 @@ static void add_secret(json_t *job, const char *member, enum model_kind k, const
 }
 
 /* The address to dial a portal by, from this machine. */
-static void portal_host(const json_t *portal, char out[80], bool url)
+static void portal_host(const json_t *portal, char out[ADDR_TEXT], bool url)
 {
 	const char *a = text_of(portal, "address");
 	if (strcmp(a, "0.0.0.0") == 0)
 		a = "127.0.0.1";
 	if (strcmp(a, "::") == 0)
 		a = "::1";
-	snprintf(out, 80, url && strchr(a, ':') ? "[%s]" : "%s", a);
+	snprintf(out, ADDR_TEXT, url && strchr(a, ':') ? "[%s]" : "%s", a);
 }
 
 /* A portal of the protocol that listens; groups: tags that will do, or none: all.  Returns owned, NULL: none. */
@@ -317,34 +321,96 @@ static void escape(const char *from, char *to, size_t bytes)
 	to[n] = '\0';
 }
 
+/* An address of this machine that the share's clients have among them, so that the test is one of them. */
+static void address_among(const json_t *share, char out[ADDR_TEXT])
+{
+	const json_t *among = json_object_get(share, "nfs_clients"), *entry;
+	struct ifaddrs *all = NULL;
+	size_t i;
+	if (json_array_size(among) == 0)
+		among = json_object_get(share, "allow");
+	if (getifaddrs(&all) < 0)
+		return;
+	bool found = false;
+	json_array_foreach((json_t *)(uintptr_t)among, i, entry) {
+		struct cidr net;
+		char text[80];
+		const char *from = json_string_value(entry);
+		size_t n = strcspn(from, ":");
+		/* "192.0.2.0/24:rw:root"; a network of IPv6 has colons of its own, and letters only in its flags. */
+		snprintf(text, sizeof(text), "%.*s", (int)(n < sizeof(text) ? n : sizeof(text) - 1), from);
+		if (cidr_parse(text, &net) < 0)
+			continue;
+		for (const struct ifaddrs *a = all; a && !found; a = a->ifa_next) {
+			struct in6_addr in6;
+			bool v6;
+			if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET)
+				continue;
+			in6 = addr_of(a->ifa_addr);
+			found = cidr_has(&net, &in6);
+			if (found)
+				(void)addr_host(a->ifa_addr, out, &v6);
+		}
+	}
+	freeifaddrs(all);
+}
+
+/* 3 where the share has it: libnfs is at its best there. */
+static int nfs_version_of(const json_t *share)
+{
+	const json_t *versions = json_object_get(share, "nfs_versions"), *v;
+	size_t i;
+	json_array_foreach((json_t *)(uintptr_t)versions, i, v)
+		if (strcmp(json_string_value(v), "3") == 0)
+			return 3;
+	return json_array_size(versions) == 0 ? 3 : 4;
+}
+
+/* SMB: the user's password; NFS: its numbers. */
+static int add_person(const struct target_call *c, bool nfs, json_t *job)
+{
+	const char *name = json_string_value(json_object_get(c->body, "user"));
+	json_t *user = NULL;
+	struct passwd p, *known = NULL;
+	char buf[4096];
+	if (!name)
+		return 0;
+	if (config_get(ctl.db, MODEL_USER, name, &user, c->e))
+		return config_fail(c->e, -EINVAL, "user", "there is no user \"%.60s\"", name);
+	if (!nfs) {
+		json_object_set(job, "user", json_object_get(user, "name"));
+		add_secret(job, "password", MODEL_USER, text_of(user, "id"), "password");
+	} else if (getpwnam_r(text_of(user, "name"), &p, buf, sizeof(buf), &known) == 0 && known) {
+		json_object_set_new(job, "uid", json_integer(known->pw_uid));
+		json_object_set_new(job, "gid", json_integer(known->pw_gid));
+	}
+	json_decref(user);
+	return 0;
+}
+
 static int add_share_job(const struct target_call *c, const json_t *share, bool nfs, json_t *jobs)
 {
-	json_t *portal = portal_find(nfs ? "nfs" : "smb", NULL), *user = NULL;
-	const char *name = json_string_value(json_object_get(c->body, "user"));
-	char host[80], escaped[12300], url[12500];
+	json_t *portal = portal_find(nfs ? "nfs" : "smb", NULL);
+	char host[ADDR_TEXT], escaped[12300], url[12500];
 	if (!portal)
 		return config_fail(c->e, -EINVAL, "", "no portal of %s listens; add one: holdfast portal add %s 0.0.0.0:%d", nfs ? "NFS" : "SMB", nfs ? "nfs" : "smb", nfs ? 2049 : 445);
 	portal_host(portal, host, true);
-	escape(nfs ? text_of(share, "folder") + 1 : text_of(share, "name"), escaped, sizeof(escaped));
+	if (nfs && strcmp(text_of(portal, "address"), "0.0.0.0") == 0)
+		address_among(share, host);
+	escape(text_of(share, "name"), escaped, sizeof(escaped));
+	int n = snprintf(url, sizeof(url), nfs ? "nfs://%s:%lld/%s" : "smb://%s:%lld/%s", host, (long long)int_of(portal, "port"), escaped);
 	if (nfs)
-		escape(text_of(share, "name"), escaped, sizeof(escaped));
-	snprintf(url, sizeof(url), nfs ? "nfs://%s:%lld/%s?version=4" : "smb://%s:%lld/%s", host, (long long)int_of(portal, "port"), escaped);
+		snprintf(url + n, sizeof(url) - (size_t)n, "?version=%d", nfs_version_of(share));
 	json_decref(portal);
 	bool asked = !json_is_false(json_object_get(c->body, "write")), read_only = true_of(share, "read_only");
 	json_t *job = json_pack("{s:s, s:s, s:s, s:b, s:s}", "do", "test", "protocol", nfs ? "nfs" : "smb", "url", url, "write", asked && !read_only, "why_no_write",
 				read_only ? "the share is read-only" : "not asked for");
-	if (!nfs && name) {
-		int r = config_get(ctl.db, MODEL_USER, name, &user, c->e);
-		if (r) {
-			json_decref(job);
-			return config_fail(c->e, -EINVAL, "user", "there is no user \"%.60s\"", name);
-		}
-		json_object_set(job, "user", json_object_get(user, "name"));
-		add_secret(job, "password", MODEL_USER, text_of(user, "id"), "password");
-		json_decref(user);
-	}
-	json_array_append_new(jobs, job);
-	return 0;
+	int r = add_person(c, nfs, job);
+	if (r)
+		json_decref(job);
+	else
+		json_array_append_new(jobs, job);
+	return r;
 }
 
 static int share_test(void *arg)

@@ -4,6 +4,7 @@
 Over SMB a user is a name and a password.  Over NFS (sec=sys) it is the number that the client says, so there the rights are those of the
 folder and its files: a user that SMB only lets read is held by NFS to what its group may."""
 import grp
+import json
 import os
 import pathlib
 import subprocess
@@ -137,3 +138,24 @@ def test_rights(rights, share, protocol, tmp_path):
         assert (folder / f"new-{who}-{protocol}").exists() == ("w" in found[who]), (who, "what was said is what is there")
         assert (folder / f"mine-{who}-{protocol}").exists() == ("d" not in found[who]), who
     assert found == dict(zip(PEOPLE, expected))
+
+
+@pytest.mark.parametrize("share, flags, passes, steps", [
+    ("open", [], True, {"smb": ["log in", "list", "write and read back", "rename", "delete"], "nfs": ["mount", "list", "write and read back", "rename", "delete"]}),
+    ("general", ["--user", "alice"], True, {"smb": ["log in", "write and read back"], "nfs": ["mount", "write and read back"]}),
+    ("library", ["--user", "rita"], True, {"smb": ["log in", "list"], "nfs": ["mount", "list"]}),
+    ("kubernetes", [], True, {"nfs": ["mount", "write and read back", "lock", "rename", "delete"]}),
+    ("general", ["--user", "sam"], False, {"nfs": ["mount"]}),
+    ("general", [], False, {"nfs": ["mount"]}),
+], ids=["everybody", "a-user", "read-only", "version-4", "a-stranger", "nobody"])
+def test_the_server_tries_its_shares_as_a_client(rights, share, flags, passes, steps):
+    if not (rights.d.build / "server/holdfast-remote").exists():
+        pytest.skip("holdfast-remote was not built")
+    r = rights.d.run_cli("share", "test", share, *flags, "-o", "json", timeout=GENEROUS)
+    assert (r.returncode == 0) == passes, r.stdout + r.stderr
+    tried = json.loads(r.stdout)["result"]["steps"]
+    good = {(s["protocol"], s["step"]) for s in tried if s["result"] == "ok"}
+    missing = {(protocol, step) for protocol, names in steps.items() for step in names} - good
+    assert not missing, tried
+    assert passes or any(s["fix"] for s in tried if s["result"] == "failed"), "what fails says what to do"
+    assert not [f for f in rights.folder(share, "alice").iterdir() if f.name.startswith(".holdfast-test")], "it leaves nothing"
