@@ -63,6 +63,26 @@ enum volume_state volume_state(const struct volume *v)
 {
 	return v->fault == -ESHUTDOWN ? VOLUME_OFFLINE : VOLUME_ONLINE;
 }
+bool volume_is_ready(const struct volume *v)
+{
+	(void)v;
+	return true;
+}
+enum volume_wipe volume_wipe(const struct volume *v)
+{
+	(void)v;
+	return VOLUME_WIPE_NONE;
+}
+int volume_wipe_set(struct volume *v, enum volume_wipe w)
+{
+	(void)v;
+	(void)w;
+	return 0;
+}
+void volume_wipe_was_cut_off(struct volume *v)
+{
+	(void)v;
+}
 void volume_limits(const struct volume *v, struct volume_limits *ret)
 {
 	(void)v;
