@@ -57,6 +57,8 @@ static int check_folder(const struct share_spec *s, char *why, size_t why_bytes)
 	int r = keeper_quota_probe(there ? s->folder : s->pool_folder, &can, why, why_bytes);
 	if (r || can.folder || (!there && !strcmp(can.file_system, "btrfs")))
 		return r;
+	if (s->preset == SHARE_TIME_MACHINE)
+		return 0;                /* Macs keep to the size that they are told */
 	snprintf(why, why_bytes, "the share %.96s cannot have a quota: %.255s", s->name, can.why[SPACE_SCOPE_FOLDER]);
 	return -EOPNOTSUPP;
 }
@@ -131,6 +133,16 @@ static void set_share(struct space_share *s, uint64_t had)
 	log_warn(&log_share, "a quota is not kept, continuing without it", "share=%s why=\"%s\"", s->name, why);
 }
 
+/* What the file system is to keep; of a disk for Time Machine that is nothing where it cannot. */
+static uint64_t quota_to_keep(const struct share_spec *s)
+{
+	struct space_quota_can can;
+	char why[512];
+	if (!s->quota_bytes || s->preset != SHARE_TIME_MACHINE)
+		return s->quota_bytes;
+	return keeper_quota_probe(s->folder, &can, why, sizeof(why)) == 0 && !can.folder ? 0 : s->quota_bytes;
+}
+
 static void fill_share(struct space_share *k, const struct share_spec *s)
 {
 	snprintf(k->id, sizeof(k->id), "%s", s->id);
@@ -140,7 +152,7 @@ static void fill_share(struct space_share *k, const struct share_spec *s)
 	k->recycle = s->smb && s->smb_recycle;
 	k->recycle_days = s->smb_recycle_days;
 	k->recycle_max_bytes = s->smb_recycle_max_bytes;
-	k->quota_bytes = s->quota_bytes;
+	k->quota_bytes = quota_to_keep(s);
 	k->project = project_of(s);
 	k->keep = s->snapshots;
 }

@@ -159,3 +159,11 @@ def test_the_server_tries_its_shares_as_a_client(rights, share, flags, passes, s
     assert not missing, tried
     assert passes or any(s["fix"] for s in tried if s["result"] == "failed"), "what fails says what to do"
     assert not [f for f in rights.folder(share, "alice").iterdir() if f.name.startswith(".holdfast-test")], "it leaves nothing"
+
+
+def test_a_disk_for_time_machine_has_a_size_anywhere(rights):
+    """Macs keep to the size that they are told; that the file system has no quotas is no reason to refuse it."""
+    rights.d.cli("share", "set", "time-machine", "--quota", "1T", timeout=GENEROUS)
+    show = rights.d.json("share", "show", "time-machine")
+    assert show["quota_bytes"] == 1 << 40 and show["state"] == "serving" and not show["reason"], show
+    assert "fruit:time machine max size = 1048576M" in (rights.d.state / "nas/smb/etc/smb.conf").read_text()
