@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Linux kernel as client of one folder, over every version of NFS at once: what one writes the others read, with
 owners, modes and locks; other shares come and go, and the server dies, and none of them notices."""
+import grp
 import hashlib
 import os
 import pathlib
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 
 from guest import HOST
-from harness import BUILD, LONG, wait_for
+from harness import BUILD, LONG, Daemon, own_etc, wait_for
 from nfs_rig import ask, need
 
 LIB = r"""
@@ -155,6 +156,99 @@ mountas 4.1 only4 /o4
 refused mount -t nfs -o "vers=3,proto=tcp,soft,timeo=10,retrans=1" "$SERVER:/only4" /no 2>/dev/null
 at "refusals"
 umount -a -t nfs,nfs4
+"""
+
+
+# A Windows client's protocol and two versions of NFS on one folder.
+BOTH = LIB + r"""
+modprobe cifs
+mountcifs() { # FOLDER OPTIONS
+	mkdir -p "$1"
+	mount -t cifs "//$SERVER/both" "$1" -o "vers=3.1.1,username=alice,password=$PASSWORD,cache=none,hard$2"
+}
+refused mount -t cifs "//$SERVER/both" /mnt -o "vers=3.1.1,username=alice,password=wrong" 2>/dev/null
+mountcifs /cifs ""
+mountcifs /sealed ,seal
+for v in 3 4.2; do mountas $v both /m$v; done
+at "mounted over SMB 3.1.1, SMB 3.1.1 encrypted, NFS 3 and 4.2"
+alice() { setpriv --reuid="$ALICE" --regid="$USERS" --clear-groups "$@"; }
+
+# What one writes, the others read, with its owner and mode.
+echo "over SMB" >/cifs/from-smb
+echo "over SMB, encrypted" >/sealed/from-sealed
+for v in 3 4.2; do alice sh -c "umask 007; echo 'over NFS $v' >/m$v/from-$v"; done
+for d in /cifs /sealed /m3 /m4.2; do
+	run() { case $d in /m*) alice "$@" ;; *) "$@" ;; esac; }
+	[ "$(run cat $d/from-smb)" = "over SMB" ] || die "$d: from SMB"
+	[ "$(run cat $d/from-sealed)" = "over SMB, encrypted" ] || die "$d: from SMB, encrypted"
+	for v in 3 4.2; do [ "$(run cat $d/from-$v)" = "over NFS $v" ] || die "$d: from NFS $v"; done
+done
+[ "$(alice stat -c %u:%g:%F /m4.2/from-smb)" = "$ALICE:$USERS:regular file" ] || die "owner: $(alice stat -c %u:%g /m4.2/from-smb)"
+[ "$(alice stat -c %u:%g:%a /m3/from-4.2)" = "$ALICE:$USERS:660" ]
+refused as 1003 cat /m3/from-smb 2>/dev/null
+mkdir /cifs/folder
+alice mv /m4.2/from-3 /m4.2/folder/moved
+[ "$(cat /cifs/folder/moved)" = "over NFS 3" ]
+mv /cifs/folder/moved /cifs/back
+[ "$(alice cat /m3/back)" = "over NFS 3" ]
+alice rm /m4.2/from-smb
+refused cat /cifs/from-smb 2>/dev/null
+at "files, owners, renames, deletes"
+
+# A lock that one has, the other does not get.
+echo x >/cifs/lock
+exec 8<>/cifs/lock
+flock -n 8
+refused alice flock -n /m4.2/lock true
+flock -u 8
+exec 8>&-
+alice flock -n /m4.2/lock true
+at "locks"
+
+head -c 32M /dev/urandom >/run/big
+want=$(sha256sum </run/big)
+cp /run/big /sealed/big
+alice sh -c 'cat >/m4.2/big2' </run/big
+[ "$(alice sh -c "sha256sum </m3/big")" = "$want" ] || die "what SMB wrote is not what NFS reads"
+[ "$(sha256sum </cifs/big2)" = "$want" ] || die "what NFS wrote is not what SMB reads"
+at "32 MiB each way"
+
+# Clients work on while shares come and go, and while Samba dies.
+work() { # FILE: writes and reads it until /run/enough
+	local n=0
+	while [ ! -e /run/enough ]; do
+		echo "line $n" >"$1" && [ "$(cat "$1")" = "line $n" ] || { echo "FAILED at $n" >"/run/rounds.${1##*/}"; return 1; }
+		n=$((n + 1))
+		echo $n >"/run/rounds.${1##*/}"
+	done
+}
+moves() { [ "$(cat "/run/rounds.$1")" -ge $(($2 + 2)) ]; }
+all_move() {
+	local v from
+	for v in smb nfs; do
+		from=$(cat /run/rounds.work-$v)
+		waitfor 180 moves work-$v "$from" || die "no progress over $v"
+	done
+}
+echo 0 >/run/rounds.work-smb
+echo 0 >/run/rounds.work-nfs
+chown "$ALICE" /run/rounds.work-nfs
+work /cifs/work-smb &
+export -f work
+alice bash -c 'work /m4.2/work-nfs' &
+all_move
+host others
+all_move
+at "other shares came and went"
+touch /run/enough
+wait
+for v in smb nfs; do refused grep FAILED /run/rounds.work-$v; done
+host kill
+back() { echo again >/cifs/again 2>/dev/null && [ "$(cat /cifs/again 2>/dev/null)" = again ]; }
+waitfor 180 back
+[ "$(sha256sum </cifs/big2)" = "$want" ]
+at "Samba died and is back"
+umount -a -t cifs,nfs,nfs4
 """
 
 
@@ -328,3 +422,50 @@ def test_nfs_clients(nas_wire, nas_guest):
                             "exists": lambda name: "yes" if (nas.pool / "docs" / name).exists() else "no"})
     finally:
         nas.close()
+
+
+def test_windows_and_unix_clients_of_one_folder(nas_wire, nas_guest):
+    need("smbd", "ganesha.nfsd", "rpcbind", "rpc.statd", "useradd")
+    base = pathlib.Path(tempfile.mkdtemp(prefix="hf-both-", dir="/tmp"))
+    d = Daemon(prefix=[*nas_wire.prefix, *own_etc(base)])
+    d.base.chmod(0o755)
+    pool = d.base / "pool"
+    pool.mkdir()
+    try:
+        d.start()
+        (base / "secret").write_text("Correct-Horse-9\n")
+        d.cli("setting", "set", "nas_user_range", "25000-25999")
+        d.cli("setting", "set", "nfs_grace_s", "10")
+        d.cli("setting", "set", "nfs_lease_s", "10")
+        d.cli("user", "create", "alice", "--password-file", base / "secret", timeout=120)
+        d.cli("pool", "create", "p", "--path", pool)
+        d.cli("portal", "add", "smb", "0.0.0.0:445", timeout=120)
+        d.cli("portal", "add", "nfs", "0.0.0.0:2049", timeout=120)
+        d.cli("share", "create", "both", "--pool", "p", "--smb", "--nfs", "--allow", "alice", "--nfs-client", "10.99.0.0/24", timeout=120)
+        show = d.json("share", "show", "both")
+        assert show["state"] == "serving" and not show["reason"], show
+
+        def come_and_go():
+            for n in range(3):
+                d.cli("share", "create", f"other{n}", "--pool", "p", "--smb", "--nfs", "--allow", "alice", "--nfs-client", "10.99.0.0/24", timeout=120)
+                d.cli("share", "delete", f"other{n}", timeout=120)
+
+        def smbd():
+            return next((s["pid"] for s in d.json("nas")["servers"] if s["name"] == "smbd"), 0)
+
+        def kill():
+            pid = smbd()
+            os.kill(pid, signal.SIGKILL)
+            wait_for("another smbd", 60, lambda: smbd() not in (0, pid, None))
+            return "killed"
+
+        nas_guest.run(BOTH, env={"SERVER": HOST, "PASSWORD": "Correct-Horse-9", "ALICE": d.json("user", "show", "alice")["uid"],
+                                 "USERS": grp.getgrnam("users").gr_gid}, seconds=600, memory_mb=1024, host={"others": come_and_go, "kill": kill})
+    finally:
+        state = d.state
+        d.stop()
+        ended = subprocess.run([*nas_wire.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--end", "--state", str(state)],
+                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), capture_output=True, text=True, timeout=120)
+        d.close()
+        shutil.rmtree(base, ignore_errors=True)
+        assert ended.returncode == 0, ended
