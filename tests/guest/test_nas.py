@@ -262,6 +262,8 @@ mkdir /up/u /up/w
 mount -t overlay -o lowerdir=/h,upperdir=/up/u,workdir=/up/w overlay /new
 for d in proc sys dev; do mount --rbind /$d /new/$d; done
 for d in run tmp; do mount -t tmpfs $d /new/$d; done
+# A tree that is built below one of these is still there.
+[ -x "/new$BUILD/server/holdfastd" ] || { mkdir -p "/new$BUILD"; mount --bind "/h$BUILD" "/new$BUILD"; }
 mkdir -p /new/run/rpcbind /new/run/lock /new/var/lib/nfs
 truncate -s 200M /dev/shm/disk
 mkfs.ext4 -q /dev/shm/disk
