@@ -6,16 +6,7 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "core/hex.h"
 
 /* One UTF-8 sequence of s; its length, 0 when it is none (RFC 3629 4). */
 static size_t utf8_len(const unsigned char *s)

@@ -140,6 +140,8 @@ char *cell_text(const json_t *object, const struct column *col);
 char *endpoint_text(const json_t *portal);
 /* Replaces what a terminal would obey. */
 void text_tame(char *s);
+const char *text(const json_t *o, const char *name);     /* a member that is a text; "" when it is none */
+void say(const char *fmt, ...) _printf_(1, 2);           /* a line, tamed, at once */
 /* Wraps in a colour when colours are on; name of the colour by the word ("online" green ..). */
 const char *state_colour(const char *word);
 #define COLOUR_OFF "\033[0m"

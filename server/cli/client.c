@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "core/hex.h"
+
 #define PAGE "10000"
 
 char *text_format(const char *fmt, ...)
@@ -30,19 +32,12 @@ char *text_format(const char *fmt, ...)
 
 char *text_escape(const char *s)
 {
-	char *out = malloc(strlen(s) * 3 + 1), *p = out;
+	size_t room = PERCENT_BYTES(strlen(s));
+	char *out = malloc(room);
 
 	if (!out)
 		return text_format("%s", "");
-	for (; *s; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if ((ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || strchr("-._~", ch))
-			*p++ = (char)ch;
-		else
-			p += snprintf(p, 4, "%%%02X", ch);
-	}
-	*p = '\0';
+	percent_encode(s, "", out, room);
 	return out;
 }
 

@@ -60,12 +60,6 @@ static json_t *ask(struct doctor *d, const char *path)
 	return j;
 }
 
-static const char *text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-	return s ? s : "";
-}
-
 /* ---- the server --------------------------------------------------------------------------------------------- */
 static void check_server(struct doctor *d)
 {

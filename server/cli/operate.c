@@ -2,32 +2,8 @@
 /* operate.c - the verbs of daily work: serve a volume, what to type on a host, who was refused, alerts, about. */
 #include "cli/cli_priv.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
-
-static const char *text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s ? s : "";
-}
-
-static void say(const char *fmt, ...) _printf_(1, 2);
-static void say(const char *fmt, ...)
-{
-	_cleanup_(freep) char *line = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&line, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return;
-	text_tame(line);
-	puts(line);
-}
 
 /* ---- what to type -------------------------------------------------------------------------------------- */
 static void print_connect(const struct cli *c, const json_t *result)

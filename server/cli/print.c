@@ -375,21 +375,42 @@ void print_plan(const struct cli *c, const json_t *plan)
 	       json_integer_value(json_object_get(plan, "sessions_closed")));
 }
 
+const char *text(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s ? s : "";
+}
+
+static void say_list(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+static void say_list(const char *fmt, va_list ap)
+{
+	_cleanup_(freep) char *line = NULL;
+
+	if (vasprintf(&line, fmt, ap) < 0)
+		return;
+	text_tame(line);
+	puts(line);
+	fflush(stdout);
+}
+
+void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_list(fmt, ap);
+	va_end(ap);
+}
+
 void say_done(const struct cli *c, const json_t *object, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (c->output == OUT_TABLE) {
-		_cleanup_(freep) char *line = NULL;
-		int n;
-
 		va_start(ap, fmt);
-		n = vasprintf(&line, fmt, ap);
+		say_list(fmt, ap);
 		va_end(ap);
-		if (n < 0)
-			return;
-		text_tame(line);
-		puts(line);
 	} else if (object) {
 		print_object(c, object);
 	} else if (c->output == OUT_JSON) {

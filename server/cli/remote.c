@@ -2,33 +2,8 @@
 /* remote.c - the verbs that look at other machines: self-tests, imports, configuration of other software. */
 #include "cli/cli_priv.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
-
-static const char *text(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s ? s : "";
-}
-
-static void say(const char *fmt, ...) _printf_(1, 2);
-static void say(const char *fmt, ...)
-{
-	_cleanup_(freep) char *line = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&line, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return;
-	text_tame(line);
-	puts(line);
-	fflush(stdout);
-}
 
 /* ---- self-tests ---------------------------------------------------------------------------------------- */
 static void print_steps(const json_t *steps, size_t *shown)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/hex.h"
+
 static const struct config_sealer *sealer;
 static const char check_text[] = "holdfast";
 
@@ -29,18 +31,12 @@ const char *config_key_problem(const struct config *c)
 	return c->key_ok ? NULL : c->key_why;
 }
 
-static int key_parse(const char *text, size_t len, uint8_t key[KEY_BYTES])
+static int key_parse(char *text, size_t len, uint8_t key[KEY_BYTES])
 {
 	if (len < 2 * KEY_BYTES || (len > 2 * KEY_BYTES && text[2 * KEY_BYTES] != '\n'))
 		return -EINVAL;
-	for (size_t i = 0; i < KEY_BYTES; i++) {
-		static const char digits[] = "0123456789abcdef";
-		const char *hi = memchr(digits, text[2 * i], 16), *lo = memchr(digits, text[2 * i + 1], 16);
-		if (!hi || !lo)
-			return -EINVAL;
-		key[i] = (uint8_t)((hi - digits) << 4 | (lo - digits));
-	}
-	return 0;
+	text[2 * KEY_BYTES] = '\0';
+	return hex_read(text, key, KEY_BYTES);
 }
 
 /* -ENOENT: no file.  Otherwise the reason is in c->key_why. */
@@ -84,8 +80,7 @@ static int key_make(struct config *c, const char *path)
 	int r = sealer->random(c->key, KEY_BYTES);
 	if (r)
 		return r;
-	for (size_t i = 0; i < KEY_BYTES; i++)
-		snprintf(text + 2 * i, 3, "%02x", c->key[i]);
+	hex_write(c->key, KEY_BYTES, text);
 	text[2 * KEY_BYTES] = '\n';
 	snprintf(tmp, sizeof(tmp), "%.4190s.new", path);
 	unlink(tmp);

@@ -5,14 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
+
 #define USED_FRESH_NS (10 * SECOND_NS)
 #define USED_BUDGET_NS (50 * (SECOND_NS / 1000))
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 static void add_session(void *arg, const struct iscsi_session_info *s)
 {
-	char isid[16];
-	snprintf(isid, sizeof(isid), "%02x%02x%02x%02x%02x%02x", s->isid[0], s->isid[1], s->isid[2], s->isid[3], s->isid[4], s->isid[5]);
+	char isid[2 * sizeof(s->isid) + 1];
+	hex_write(s->isid, sizeof(s->isid), isid);
 	json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:i, s:s, s:i}", "id", (json_int_t)s->id, "protocol", "iscsi",
 			      "initiator", s->initiator, "initiator_alias", s->initiator_alias, "target", s->target, "host", s->host, "peer", s->peer, "portal", s->portal,
 			      "isid", isid, "tsih", (int)s->tsih, "group_tag", (int)s->tpgt, "discovery", (int)s->discovery, "header_digest", (int)s->header_digest,
@@ -33,9 +35,8 @@ static void add_session(void *arg, const struct iscsi_session_info *s)
 
 static void add_association(void *arg, const struct nvmf_session_info *s)
 {
-	char host_id[40];
-	for (size_t i = 0; i < sizeof(s->host_id); i++)
-		snprintf(host_id + 2 * i, 3, "%02x", s->host_id[i]);
+	char host_id[2 * sizeof(s->host_id) + 1];
+	hex_write(s->host_id, sizeof(s->host_id), host_id);
 	json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:b, s:s, s:i, s:I}", "id", (json_int_t)s->id, "protocol", "nvme-tcp",
 			      "initiator", s->host_nqn, "initiator_alias", "", "target", s->subsystem, "host", s->host, "peer", s->peer, "portal", s->portal,
 			      "host_id", host_id, "controller_id", (int)s->cntlid, "discovery", (int)s->discovery, "header_digest", (int)s->header_digest,

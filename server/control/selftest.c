@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/addr.h"
+#include "core/hex.h"
 
 struct trial {
 	struct task *task;
@@ -311,16 +312,6 @@ int control_target_test(const char *id, const json_t *body, json_t **ret_task, s
 }
 
 /* ---- shares ----------------------------------------------------------------------------------------------------------- */
-static void escape(const char *from, char *to, size_t bytes)
-{
-	size_t n = 0;
-	for (const unsigned char *p = (const unsigned char *)from; *p && n + 4 < bytes; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
-		n += (size_t)snprintf(to + n, bytes - n, plain ? "%c" : "%%%02X", *p);
-	}
-	to[n] = '\0';
-}
-
 /* An address of this machine that the share's clients have among them, so that the test is one of them. */
 static void address_among(const json_t *share, char out[ADDR_TEXT])
 {
@@ -397,7 +388,7 @@ static int add_share_job(const struct target_call *c, const json_t *share, bool 
 	portal_host(portal, host, true);
 	if (nfs && strcmp(text_of(portal, "address"), "0.0.0.0") == 0)
 		address_among(share, host);
-	escape(text_of(share, "name"), escaped, sizeof(escaped));
+	percent_encode(text_of(share, "name"), "/", escaped, sizeof(escaped));
 	int n = snprintf(url, sizeof(url), nfs ? "nfs://%s:%lld/%s" : "smb://%s:%lld/%s", host, (long long)int_of(portal, "port"), escaped);
 	if (nfs)
 		snprintf(url + n, sizeof(url) - (size_t)n, "?version=%d", nfs_version_of(share));

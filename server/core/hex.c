@@ -2,6 +2,7 @@
 /* hex.c - bytes as hexadecimal text. */
 #include "core/hex.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char digits[] = "0123456789abcdef";
@@ -16,10 +17,19 @@ void hex_write(const void *data, size_t len, char *text)
 	*text = '\0';
 }
 
+/* One value, one text: what we wrote ourselves is in lower case. */
 static int digit(char c)
 {
-	const char *at = c ? strchr(digits, c) : NULL;
-	return at ? (int)(at - digits) : -1;
+	return c >= 'A' && c <= 'F' ? -1 : hex_digit(c);
+}
+
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 int hex_read_some(const char *text, uint8_t *to, size_t room, size_t *ret_len)
@@ -40,4 +50,18 @@ int hex_read(const char *text, uint8_t *to, size_t len)
 	size_t n = 0;
 	int r = hex_read_some(text, to, len, &n);
 	return r || n != len ? -EINVAL : 0;
+}
+
+size_t percent_encode(const char *from, const char *also, char *to, size_t room)
+{
+	size_t n = 0;
+	for (const unsigned char *p = (const unsigned char *)from; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~", *p) || strchr(also, *p);
+		size_t need = plain ? 1 : 3;
+		if (n + need >= room)
+			break;
+		n += (size_t)snprintf(to + n, need + 1, plain ? "%c" : "%%%02X", *p);
+	}
+	to[n] = '\0';
+	return n;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
+
 static bool is_key_char(char c, bool first)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -66,16 +68,6 @@ int iscsi_text_bool(const char *value, bool *ret_on)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 static bool has_prefix(const char *value, char letter)
 {
 	return value[0] == '0' && (value[1] | 0x20) == letter;
@@ -223,17 +215,12 @@ void iscsi_text_put_number(struct iscsi_text_out *out, const char *key, uint64_t
 }
 void iscsi_text_put_hex(struct iscsi_text_out *out, const char *key, const uint8_t *data, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
 	char text[ISCSI_BINARY_TEXT_MAX + 1] = "0x";
 
 	if (len > ISCSI_BINARY_MAX) {
 		out->full = true;
 		return;
 	}
-	for (size_t i = 0; i < len; i++) {
-		text[2 + 2 * i] = hex[data[i] >> 4];
-		text[3 + 2 * i] = hex[data[i] & 15];
-	}
-	text[2 + 2 * len] = '\0';
+	hex_write(data, len, text + 2);
 	iscsi_text_put(out, key, text);
 }

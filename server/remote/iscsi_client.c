@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "remote/worker_priv.h"
 
 #define CHUNK_BYTES (1u << 20)
@@ -81,12 +82,6 @@ static bool write_blocks(struct initiator *c, uint64_t lba, uint32_t count, uint
 }
 
 /* ---- what it is ------------------------------------------------------------------------------------------------------ */
-static void hex_of(const char *bytes, int len, char *out, size_t out_bytes)
-{
-	for (int i = 0; i < len && (size_t)(2 * i + 2) < out_bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", (unsigned)(unsigned char)bytes[i]);
-}
-
 static void copy_trimmed(char *to, size_t bytes, const char *from, size_t most)
 {
 	size_t n = strnlen(from, most);
@@ -118,7 +113,7 @@ static void naa_read(struct initiator *c, char naa[40])
 		if (d->designator_type != SCSI_DESIGNATOR_TYPE_NAA || d->association != SCSI_ASSOCIATION_LOGICAL_UNIT || (!sixteen && d->designator_length != 8) || (*naa && !sixteen))
 			continue;
 		snprintf(naa, 5, "naa.");
-		hex_of(d->designator, d->designator_length, naa + 4, 36);
+		hex_write(d->designator, sixteen ? 16 : 8, naa + 4);
 	}
 	if (t)
 		scsi_free_scsi_task(t);

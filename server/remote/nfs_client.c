@@ -6,22 +6,10 @@
 
 #include <nfsc/libnfs.h>
 
+#include "core/hex.h"
 #include "remote/worker_priv.h"
 
 #define MEASURE_BYTES (8u << 20)
-
-static void encode(const char *from, char *to, size_t bytes)
-{
-	size_t n = 0;
-	for (const unsigned char *p = (const unsigned char *)from; *p && n + 4 < bytes; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
-		if (plain)
-			to[n++] = (char)*p;
-		else
-			n += (size_t)snprintf(to + n, bytes - n, "%%%02X", *p);
-	}
-	to[n] = '\0';
-}
 
 /* As root when we may: files of all owners are to be read; or as who the job names. */
 static struct nfs_context *mount_it(const json_t *job, const struct remote_url *u, char *why, size_t why_bytes)
@@ -32,7 +20,7 @@ static struct nfs_context *mount_it(const json_t *job, const struct remote_url *
 		snprintf(why, why_bytes, "out of memory");
 		return NULL;
 	}
-	encode(u->path, path, sizeof(path));
+	percent_encode(u->path, "/", path, sizeof(path));
 	if (u->port)
 		snprintf(ports, sizeof(ports), "&nfsport=%u", u->port);
 	if (u->mount_port)

@@ -7,6 +7,7 @@
 
 #include <libsmbclient.h>
 
+#include "core/hex.h"
 #include "remote/worker_priv.h"
 
 #define URL_BYTES 16384
@@ -25,17 +26,10 @@ static void login(SMBCCTX *c, const char *server, const char *share, char *wg, i
 	snprintf(pw, (size_t)pw_len, "%s", password ? password : "");
 }
 
-static void encode(char *to, size_t bytes, const char *from)
+static void add(char url[URL_BYTES], const char *path)
 {
-	size_t n = strlen(to);
-	for (const unsigned char *p = (const unsigned char *)from; *p && n + 4 < bytes; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
-		if (plain)
-			to[n++] = (char)*p;
-		else
-			n += (size_t)snprintf(to + n, bytes - n, "%%%02X", *p);
-	}
-	to[n] = '\0';
+	size_t n = strlen(url);
+	percent_encode(path, "/", url + n, URL_BYTES - n);
 }
 
 static void start(const json_t *job, const struct remote_url *u)
@@ -58,10 +52,10 @@ static void start(const json_t *job, const struct remote_url *u)
 		out_end(false, "libsmbclient does not start: %s", strerror(errno));
 	smbc_set_context(c);
 	snprintf(base, sizeof(base), strchr(u->host, ':') ? "smb://[%s]/" : "smb://%s/", u->host);
-	encode(base, sizeof(base), u->share);
+	add(base, u->share);
 	if (*u->path) {
 		strncat(base, "/", sizeof(base) - strlen(base) - 1);
-		encode(base, sizeof(base), u->path);
+		add(base, u->path);
 	}
 	for (size_t n = strlen(base); n && base[n - 1] == '/'; n--)
 		base[n - 1] = '\0';
@@ -70,7 +64,7 @@ static void start(const json_t *job, const struct remote_url *u)
 static const char *full(const char *path, char out[URL_BYTES])
 {
 	snprintf(out, URL_BYTES, "%s/", base);
-	encode(out, URL_BYTES, path);
+	add(out, path);
 	return out;
 }
 

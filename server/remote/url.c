@@ -5,15 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
+
 static int fail(char *why, size_t why_bytes, const char *text)
 {
 	snprintf(why, why_bytes, "%s", text);
 	return -EINVAL;
-}
-
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* Percent-decodes [from, to); false: it does not fit, or holds a zero byte or half a number. */
@@ -23,9 +20,9 @@ static bool decode(const char *from, const char *to, char *out, size_t out_bytes
 	while (from < to) {
 		char c = *from++;
 		if (c == '%') {
-			if (to - from < 2 || hex(from[0]) < 0 || hex(from[1]) < 0)
+			if (to - from < 2 || hex_digit(from[0]) < 0 || hex_digit(from[1]) < 0)
 				return false;
-			c = (char)(hex(from[0]) << 4 | hex(from[1]));
+			c = (char)(hex_digit(from[0]) << 4 | hex_digit(from[1]));
 			from += 2;
 		}
 		if (!c || (unsigned char)c < 0x20 || n + 1 >= out_bytes)

@@ -8,8 +8,9 @@
  * bits do not cost entropy, and cut. */
 #include "scsi/scsi_priv.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "core/hex.h"
 
 #define COMPANY_ID 0x024846u
 
@@ -41,7 +42,6 @@ void identity_naa(const uint8_t uuid[16], uint8_t ret_naa[16])
 /* SPC-4 7.8.6.6: the format is in the first four bits, and says how long the name is. */
 int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t naa[16] = { 0 };
 	if (strncmp(text, "naa.", 4) != 0)
 		return -EINVAL;
@@ -50,10 +50,10 @@ int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes
 	if (len != (text[0] == '6' ? 32 : 16) || !strchr("2356", text[0]))
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
-		const char *d = strchr(digits, text[i] >= 'A' && text[i] <= 'F' ? text[i] + ('a' - 'A') : text[i]);
-		if (!d)
+		int d = hex_digit(text[i]);
+		if (d < 0)
 			return -EINVAL;
-		naa[i / 2] = (uint8_t)(naa[i / 2] << 4 | (d - digits));
+		naa[i / 2] = (uint8_t)(naa[i / 2] << 4 | d);
 	}
 	memcpy(ret_naa, naa, sizeof(naa));
 	*ret_len_bytes = (uint8_t)(len / 2);
@@ -62,7 +62,6 @@ int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes
 
 void scsi_unit_naa_text(const struct scsi_unit *u, char buf[40])
 {
-	int at = snprintf(buf, 40, "naa.");
-	for (unsigned i = 0; i < u->naa_bytes; i++)
-		at += snprintf(buf + at, (size_t)(40 - at), "%02x", u->naa[i]);
+	memcpy(buf, "naa.", 4);
+	hex_write(u->naa, u->naa_bytes, buf + 4);
 }

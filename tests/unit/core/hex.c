@@ -58,8 +58,46 @@ static void texts(void **state)
 	}
 }
 
+static void digits(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *all = "0123456789abcdef", *ALL = "0123456789ABCDEF", *at = c ? strchr(all, c) : NULL, *AT = c ? strchr(ALL, c) : NULL;
+		assert_int_equal(hex_digit((char)c), at ? at - all : AT ? AT - ALL : -1);
+	}
+}
+
+static void percent(void **state)
+{
+	static const struct {
+		const char *what, *from, *also;
+		size_t room;
+		const char *to;
+	} cases[] = {
+		{ "unreserved, RFC 3986 2.3", "azAZ09-._~", "", 40, "azAZ09-._~" },
+		{ "a path keeps its slashes", "a/b c", "/", 40, "a/b%20c" },
+		{ "an id does not", "a/b", "", 40, "a%2Fb" },
+		{ "bytes that are negative as char", "\xc3\xa4", "", 40, "%C3%A4" },
+		{ "a percent sign of its own", "%41", "", 40, "%2541" },
+		{ "all of it just fits", "a b", "", 6, "a%20b" },
+		{ "a number is not cut in two", "a b", "", 5, "a%20" },
+		{ "nor begun", "a b", "", 4, "a" },
+		{ "nothing behind what does not fit", "ab cd", "", 5, "ab" },
+		{ "room for the NUL alone", "a", "", 1, "" },
+		{ "nothing", "", "", 40, "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char to[41];
+		memset(to, 'x', sizeof(to));
+		if (percent_encode(cases[i].from, cases[i].also, to, cases[i].room) != strlen(cases[i].to) || strcmp(to, cases[i].to) != 0 || to[cases[i].room] != 'x')
+			fail_msg("%s: %.40s", cases[i].what, to);
+		assert_true(PERCENT_BYTES(strlen(cases[i].from)) > strlen(cases[i].to));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(all_bytes), cmocka_unit_test(texts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(all_bytes), cmocka_unit_test(texts), cmocka_unit_test(digits), cmocka_unit_test(percent) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
