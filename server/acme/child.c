@@ -6,39 +6,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 
-static int start(const struct child *c, int out_fd, pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int r = posix_spawn_file_actions_init(&files);
-
-	if (r)
-		return -r;
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&files, out_fd, 1);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&files, out_fd, 2);
-	if (!r)
-		r = posix_spawn_file_actions_addclosefrom_np(&files, 3);
-	if (!r)
-		r = posix_spawn(ret_pid, c->path, &files, &attr, (char *const *)c->argv, (char *const *)c->envp);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attr);
-	return -r;
-}
+#include "core/process.h"
 
 /* Keeps the end: that is where the reason stands. */
 static void keep_output(struct child *c, const char *p, size_t len)
@@ -89,7 +60,7 @@ int child_run(struct session *s, struct child *c)
 	c->output[0] = '\0';
 	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
 		return -errno;
-	int r = start(c, pipe_fd[1], &pid);
+	int r = process_start(c->path, c->argv, c->envp, (int[]){ -1, pipe_fd[1], pipe_fd[1] }, 3, &pid);
 	close(pipe_fd[1]);
 	if (r == 0) {
 		r = follow(s, c, pipe_fd[0], pid, &status);

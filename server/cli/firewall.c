@@ -7,12 +7,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "core/base.h"
+#include "core/process.h"
 
 #define PORTS_MAX 512
 
@@ -29,7 +28,6 @@ struct firewall {
 char *program_output(const char *const *argv, size_t max_bytes, unsigned seconds)
 {
 	extern char **environ;
-	posix_spawn_file_actions_t actions;
 	int pipes[2], status = -1;
 	pid_t pid = -1;
 	size_t len = 0;
@@ -40,13 +38,8 @@ char *program_output(const char *const *argv, size_t max_bytes, unsigned seconds
 		free(text);
 		return NULL;
 	}
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ))
+	if (process_start(argv[0], argv, (const char *const *)environ, (int[]){ -1, pipes[1], -1 }, 3, &pid))
 		pid = -1;
-	posix_spawn_file_actions_destroy(&actions);
 	close(pipes[1]);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += (time_t)seconds;
@@ -56,7 +49,7 @@ char *program_output(const char *const *argv, size_t max_bytes, unsigned seconds
 		ssize_t n = now.tv_sec < end.tv_sec && poll(&p, 1, (int)(end.tv_sec - now.tv_sec) * 1000) > 0 ? read(pipes[0], text + len, max_bytes - len) : -1;
 		if (n <= 0) {
 			if (n < 0)
-				kill(pid, SIGKILL);
+				kill(-pid, SIGKILL);
 			break;
 		}
 		len += (size_t)n;

@@ -6,13 +6,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "core/bytes.h"
+#include "core/process.h"
 
 #define LAST_WORDS 512
 
@@ -46,41 +46,10 @@ static int find_program(char path[PATH_MAX])
 	return access(path, X_OK) ? -ENOENT : 0;
 }
 
-static int spawn(struct remote_child *c, const char *path, const int fd[6], int dir_fd)
+static int start(struct remote_child *c, const struct remote_job *job, char *why, size_t why_bytes)
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "SMB_CONF_PATH=/dev/null", "KRB5CCNAME=FILE:/nonexistent/cc", "ASAN_OPTIONS=detect_leaks=0", NULL };
 	const char *const argv[] = { "holdfast-remote", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int r = posix_spawn_file_actions_init(&files);
-	if (r)
-		return -r;
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	r = posix_spawn_file_actions_adddup2(&files, fd[0], 0);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&files, fd[3], 1);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&files, fd[5], 2);
-	if (!r && dir_fd >= 0)
-		r = posix_spawn_file_actions_adddup2(&files, dir_fd, 3);
-	if (!r)
-		r = posix_spawn_file_actions_addclosefrom_np(&files, dir_fd >= 0 ? 4 : 3);
-	if (!r)
-		r = posix_spawn(&c->pid, path, &files, &attr, (char *const *)argv, (char *const *)env);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attr);
-	return -r;
-}
-
-static int start(struct remote_child *c, const struct remote_job *job, char *why, size_t why_bytes)
-{
 	int fd[6] = { -1, -1, -1, -1, -1, -1 };          /* in: 0 <- 1; out: 2 <- 3; err: 4 <- 5 */
 	char path[PATH_MAX];
 	int r = find_program(path);
@@ -88,23 +57,11 @@ static int start(struct remote_child *c, const struct remote_job *job, char *why
 		snprintf(why, why_bytes, "the program holdfast-remote is not installed");
 		return r;
 	}
-	/* Above 3, or one would be closed by putting another in its place. */
-	for (int i = 0; !r && i < 6; i += 2) {
-		if (pipe2(fd + i, O_CLOEXEC)) {
+	for (int i = 0; !r && i < 6; i += 2)
+		if (pipe2(fd + i, O_CLOEXEC))
 			r = -errno;
-			break;
-		}
-		for (int k = i; k < i + 2; k++) {
-			int up = fd[k] < 4 ? fcntl(fd[k], F_DUPFD_CLOEXEC, 4) : fd[k];
-			if (up != fd[k])
-				close(fd[k]);
-			fd[k] = up;
-			if (up < 0)
-				r = -errno;
-		}
-	}
 	if (!r)
-		r = spawn(c, path, fd, job->dir_fd);
+		r = process_start(path, argv, env, (int[]){ fd[0], fd[3], fd[5], job->dir_fd }, job->dir_fd >= 0 ? 4 : 3, &c->pid);
 	for (int i = 0; i < 6; i++) {
 		bool ours = i == 1 || i == 2 || i == 4;
 		if (fd[i] >= 0 && (r || !ours))
