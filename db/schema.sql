@@ -107,7 +107,8 @@ CREATE TABLE target (
 	chap_user TEXT,
 	chap_secret BLOB,
 	mutual_user TEXT,
-	mutual_secret BLOB
+	mutual_secret BLOB,
+	explicit_alua INTEGER NOT NULL DEFAULT 0 CHECK (explicit_alua IN (0, 1))
 );
 
 CREATE TABLE lun (

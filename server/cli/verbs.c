@@ -128,6 +128,7 @@ static const struct column portal_columns[] = {
 	{ .name = "portal-group", .metavar = "TAG", .type = FLAG_LIST, .field = "portal_groups", .help = "iSCSI: a portal group that offers it; may be repeated.  All when left out." }, \
 	{ .name = "redirect", .metavar = "[TAG=]ADDRESS:PORT", .type = FLAG_LIST, .field = "redirects", .help = "iSCSI: send logins there, all or those by portal group TAG; may be repeated." }, \
 	ON_OFF("redirect-permanent", "redirect_permanent", "iSCSI: whether hosts may remember where they were sent."), \
+	ON_OFF("explicit-alua", "explicit_alua", "iSCSI: let hosts change the states of paths."), \
 	ON_OFF("require-header-digest", "header_digest_required", "iSCSI: refuse hosts that do not agree on header digests."), \
 	ON_OFF("require-data-digest", "data_digest_required", "iSCSI: refuse hosts that do not agree on data digests."), \
 	TEXT("chap-user", "USER", "chap_user", "iSCSI: CHAP name asked of hosts that have none of their own."), \

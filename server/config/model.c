@@ -80,6 +80,8 @@ static const struct field target_fields[] = {
 	COMMENT_FIELD,
 	{ .name = "path_states", .type = FIELD_MAP, .check = "path-state", .default_json = "{}",
 	  .help = "What hosts are told of the paths through a portal group, by its tag: optimized, non-optimized, inaccessible or change.  Groups that are not named are optimized." },
+	{ .name = "explicit_alua", .type = FIELD_BOOL, .default_json = "false",
+	  .help = "iSCSI: let hosts change path_states by SET TARGET PORT GROUPS." },
 	{ .name = "static_controllers", .type = FIELD_INT, .min = 0, .max = 1024, .default_json = "0",
 	  .help = "NVMe: so many controllers with fixed ids, which hosts may ask for; 0: a controller is made for each host that connects." },
 	{ .name = "require_auth", .type = FIELD_BOOL, .default_json = "false", .help = "NVMe: let only hosts in that prove themselves by a key (DH-HMAC-CHAP)." },

@@ -108,6 +108,7 @@ static int start_all(void *arg)
 		return config_fail(e, r, "", "NVMe/TCP cannot start: %s", strerror(-r));
 	settings_apply_all();
 	reservations_start();
+	paths_start();
 	if (config_key_problem(ctl.db))
 		alert_raise(LOG_LEVEL_ERROR, "secrets.locked", "secret.key", "%s", config_key_problem(ctl.db));
 	certificates_start();
@@ -207,6 +208,7 @@ static int stop_volumes(void *arg)
 	(void)arg;
 	watching_stop();
 	reservations_stop();
+	paths_stop();
 	struct node *n;
 	list_for_each(n, &ctl.volumes.all, all)
 		rt_volume_stop(container_of(n, struct rt_volume, node));

@@ -120,6 +120,7 @@ struct rt_target {
 	struct nvmf_subsystem *subsystem; /* NULL: could not be made, or iSCSI */
 	char name[224];                  /* IQN or NQN */
 	char reason[256];
+	json_t *host_states;             /* like the row's path_states: those that hosts asked for in this run, by SET TARGET PORT GROUPS; or NULL */
 };
 struct rt_target *rt_target_find(const char *id);
 int rt_target_add(const json_t *row, char *why, size_t why_bytes);
@@ -132,6 +133,12 @@ int rt_target_update_by_volume(const char *volume_id); /* those that map it */
 unsigned target_session_count(const char *name);
 /* The hosts of an access row, in order: appends {"host":row,"luns":[..]} to list. */
 int access_hosts(const json_t *access, json_t *list, struct config_error *e);
+
+/* ---- runtime_paths.c: states of paths, in words of the row and of SCSI ---------------------------------------- */
+struct scsi_path;
+struct scsi_path path_state_of(const json_t *states, const json_t *host_states, uint16_t group);
+void paths_start(void);                  /* hosts may ask for others from now on */
+void paths_stop(void);
 
 /* ---- runtime_subsystem.c: the same for targets of protocol nvme --------------------------------------------- */
 /* Makes *subsystem, or updates it. */

@@ -27,6 +27,7 @@ struct spec_hold {
 	struct iscsi_redirect redirects[TEXTS_MAX];
 	uint8_t chap[SECRET_BYTES], mutual[SECRET_BYTES];
 	size_t rule_room;
+	const json_t *host_states;       /* borrowed from the target that runs; may be NULL */
 	json_t *keep;                    /* array: the objects that strings are borrowed from */
 };
 
@@ -220,23 +221,6 @@ static void fill_places(struct spec_hold *h, const json_t *row)
 	h->spec.redirect_permanent = true_of(row, "redirect_permanent");
 }
 
-static uint8_t path_state(const json_t *states, uint16_t group)
-{
-	static const struct {
-		const char *word;
-		uint8_t state;
-	} words[] = {
-		{ "non-optimized", SCSI_PATH_NONOPTIMIZED }, { "inaccessible", SCSI_PATH_UNAVAILABLE }, { "change", SCSI_PATH_TRANSITIONING },
-	};
-	char tag[8];
-	snprintf(tag, sizeof(tag), "%u", group);
-	const char *said = json_string_value(json_object_get(states, tag));
-	for (size_t i = 0; said && i < ARRAY_COUNT(words); i++)
-		if (strcmp(said, words[i].word) == 0)
-			return words[i].state;
-	return SCSI_PATH_OPTIMIZED;
-}
-
 static void add_path(struct spec_hold *h, const json_t *states, uint16_t group)
 {
 	bool offered = !h->spec.tpgt_count;
@@ -246,7 +230,7 @@ static void add_path(struct spec_hold *h, const json_t *states, uint16_t group)
 		if (h->paths[i].group == group)
 			return;
 	if (offered)
-		h->paths[h->spec.path_count++] = (struct scsi_path){ group, path_state(states, group) };
+		h->paths[h->spec.path_count++] = path_state_of(states, h->host_states, group);
 }
 
 /* The portal groups that the target is reached by: hosts hear of all of them on each. */
@@ -274,7 +258,9 @@ static int fill_paths(struct spec_hold *h, const json_t *row)
 
 static int spec_make(const json_t *row, struct spec_hold *h)
 {
-	*h = (struct spec_hold){ .keep = json_array() };
+	const struct rt_target *t = rt_target_find(text_of(row, "id"));
+	*h = (struct spec_hold){ .keep = json_array(), .host_states = t ? t->host_states : NULL };
+	h->spec.hosts_set_paths = true_of(row, "explicit_alua");
 	h->spec.name = text_of(row, "qualified_name");
 	h->spec.alias = text_of(row, "alias");
 	h->spec.enabled = true_of(row, "enabled");
@@ -359,6 +345,7 @@ void rt_target_remove(const char *id)
 	if (t->subsystem)
 		nvmf_subsystem_remove(t->subsystem);
 	registry_remove(&ctl.targets, &t->node);
+	json_decref(t->host_states);
 	free(t);
 }
 

@@ -105,6 +105,7 @@ struct iscsi_target_spec {
 	bool redirect_permanent;
 	const struct scsi_path *paths;   /* portal groups and their states, for ALUA; those not named are optimized */
 	size_t path_count;
+	bool hosts_set_paths;            /* explicit ALUA, too */
 };
 /* Everything in the spec is borrowed during the call. -EINVAL with why; -EEXIST name in use. */
 int iscsi_target_add(const struct iscsi_target_spec *s, struct iscsi_target **ret_target, char *why, size_t why_bytes) _must_check_;

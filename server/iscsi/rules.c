@@ -108,6 +108,8 @@ static int copy_luns(const struct iscsi_target_spec *s, const struct iscsi_rule 
 	int r2 = scsi_lun_map_new(e, to->lun_count, &to->map);
 	if (r2 == -EINVAL)
 		return bad(why, why_bytes, "a LUN is used twice or is above %d", SCSI_LUN_MAX);
+	if (!r2 && s->hosts_set_paths)
+		scsi_lun_map_let_hosts_set_paths(to->map);
 	return r2 ? r2 : scsi_lun_map_set_paths(to->map, s->paths, s->path_count);
 }
 

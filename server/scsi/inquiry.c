@@ -23,7 +23,8 @@ static void standard(const struct task *p, struct out *o)
 		.version = SCSI_VERSION_SPC4,
 		.format = SCSI_INQ_HISUP | SCSI_INQ_FORMAT,
 		.additional_len = sizeof(q) - 5,
-		.flags5 = SCSI_INQ_TPGS_IMPLICIT | (u && u->device != SCSI_CDROM ? SCSI_INQ_3PC : 0),
+		.flags5 = SCSI_INQ_TPGS_IMPLICIT | (u && p->itl->nexus->map->hosts_set_paths ? SCSI_INQ_TPGS_EXPLICIT : 0) |
+			   (u && u->device != SCSI_CDROM ? SCSI_INQ_3PC : 0),
 		.flags6 = SCSI_INQ_MULTIP,
 		.flags7 = SCSI_INQ_CMDQUE,
 		.version_descriptor = {

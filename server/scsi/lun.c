@@ -120,7 +120,22 @@ int scsi_lun_map_set_paths(struct scsi_lun_map *m, const struct scsi_path *p, si
 	return 0;
 }
 
+void scsi_lun_map_let_hosts_set_paths(struct scsi_lun_map *m)
+{
+	m->hosts_set_paths = true;
+}
+
 bool scsi_lun_map_same_paths(const struct scsi_lun_map *a, const struct scsi_lun_map *b)
+{
+	if (a->hosts_set_paths != b->hosts_set_paths || !lun_map_same_states(a, b))
+		return false;
+	for (size_t i = 0; i < a->path_count; i++)
+		if (a->path[i].by_host != b->path[i].by_host)
+			return false;
+	return true;
+}
+
+bool lun_map_same_states(const struct scsi_lun_map *a, const struct scsi_lun_map *b)
 {
 	if (a->path_count != b->path_count)
 		return false;

@@ -123,6 +123,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	n->map = scsi_lun_map_ref(spec->map);
 	list_init(&n->leaving);
 	list_init(&n->copies);
+	list_init(&n->asked);
 	n->relative_port_id = spec->relative_port_id;
 	n->port_group = spec->port_group;
 	n->path_state = lun_map_path_state(n->map, n->port_group);
@@ -216,11 +217,14 @@ void scsi_nexus_set_map(struct scsi_nexus *n, struct scsi_lun_map *map)
 	n->itl = fresh;
 	n->map = scsi_lun_map_ref(map);
 	n->path_state = lun_map_path_state(map, n->port_group);
-	bool paths_changed = !scsi_lun_map_same_paths(map, before_map);
+	/* Who asked for it by SET TARGET PORT GROUPS knows. */
+	bool paths_changed = !lun_map_same_states(map, before_map) && !stpg_is_own_change(n, before_map, map);
 	for (k = 0; k < map->count; k++) {
 		struct itl *i = fresh[k];
 		if (paths_changed)
 			ua_push(i, SCSI_ASC_ALUA_CHANGED);
+		if (map->hosts_set_paths != before_map->hosts_set_paths)
+			ua_push(i, SCSI_ASC_INQUIRY_CHANGED);    /* TPGS */
 		if (i->read_only != map->entry[k].read_only)
 			ua_push(i, SCSI_ASC_MODE_CHANGED);
 		i->read_only = map->entry[k].read_only;

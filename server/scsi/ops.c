@@ -76,9 +76,12 @@ const struct scsi_op *ops_at(size_t i)
 	return sorted[i];
 }
 
-bool op_is_supported(const struct scsi_op *op, const struct scsi_unit *u)
+bool op_is_supported(const struct scsi_op *op, const struct itl *i)
 {
+	const struct scsi_unit *u = i->unit;
 	if (unlikely(op->flags & (u->device == SCSI_CDROM ? OP_DISK : OP_CD)))
+		return false;
+	if (unlikely(op->flags & OP_EXPLICIT) && !i->nexus->map->hosts_set_paths)
 		return false;
 	return !(op->flags & OP_THIN) || atomic_load_explicit(&u->can_unmap, memory_order_relaxed);
 }

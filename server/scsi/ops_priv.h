@@ -18,7 +18,11 @@ step_fn run_request_sense;
 
 /* report.c */
 parse_fn parse_report_luns, parse_report_opcodes, parse_maintenance_in, parse_set_timestamp;
-step_fn run_report_luns, run_report_opcodes, run_report_tmf, run_report_tpg, run_report_timestamp, run_set_timestamp;
+step_fn run_report_luns, run_report_opcodes, run_report_tmf, run_report_timestamp, run_set_timestamp;
+
+/* tpg.c */
+parse_fn parse_set_tpg;
+step_fn run_report_tpg, run_set_tpg;
 
 /* mode_sense.c, mode_select.c */
 parse_fn parse_mode_sense_6, parse_mode_sense_10, parse_mode_select_6, parse_mode_select_10;

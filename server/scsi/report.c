@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* report.c - what the target can tell of itself: REPORT LUNS, REPORT SUPPORTED OPERATION CODES and
- * TASK MANAGEMENT FUNCTIONS, REPORT TARGET PORT GROUPS, REPORT TIMESTAMP.  SPC-4 6.33 to 6.38. */
+ * TASK MANAGEMENT FUNCTIONS, REPORT TIMESTAMP.  SPC-4 6.33 to 6.38. */
 #include "scsi/ops_priv.h"
 
 #include <time.h>
@@ -69,12 +69,12 @@ static void out_timeouts(struct out *o, const struct scsi_op *op)
 	out_32(o, op->flags & OP_LONG ? 300 : 30);
 }
 
-static void out_all(struct out *o, const struct scsi_unit *u, bool timeouts)
+static void out_all(struct out *o, const struct itl *i_t_l, bool timeouts)
 {
 	out_32(o, 0);
 	for (size_t i = 0; i < ops_count(); i++) {
 		const struct scsi_op *op = ops_at(i);
-		if (!op_is_supported(op, u))
+		if (!op_is_supported(op, i_t_l))
 			continue;
 		out_8(o, op->opcode);
 		out_8(o, 0);
@@ -105,7 +105,6 @@ static void out_one(struct out *o, const struct scsi_op *op, bool timeouts)
 
 enum step run_report_opcodes(struct scsi_task *t, struct task *p, int status)
 {
-	const struct scsi_unit *u = task_unit(p);
 	bool timeouts = t->cdb[2] & SCSI_RSOC_RCTD;
 	unsigned option = t->cdb[2] & 7, action = (unsigned)(t->cdb[4] << 8 | t->cdb[5]);
 	const struct scsi_op *found = NULL;
@@ -113,12 +112,12 @@ enum step run_report_opcodes(struct scsi_task *t, struct task *p, int status)
 	struct out o = task_out(p);
 	(void)status;
 	if (option == OPTION_ALL) {
-		out_all(&o, u, timeouts);
+		out_all(&o, p->itl, timeouts);
 		return task_out_end(p, &o);
 	}
 	for (size_t i = 0; i < ops_count(); i++) {
 		const struct scsi_op *op = ops_at(i);
-		if (op->opcode != t->cdb[3] || !op_is_supported(op, u))
+		if (op->opcode != t->cdb[3] || !op_is_supported(op, p->itl))
 			continue;
 		code_has_actions |= ops_has_action(op);
 		if (option == OPTION_OPCODE || (!ops_has_action(op) ? option == OPTION_EITHER && !action : op->action == action))
@@ -158,44 +157,6 @@ enum step run_report_tmf(struct scsi_task *t, struct task *p, int status)
 	out_8(&o, extended ? 12 : 0);
 	if (extended)
 		out_zero(&o, 12);        /* TMFTMOV 0: no timeouts to tell */
-	return task_out_end(p, &o);
-}
-
-/* SPC-4 6.37.  States are set by the administrator, or change with the daemon: access is implicit only. */
-enum { TPG_EXTENDED = 0x20, TPG_SUPPORTED = 0x80 | 0x08 | 0x02 | 0x01 /* T, U, AN, AO */, TPG_STATUS_NONE = 0, TPG_STATUS_IMPLICIT = 2 };
-
-static void out_group(struct out *o, uint16_t group, unsigned state)
-{
-	out_8(o, state);
-	out_8(o, TPG_SUPPORTED);
-	out_16(o, group);
-	out_8(o, 0);
-	out_8(o, state == SCSI_PATH_OPTIMIZED ? TPG_STATUS_NONE : TPG_STATUS_IMPLICIT);
-	out_8(o, 0);
-	out_8(o, 1);                     /* one port follows */
-	out_16(o, 0);
-	out_16(o, group);
-}
-
-enum step run_report_tpg(struct scsi_task *t, struct task *p, int status)
-{
-	const struct scsi_nexus *n = p->itl->nexus;
-	struct out o = task_out(p);
-	bool told = false;
-	(void)status;
-	out_32(&o, 0);
-	if (t->cdb[1] & TPG_EXTENDED) {
-		out_8(&o, 0x10);         /* format 001b */
-		out_8(&o, 60);           /* seconds that a transition may take */
-		out_16(&o, 0);
-	}
-	for (size_t i = 0; i < n->map->path_count; i++) {
-		out_group(&o, n->map->path[i].group, n->map->path[i].state);
-		told |= n->map->path[i].group == n->port_group;
-	}
-	if (!told)
-		out_group(&o, n->port_group, n->path_state);
-	out_patch_32(&o, 0, o.len - 4);
 	return task_out_end(p, &o);
 }
 

@@ -70,9 +70,16 @@ enum scsi_path_state { SCSI_PATH_OPTIMIZED = 0x0, SCSI_PATH_NONOPTIMIZED = 0x1, 
 struct scsi_path {
 	uint16_t group;                  /* also the relative port: "TARGET,t,0xGROUP" is the port's name */
 	uint8_t state;                   /* enum scsi_path_state */
+	bool by_host;                    /* a host asked for this state; otherwise nobody or the administrator did */
 };
 int scsi_lun_map_set_paths(struct scsi_lun_map *m, const struct scsi_path *p, size_t count) _must_check_;
-bool scsi_lun_map_same_paths(const struct scsi_lun_map *a, const struct scsi_lun_map *b);
+/* Hosts may set them (ALUA, explicit, too): SET TARGET PORT GROUPS.  Before anybody else knows the map. */
+void scsi_lun_map_let_hosts_set_paths(struct scsi_lun_map *m);
+bool scsi_lun_map_same_paths(const struct scsi_lun_map *a, const struct scsi_lun_map *b);        /* and who may set them */
+/* Makes the states of paths to a target (its device name) those that a host asks for; the others stay.  On a worker thread; returns when they
+ * are durable and every nexus of the target has a map that says so.  -errno: nothing changed. */
+typedef int scsi_set_paths_fn(void *arg, const char *target_device, const char *initiator_port, const struct scsi_path *p, size_t count);
+void scsi_on_set_paths(scsi_set_paths_fn *fn, void *arg);        /* installed by control/; NULL: hosts hear that it failed */
 
 /* ---- nexuses ------------------------------------------------------------------------------------ */
 struct scsi_nexus_spec {

@@ -64,6 +64,7 @@ enum op_flags {
 	OP_DISK = 0x10000, OP_CD = 0x20000,      /* only what has that device type has it */
 	OP_MEDIUM_OUT_OK = 0x40000,      /* with OP_MEDIUM: answered while the medium is ejected */
 	OP_SANITIZE_OK = 0x8000,         /* answered while the unit is being sanitized */
+	OP_EXPLICIT = 0x80000,           /* only where hosts may set the states of paths */
 };
 struct scsi_op {
 	uint8_t opcode, len_bytes;
@@ -85,7 +86,7 @@ const struct scsi_op *ops_at(size_t i);  /* sorted by opcode and service action 
 bool ops_has_action(const struct scsi_op *op);
 struct scsi_unit;
 struct itl;
-bool op_is_supported(const struct scsi_op *op, const struct scsi_unit *u);
+bool op_is_supported(const struct scsi_op *op, const struct itl *i);      /* of an I_T_L nexus that has a unit */
 
 /* ---- units, unit.c ----------------------------------------------------------------------------------- */
 enum unit_event { EVENT_CAPACITY = 1, EVENT_MODE = 2, EVENT_THIN = 4, EVENT_RESV_LOST = 8, EVENT_INQUIRY = 16, EVENT_MEDIUM = 32, EVENT_CLOCK = 64 };
@@ -151,9 +152,11 @@ struct scsi_lun_map {
 	uint16_t *slot;                  /* by LUN: 1 + index in entry, 0 none */
 	size_t path_count;
 	struct scsi_path *path;          /* by group */
+	bool hosts_set_paths;
 };
 /* -1: no entry. */
 int lun_map_find(const struct scsi_lun_map *m, uint16_t lun);
+bool lun_map_same_states(const struct scsi_lun_map *a, const struct scsi_lun_map *b);
 uint8_t lun_map_path_state(const struct scsi_lun_map *m, uint16_t group);
 bool lun_map_has_unit(const struct scsi_lun_map *m, const struct scsi_unit *u);
 /* Peripheral and flat addressing; -EINVAL for others. */
@@ -187,6 +190,7 @@ struct scsi_nexus {
 	char *initiator_port, *target_port, *target_device;
 	uint16_t relative_port_id, port_group;
 	uint8_t path_state;              /* enum scsi_path_state of port_group */
+	struct list asked;               /* struct stpg: what it asks for now; tpg.c */
 	struct resv_id resv_id;
 	struct scsi_lun_map *map;
 	struct itl **itl;                /* parallel to map->entry */
@@ -223,6 +227,10 @@ int nexus_resv_id(const char *initiator_port, const char *target_port, uint16_t 
 void nexus_port_name(const struct scsi_nexus *n, uint16_t group, char buf[PORT_NAME_MAX]);
 /* The initiator port's name inside an id that nexus_resv_id() made. */
 const char *resv_id_initiator(const struct resv_id *id, uint16_t *ret_rel_port);
+
+/* ---- states of paths, tpg.c ------------------------------------------------------------------------------- */
+/* Do the maps differ in states that the nexus itself has just asked for, and in nothing else? */
+bool stpg_is_own_change(const struct scsi_nexus *n, const struct scsi_lun_map *before, const struct scsi_lun_map *now);
 
 /* ---- reservations that another command set changed, pr_out.c ---- */
 extern const char scsi_resv_mark;        /* resv_request.from of our own */

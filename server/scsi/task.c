@@ -125,8 +125,8 @@ static enum scsi_result parse(struct task *p)
 	p->op = ops_find(t->cdb, t->cdb_len, &known);
 	if (unlikely(!task_unit(p) && (!p->op || !(p->op->flags & OP_NO_LUN_OK))))
 		return RES_NO_LUN;
-	if (unlikely(!p->op || (task_unit(p) && !op_is_supported(p->op, task_unit(p)))))
-		return known && !p->op ? cdb_field(p, 1, 4) : RES_INVALID_OPCODE;
+	if (unlikely(!p->op || (task_unit(p) && !op_is_supported(p->op, p->itl))))
+		return known && (!p->op || p->op->flags & OP_EXPLICIT) ? cdb_field(p, 1, 4) : RES_INVALID_OPCODE;
 	if (unlikely(t->cdb_len < p->op->len_bytes))
 		return RES_INVALID_CDB_FIELD;
 	if (unlikely(n->closing))

@@ -72,6 +72,12 @@ static void page_identification(const struct task *p, struct out *o)
 	out_16(o, 0);
 	out_16(o, n->port_group);
 	designator_end(o, at);
+	if (n->map->hosts_set_paths) {   /* all units of the target change state together */
+		at = designator(o, SCSI_CODE_BINARY, SCSI_ASSOC_UNIT | SCSI_DESIG_UNIT_GROUP);
+		out_16(o, 0);
+		out_16(o, 1);
+		designator_end(o, at);
+	}
 	designate_name(o, SCSI_ASSOC_PORT, n->target_port);
 	designate_name(o, SCSI_ASSOC_DEVICE, n->target_device);
 }

@@ -37,7 +37,7 @@ static void desc_commands(const struct task *p, struct out *o)
 		size_t count_at = o->len;
 		out_8(o, 0);
 		for (; i < ops_count() && ops_at(i)->opcode == opcode; i++)
-			if (op_is_supported(ops_at(i), task_unit(p)))
+			if (op_is_supported(ops_at(i), p->itl))
 				out_8(o, ops_at(i)->action);
 		out_patch_8(o, count_at, o->len - count_at - 1);
 	}

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import need, wait_for
+from harness import free_port, need, wait_for
 from iscsi_client import BLOCK
 from scsi_client import CONFLICT, Check, Lun
 
@@ -95,6 +95,62 @@ def test_a_failover_cluster_takes_its_disk(daemon):
         b.pr_out(3, key=0xb)                                                      # CLEAR
         assert b.pr_keys() == []
         a.calm().write(0, bytes(BLOCK))
+
+
+STPG, RTPG = 0x0a, 0x0a
+OPTIMIZED, NON_OPTIMIZED, UNAVAILABLE = 0, 1, 3
+
+
+def set_groups(lun, *states):
+    """SET TARGET PORT GROUPS: (group, state)."""
+    body = bytes(4) + b"".join(struct.pack(">BxH", state, group) for group, state in states)
+    lun.cdb(struct.pack(">BB4xI", 0xa4, STPG, len(body)), data=body)
+
+
+def groups(lun):
+    """REPORT TARGET PORT GROUPS: {group: (state, who altered it)}."""
+    data = lun.cdb(struct.pack(">BB4xI", 0xa3, RTPG, 1024), read=1024)
+    return {int.from_bytes(data[at + 2:at + 4], "big"): (data[at] & 15, data[at + 5]) for at in range(4, len(data), 12)}
+
+
+def test_hosts_set_the_states_of_paths(daemon):
+    """Explicit ALUA: off by default; what a host sets is durable, is told to the others, and can be seen and undone by the administrator."""
+    iqn, one = daemon.disk("v", "64M"), ("127.0.0.1", daemon.portal())
+    two = ("127.0.0.1", free_port())
+    daemon.cli("portal", "add", "iscsi", f"{two[0]}:{two[1]}", "--group-tag", 2)
+    with Lun(one, iqn) as a, Lun(two, iqn) as b:
+        assert a.inquiry()[5] & 0x30 == 0x10
+        with pytest.raises(Check) as e:
+            set_groups(a, (2, UNAVAILABLE))
+        assert e.value.sense == (5, 0x24, 0)
+        daemon.cli("target", "set", "v", "--explicit-alua", "on")
+        assert a.inquiry()[5] & 0x30 == b.inquiry()[5] & 0x30 == 0x30
+        a.calm(), b.calm()
+        set_groups(a, (2, NON_OPTIMIZED))
+        a.cdb(bytes(6))                                  # who asked hears nothing
+        assert b.sense_of(bytes(6)) == (6, 0x2a, 6)
+        assert groups(a) == groups(b) == {1: (OPTIMIZED, 0), 2: (NON_OPTIMIZED, 1)}
+        set_groups(b, (1, UNAVAILABLE), (2, OPTIMIZED))
+        assert a.sense_of(bytes(6)) == (6, 0x2a, 6) and a.sense_of(bytes(6)) == (2, 4, 0x0c)
+        assert daemon.json("target", "show", "v")["path_states"] == {"1": "inaccessible"}
+        entry = [x for x in daemon.json("audit", "list") if x["kind"] == "target"][0]
+        assert entry["actor"].startswith("iqn.") and entry["source"] == "iscsi", entry
+        daemon.kill9()                                   # right after GOOD
+    daemon.start()
+    with Lun(one, iqn) as a, Lun(two, iqn) as b:
+        assert groups(b)[1][0] == UNAVAILABLE and a.sense_of(bytes(6)) == (2, 4, 0x0c)
+        set_groups(a, (1, OPTIMIZED))                    # by the path that is down
+        a.read(0)
+        daemon.cli("target", "ana", "v", "--group", 2, "--ana-state", "change")
+        a.calm()
+        with pytest.raises(Check) as e:
+            set_groups(a, (2, OPTIMIZED))
+        assert e.value.sense == (2, 4, 0x0a)
+        daemon.cli("target", "set", "v", "--explicit-alua", "off")
+        a.calm()
+        with pytest.raises(Check) as e:
+            set_groups(a, (2, OPTIMIZED))
+        assert e.value.sense == (5, 0x24, 0)
 
 
 def test_locked_increments_over_the_wire(daemon):

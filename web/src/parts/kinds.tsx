@@ -86,6 +86,7 @@ export const targetKind = (): Kind => ({
     { name: "require_auth", label: _("Only hosts that prove themselves by a key"), kind: "bool", when: isNvme },
     { name: "require_tls", label: _("Only encrypted connections"), kind: "bool", when: isNvme },
     { name: "path_states", label: _("States of paths"), kind: "map", help: _("By portal group, such as 2=non-optimized; optimized when not named.") },
+    { name: "explicit_alua", label: _("Hosts may change the states of paths"), kind: "bool", help: _("Explicit ALUA, for multipathing that asks for it; not for VMware ESXi."), when: isIscsi },
     comment(),
   ],
 });
