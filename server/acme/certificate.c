@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base64.h"
+
 #define ASK_AGAIN_S (6u * 3600u)         /* RFC 9773 4.3.3 */
 #define ASK_AGAIN_MIN_S 60u
 
@@ -25,7 +27,7 @@ int acme_revoke(const struct acme_ca *ca, const char *chain_pem, const char *cer
 
 	if (r == 0 && !url)
 		r = session_fail(&s, -ENOTSUP, "this authority cannot revoke");
-	if (r == 0 && (tls_cert_der(chain_pem, &der, &len) < 0 || !(text = tls_base64url(der, len))))
+	if (r == 0 && (tls_cert_der(chain_pem, &der, &len) < 0 || !(text = base64url(der, len))))
 		r = session_fail(&s, -EINVAL, "the certificate cannot be read");
 	/* Its own key proves enough, whichever account ordered it; RSA and EC only. */
 	if (r == 0 && (tls_key_load(cert_key_pem, &key) < 0 || !tls_key_jws_alg(key))) {

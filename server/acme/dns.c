@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "core/base64.h"
 #include "tls/tls.h"
 
 #define UDP_TRIES 3
@@ -152,7 +153,7 @@ static int update(struct session *s, const struct acme_dns *d, const char *recor
 		return session_fail(s, -ENOMEM, "out of memory");
 	x->s = s;
 	x->d = d;
-	if (is_signed && (tls_base64_decode(d->secret ? d->secret : "", tsig.secret, sizeof(tsig.secret), &tsig.secret_len) < 0 || !tsig.secret_len))
+	if (is_signed && (base64_decode_any(d->secret ? d->secret : "", tsig.secret, sizeof(tsig.secret), &tsig.secret_len) < 0 || !tsig.secret_len))
 		r = session_fail(s, -EINVAL, "the secret of the TSIG key is not base64");
 	x->tsig = is_signed ? &tsig : NULL;
 	for (const char *zone = fixed ? d->zone : record; r == 0; zone = strchr(zone, '.') + 1) {

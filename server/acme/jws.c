@@ -5,17 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base64.h"
 #include "tls/tls.h"
 
 static char *base64url_text(const char *s)
 {
-	return tls_base64url(s, strlen(s));
+	return base64url(s, strlen(s));
 }
 
 /* {"protected","payload","signature"} from a header and a signature over both. */
 static char *flatten(const char *protected64, const char *payload64, const uint8_t *sig, size_t sig_len)
 {
-	_cleanup_(freep) char *sig64 = tls_base64url(sig, sig_len);
+	_cleanup_(freep) char *sig64 = base64url(sig, sig_len);
 	char *out;
 
 	if (!sig64 || asprintf(&out, "{\"protected\":\"%s\",\"payload\":\"%s\",\"signature\":\"%s\"}", protected64, payload64, sig64) < 0)
@@ -65,7 +66,7 @@ int jws_eab(const struct tls_key *account, const char *kid, const char *hmac, co
 	_cleanup_(freep) char *jwk = NULL, *header = NULL, *protected64 = NULL, *payload64 = NULL, *text = NULL;
 	json_t *h;
 
-	if (tls_base64_decode(hmac, key, sizeof(key), &key_len) < 0 || key_len == 0)
+	if (base64_decode_any(hmac, key, sizeof(key), &key_len) < 0 || key_len == 0)
 		return -EINVAL;
 	int r = tls_key_jwk(account, &jwk);
 	if (r == 0) {
@@ -99,6 +100,6 @@ char *jws_key_authorization(const struct tls_key *account, const char *token)
 	const struct tls_part part = { jwk, strlen(jwk) };
 	if (tls_digest(TLS_SHA256, &part, 1, md) < 0)
 		return NULL;
-	thumb = tls_base64url(md, 32);
+	thumb = base64url(md, 32);
 	return thumb && asprintf(&out, "%s.%s", token, thumb) >= 0 ? out : NULL;
 }

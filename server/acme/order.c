@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base64.h"
 #include "tls/tls.h"
 
 #define NAMES_MAX 100
@@ -186,7 +187,7 @@ static int proof_show(struct order *o, struct proof *p)
 		if (err == 0)
 			err = s->hooks->tls_alpn ? s->hooks->tls_alpn(s->hooks->arg, p->name, cert, key, why, sizeof(why)) : -ENOTSUP;
 	} else {
-		_cleanup_(freep) char *value = tls_base64url(md, 32);
+		_cleanup_(freep) char *value = base64url(md, 32);
 		const char *alias = o->w->dns.alias;
 		if (!value)
 			return session_fail(s, -ENOMEM, "out of memory");
@@ -386,7 +387,7 @@ static int order_finalize(struct order *o, const struct tls_key *key)
 		err = session_fail(o->s, -EPROTO, "the authority's order is \"%.20s\", which is no state that we know", o->status);
 	if (err < 0)
 		return err;
-	if (tls_csr(key, o->w->names, o->w->name_count, &der, &len) < 0 || !(csr = tls_base64url(der, len)))
+	if (tls_csr(key, o->w->names, o->w->name_count, &der, &len) < 0 || !(csr = base64url(der, len)))
 		return session_fail(o->s, -EIO, "the request for a certificate cannot be made");
 	session_progress(o->s, 70, "asking for the certificate");
 	payload = json_pack("{s:s}", "csr", csr);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base64.h"
+
 /* ---- small helpers --------------------------------------------------------------------------------------------- */
 void secret_freep(char **text)
 {
@@ -131,7 +133,7 @@ int account_check(const json_t *row, struct config_error *e)
 		return config_fail(e, -EINVAL, "staging_directory", "staging_directory is neither a known authority nor an https:// address");
 	if (kid != (hmac != NULL))
 		return config_fail(e, -EINVAL, kid ? "eab_hmac" : "eab_kid", "an external account binding needs both eab_kid and eab_hmac");
-	if (hmac && (tls_base64_decode(hmac, raw, sizeof(raw), &len) < 0 || len < 16))
+	if (hmac && (base64_decode_any(hmac, raw, sizeof(raw), &len) < 0 || len < 16))
 		return config_fail(e, -EINVAL, "eab_hmac", "eab_hmac must be the key in base64url, as the authority shows it");
 	if (pem && (tls_key_load(pem, &key) < 0 || !tls_key_jws_alg(key)))
 		return config_fail(e, -EINVAL, "key_pem", "key_pem must be a private key in PEM: EC P-256, EC P-384 or RSA");

@@ -6,60 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base64.h"
 #include "core/bytes.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 #define CRC_BYTES 4
-
-void base64_encode(const void *data, size_t len_bytes, char *text)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < len_bytes; i += 3) {
-		size_t left = len_bytes - i;
-		uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
-		*text++ = alphabet[bits >> 18];
-		*text++ = alphabet[bits >> 12 & 63];
-		*text++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
-		*text++ = left > 2 ? alphabet[bits & 63] : '=';
-	}
-	*text = '\0';
-}
-
-static int sextet(char c)
-{
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
-}
-
-int base64_decode(const char *text, size_t chars, uint8_t *to, size_t room_bytes, size_t *ret_len_bytes)
-{
-	size_t pad = 0, len = 0;
-
-	if (!chars || chars % 4)
-		return -EINVAL;
-	while (pad < 2 && text[chars - 1 - pad] == '=')
-		pad++;
-	if (chars / 4 * 3 - pad > room_bytes)
-		return -E2BIG;
-	for (size_t i = 0; i < chars; i += 4) {
-		size_t missing = i + 4 == chars ? pad : 0;
-		uint32_t bits = 0;
-		for (size_t j = 0; j < 4; j++) {
-			int v = j < 4 - missing ? sextet(text[i + j]) : 0;
-			if (v < 0)
-				return -EINVAL;
-			bits = bits << 6 | (uint32_t)v;
-		}
-		if (missing && bits & ((1u << 8 * missing) - 1))
-			return -EINVAL;  /* bits that no byte holds */
-		for (size_t j = 0; j < 3 - missing; j++)
-			to[len++] = (uint8_t)(bits >> (16 - 8 * j));
-	}
-	*ret_len_bytes = len;
-	return 0;
-}
 
 uint32_t crc32_ieee(const void *data, size_t len_bytes)
 {

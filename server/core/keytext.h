@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* keytext.h - keys as people carry them: the two text forms of NVMe, and the base64 and CRC-32 that
- * they are made of.  NVMe Base 2.1, 8.3.4 (DHHC-1); NVMe/TCP Transport 1.1, 3.6.1 (NVMeTLSkey-1).
+/* keytext.h - keys as people carry them: the two text forms of NVMe, and the CRC-32 in them.
+ * NVMe Base 2.1, 8.3.4 (DHHC-1); NVMe/TCP Transport 1.1, 3.6.1 (NVMeTLSkey-1).
  * Pure functions: the daemon, the store and the command line read keys by the same rules. */
 #ifndef HOLDFAST_CORE_KEYTEXT_H
 #define HOLDFAST_CORE_KEYTEXT_H
 
 #include "core/base.h"
 
-/* RFC 4648 4, with padding.  text: BASE64_CHARS(len) and a NUL. */
-#define BASE64_CHARS(n) (((n) + 2) / 3 * 4)
-void base64_encode(const void *data, size_t len_bytes, char *text);
-/* Strict: no blanks, padding as it must be, no bits beyond the end.  -EINVAL, -E2BIG (room). */
-int base64_decode(const char *text, size_t chars, uint8_t *to, size_t room_bytes, size_t *ret_len_bytes) _must_check_;
 /* CRC-32 of IEEE 802.3 and zlib: of "123456789" it is cbf43926h. */
 uint32_t crc32_ieee(const void *data, size_t len_bytes);
 

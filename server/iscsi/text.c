@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base64.h"
 #include "core/hex.h"
 
 static bool is_key_char(char c, bool first)
@@ -96,16 +97,6 @@ int iscsi_text_number(const char *value, uint64_t *ret_number)
 	return 0;
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
 static int binary_hex(const char *p, uint8_t *buf, size_t room, size_t *ret_len)
 {
 	size_t digits = strlen(p), len = 0;
@@ -131,32 +122,10 @@ static int binary_hex(const char *p, uint8_t *buf, size_t room, size_t *ret_len)
 }
 static int binary_base64(const char *p, uint8_t *buf, size_t room, size_t *ret_len)
 {
-	size_t chars = strlen(p), len = 0;
-
-	if (!chars || chars % 4)
+	/* Bits beyond the end are ignored, as RFC 4648 3.5 allows. */
+	if (!*p || strlen(p) % 4 || strpbrk(p, "-_"))
 		return -EINVAL;
-	for (; *p; p += 4) {
-		int d[4], bytes = 3;
-		for (int i = 0; i < 4; i++)
-			d[i] = base64_digit(p[i]);
-		if (p[4] == '\0' && p[3] == '=') {
-			d[3] = 0;
-			bytes = 2;
-			if (p[2] == '=') {
-				d[2] = 0;
-				bytes = 1;
-			}
-		}
-		if (d[0] < 0 || d[1] < 0 || d[2] < 0 || d[3] < 0)
-			return -EINVAL;
-		unsigned word = (unsigned)d[0] << 18 | (unsigned)d[1] << 12 | (unsigned)d[2] << 6 | (unsigned)d[3];
-		if (room - len < (size_t)bytes)
-			return -E2BIG;
-		for (int i = 0; i < bytes; i++)
-			buf[len++] = (uint8_t)(word >> (16 - 8 * i));
-	}
-	*ret_len = len;
-	return 0;
+	return base64_decode_any(p, buf, room, ret_len);
 }
 int iscsi_text_binary(const char *value, uint8_t *buf, size_t room, size_t *ret_len)
 {

@@ -8,25 +8,21 @@
 #include <string.h>
 #include <time.h>
 
-static void base64(struct buf *b, const char *s, size_t len, size_t line_digits)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *p = (const uint8_t *)s;
-	size_t on_line = 0;
+#include "core/base64.h"
 
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
-		const char quad[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '=' };
-		buf_add(b, quad, 4);
-		on_line += 4;
-		if (line_digits && on_line >= line_digits) {
-			buf_text(b, "\r\n");
-			on_line = 0;
-		}
+#define LINE_BYTES 57
+
+/* In pieces of LINE_BYTES, 76 digits (RFC 2045 6.8), each followed by end. */
+static void base64(struct buf *b, const char *s, size_t len, const char *end)
+{
+	char digits[BASE64_CHARS(LINE_BYTES) + 1];
+
+	for (size_t n; len; s += n, len -= n) {
+		n = min_u64(len, LINE_BYTES);
+		base64_encode(s, n, digits);
+		buf_text(b, digits);
+		buf_text(b, end);
 	}
-	if (line_digits && on_line)
-		buf_text(b, "\r\n");
 }
 
 static bool is_plain(const char *s)
@@ -49,8 +45,7 @@ static void subject_line(struct buf *b, const char *s)
 			while (n > 1 && ((unsigned char)p[n] & 0xc0) == 0x80)
 				n--;
 			buf_text(b, p == s ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
-			base64(b, p, n, 0);
-			buf_text(b, "?=");
+			base64(b, p, n, "?=");
 			p += n;
 		}
 	}
@@ -78,7 +73,7 @@ char *notify_letter(const struct notify_channel *c, const struct notify_news *n,
 	subject_line(&b, subject);
 	buf_print(&b, "Message-ID: <%lld.%u.%d@%s>\r\n", (long long)n->now_unix_s, atomic_fetch_add(&number, 1), (int)getpid(), at ? at + 1 : "holdfast");
 	buf_text(&b, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
-	base64(&b, text, strlen(text), 76);
+	base64(&b, text, strlen(text), "\r\n");
 	*ret_len = b.len;
 	return buf_take(&b);
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base64.h"
+
 #define CHAIN_MAX 10
 #define NAMES_MAX 200
 
@@ -130,8 +132,8 @@ static void ari_id(X509 *x, char *out, size_t out_bytes)
 		if (p[0] & 0x80)
 			buf[lead++] = 0;
 		memcpy(buf + lead, p, n);
-		_cleanup_(freep) char *key = tls_base64url(ASN1_STRING_get0_data(akid->keyid), (size_t)ASN1_STRING_length(akid->keyid));
-		_cleanup_(freep) char *number = tls_base64url(buf, n + lead);
+		_cleanup_(freep) char *key = base64url(ASN1_STRING_get0_data(akid->keyid), (size_t)ASN1_STRING_length(akid->keyid));
+		_cleanup_(freep) char *number = base64url(buf, n + lead);
 		if (key && number && strlen(key) + strlen(number) + 2 <= out_bytes)
 			snprintf(out, out_bytes, "%s.%s", key, number);
 	}

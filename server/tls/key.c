@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base64.h"
+
 static const struct {
 	const char *name;
 	int id, curve, bits;             /* of OpenSSL */
@@ -182,8 +184,8 @@ static int jwk_ec(const struct tls_key *k, const uint8_t *point, size_t len, cha
 
 	if (!types[k->type].jwk_curve || len != 2 * n + 1 || point[0] != 4)
 		return -ENOTSUP;
-	x = tls_base64url(point + 1, n);
-	y = tls_base64url(point + 1 + n, n);
+	x = base64url(point + 1, n);
+	y = base64url(point + 1 + n, n);
 	if (!x || !y || asprintf(ret_json, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", types[k->type].jwk_curve, x, y) < 0)
 		return -ENOMEM;
 	return 0;
@@ -226,7 +228,7 @@ static int jwk_rsa(const uint8_t *der, size_t der_len, char **ret_json)
 			number_len[i]--;
 		}
 	}
-	_cleanup_(freep) char *n = tls_base64url(number[0], number_len[0]), *e = tls_base64url(number[1], number_len[1]);
+	_cleanup_(freep) char *n = base64url(number[0], number_len[0]), *e = base64url(number[1], number_len[1]);
 	return n && e && asprintf(ret_json, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e, n) >= 0 ? 0 : -ENOMEM;
 }
 

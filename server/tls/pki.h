@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pki.h - the second door of tls/: key pairs and what signs with them, certificate requests, chains
- * and what is wrong with them, base64.  Everything is PEM text or bytes; pure, any thread. */
+ * and what is wrong with them.  Everything is PEM text or bytes; pure, any thread. */
 #ifndef HOLDFAST_TLS_PKI_H
 #define HOLDFAST_TLS_PKI_H
 
 #include "core/base.h"
-
-/* ---- base64, RFC 4648 ------------------------------------------------------------------------------ */
-/* The URL alphabet without padding (5); returns owned. */
-char *tls_base64url(const void *data, size_t len_bytes);
-/* Either alphabet, with or without padding, no blanks.  -EINVAL, -ENOBUFS. */
-int tls_base64_decode(const char *text, uint8_t *out, size_t room_bytes, size_t *ret_len) _must_check_;
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
 enum tls_key_type {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base64.h"
 #include "core/keytext.h"
 #include "tls/tls_priv.h"
 

@@ -100,7 +100,7 @@ static const struct {
 	{ "0x616263", 0, "abc", 3 }, { "0X4A", 0, "J", 1 }, { "0xabc", 0, "\x0a\xbc", 2 }, { "0x", -EINVAL, "", 0 },
 	{ "0xag", -EINVAL, "", 0 }, { "0bYWJj", 0, "abc", 3 }, { "0bYWI=", 0, "ab", 2 }, { "0bYQ==", 0, "a", 1 },
 	{ "0BYQ==", 0, "a", 1 }, { "0bYQ=", -EINVAL, "", 0 }, { "0b", -EINVAL, "", 0 }, { "0bY===", -EINVAL, "", 0 },
-	{ "0bYQ==YWJj", -EINVAL, "", 0 }, { "0bYW\tj", -EINVAL, "", 0 }, { "616263", -EINVAL, "", 0 }, { "", -EINVAL, "", 0 },
+	{ "0bYQ==YWJj", -EINVAL, "", 0 }, { "0bYR==", 0, "a", 1 }, { "0bYW-_", -EINVAL, "", 0 }, { "0b====", -EINVAL, "", 0 }, { "0bYW\tj", -EINVAL, "", 0 }, { "616263", -EINVAL, "", 0 }, { "", -EINVAL, "", 0 },
 	{ "0x01020304050607", -E2BIG, "", 0 }, { "0bAQIDBAUGBw==", -E2BIG, "", 0 },
 };
 static void binary_values(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pki.c - base64 and JSON web keys against the examples of their documents; chains with one fault each. */
+/* pki.c - JSON web keys against the examples of their documents; chains with one fault each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,34 +14,6 @@
 
 #include "tls/pki.h"
 #include "tls/tls.h"
-
-static void test_base64(void **state)
-{
-	/* RFC 4648 10, without padding; and the two digits that differ. */
-	static const struct { const char *plain, *text; size_t len; } cases[] = {
-		{ "", "", 0 },           { "f", "Zg", 1 },         { "fo", "Zm8", 2 },     { "foo", "Zm9v", 3 },
-		{ "foob", "Zm9vYg", 4 }, { "fooba", "Zm9vYmE", 5 }, { "foobar", "Zm9vYmFy", 6 }, { "\xfb\xff\xfe", "-__-", 3 },
-	};
-	static const char *const refused[] = { "Z", "Zg=a", "Zg===", "Z g", "Zm9vY", "Zm9v\n" };
-	uint8_t out[8];
-	size_t len;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		_cleanup_(freep) char *text = tls_base64url(cases[i].plain, cases[i].len);
-		assert_string_equal(text, cases[i].text);
-		assert_int_equal(tls_base64_decode(text, out, sizeof(out), &len), 0);
-		assert_int_equal(len, cases[i].len);
-		assert_memory_equal(out, cases[i].plain, len);
-	}
-	assert_int_equal(tls_base64_decode("+//+", out, sizeof(out), &len), 0);
-	assert_memory_equal(out, "\xfb\xff\xfe", 3);
-	assert_int_equal(tls_base64_decode("Zm8=", out, sizeof(out), &len), 0);
-	assert_int_equal(tls_base64_decode("Zm9vYmFy", out, 5, &len), -ENOBUFS);
-	for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
-		if (tls_base64_decode(refused[i], out, sizeof(out), &len) != -EINVAL)
-			fail_msg("\"%s\" was taken", refused[i]);
-}
 
 /* RFC 7515 A.3: the key of the example. */
 static const char es256_pem[] = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff\nH1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp\n7xO6z248e9FURcfxRM0bvZt+hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt\n-----END PRIVATE KEY-----\n";
@@ -320,7 +292,7 @@ static void test_refused_texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_base64),       cmocka_unit_test(test_jwk),    cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_jwk),    cmocka_unit_test(test_key_types),
 		cmocka_unit_test(test_name_matches), cmocka_unit_test(test_alpn_certificate),
 		cmocka_unit_test(test_chains),       cmocka_unit_test(test_refused_texts),
 	};
