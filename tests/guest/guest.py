@@ -61,13 +61,12 @@ class GuestFailed(AssertionError):
 class Guest:
     def __init__(self, wire, folder, qemu):
         self.wire, self.folder, self.qemu = wire, pathlib.Path(folder), qemu
-        self.host_folder = None     # the guest mounts it by 9p, read-only, under the name "host"
 
-    def command(self, work, memory_mb):
+    def command(self, work, memory_mb, host_folder):
         # The TSC is the host's while the guest is emulated; on a busy host its speed is measured wrongly (17 times, seen).
         kernel = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on notsc clocksource=hpet nolapic_timer "
                   f"net.ifnames=0 hf.address={GUEST} hf.name={NAME}")
-        words = ["-virtfs", f"local,path={self.host_folder},mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
+        words = ["-virtfs", f"local,path={host_folder},mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
         return self.wire.prefix + [
             self.qemu, "-M", "pc,usb=off", *ACCEL, "-m", str(memory_mb), "-nodefaults",
             "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(self.folder / "vmlinux"), "-initrd", str(self.folder / "initrd"),
@@ -75,13 +74,14 @@ class Guest:
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=host,path={work}/port,server=on,wait=off",
             "-device", "virtserialport,chardev=host,name=host", "-device", "virtio-rng-pci",
             "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0,romfile=",
-        ] + (words if self.host_folder else [])
+        ] + (words if host_folder else [])
 
-    def run(self, script, env=None, host=None, seconds=300, memory_mb=768):
-        """What the script printed; GuestFailed, with that, when its status is not 0."""
+    def run(self, script, env=None, host=None, seconds=300, memory_mb=768, host_folder=None):
+        """What the script printed; GuestFailed, with that, when its status is not 0.
+        host_folder: the guest can mount it by 9p, read-only, under the name "host"."""
         head = "".join(f"export {k}={shlex.quote(str(v))}\n" for k, v in (env or {}).items())
         work = pathlib.Path(tempfile.mkdtemp(prefix="hfg-", dir="/tmp"))
-        process = subprocess.Popen(self.command(work, memory_mb), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(self.command(work, memory_mb, host_folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         printed = []
         try:
             status = self.talk(process, work, (head + script).encode(), host or {}, time.monotonic() + seconds, printed)

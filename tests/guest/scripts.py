@@ -37,6 +37,29 @@ fill() {
 at() { printf '%s %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
 """
 
+# This machine's files below the guest's kernel (BUILD: where our programs are), writable for this boot; more is copied from the guest.
+MACHINE = r"""
+modprobe -a 9p 9pnet_virtio overlay loop
+mkdir -p /h /up /new
+mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host /h
+mount -t tmpfs up /up
+mkdir /up/u /up/w
+mount -t overlay -o lowerdir=/h,upperdir=/up/u,workdir=/up/w overlay /new
+for d in proc sys dev; do mount --rbind /$d /new/$d; done
+for d in run tmp; do mount -t tmpfs $d /new/$d; done
+# A tree that is built below one of these is still there.
+[ -x "/new$BUILD/server/holdfastd" ] || { mkdir -p "/new$BUILD"; mount --bind "/h$BUILD" "/new$BUILD"; }
+mkdir -p /new/run/rpcbind /new/run/lock /new/var/lib/nfs
+export HOME=/root ASAN_OPTIONS=detect_leaks=0 DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
+hf() { chroot /new "$BUILD/server/holdfast" --state /srv/s "$@"; }
+# On a file system of the guest's in /srv.
+daemon() {
+	chroot /new "$BUILD/server/holdfastd" --state /srv/s --https-port 0 >/run/daemon.log 2>&1 &
+	trap 'grep -v " info " /run/daemon.log | tail -n 30; tail -n 5 /new/srv/s/nas/log/*' EXIT
+	waitfor 120 hf status
+}
+"""
+
 # No CHAP wanted by the target: discovery, login, capacity, and what INQUIRY says.
 CHAP = LIB + r"""
 discover | grep "$IQN" >/dev/null

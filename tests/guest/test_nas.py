@@ -11,8 +11,9 @@ import subprocess
 import tempfile
 
 from guest import HOST
-from harness import BUILD, LONG, Daemon, own_etc, wait_for
+from harness import BUILD, LONG, Daemon, end_keeper, own_etc, wait_for
 from nfs_rig import ask, need
+from scripts import MACHINE
 
 LIB = r"""
 modprobe -a nfsv3 nfsv4
@@ -252,19 +253,8 @@ umount -a -t cifs,nfs,nfs4
 """
 
 
-KERNEL = LIB.replace("rpcbind -w\nrpc.statd --no-notify\n", "") + r"""
-# This machine's files below the guest's kernel: our programs and what they need, writable for this boot.
-modprobe -a 9p 9pnet_virtio overlay loop ext4 nfsd
-mkdir -p /h /up /new
-mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host /h
-mount -t tmpfs up /up
-mkdir /up/u /up/w
-mount -t overlay -o lowerdir=/h,upperdir=/up/u,workdir=/up/w overlay /new
-for d in proc sys dev; do mount --rbind /$d /new/$d; done
-for d in run tmp; do mount -t tmpfs $d /new/$d; done
-# A tree that is built below one of these is still there.
-[ -x "/new$BUILD/server/holdfastd" ] || { mkdir -p "/new$BUILD"; mount --bind "/h$BUILD" "/new$BUILD"; }
-mkdir -p /new/run/rpcbind /new/run/lock /new/var/lib/nfs
+KERNEL = LIB.replace("rpcbind -w\nrpc.statd --no-notify\n", "") + MACHINE + r"""
+modprobe -a ext4 nfsd
 truncate -s 200M /dev/shm/disk
 mkfs.ext4 -q /dev/shm/disk
 mount -o loop /dev/shm/disk /new/srv
@@ -272,13 +262,9 @@ for p in rpc.nfsd rpc.mountd exportfs nfsdcld rpc.statd sm-notify rpcbind; do
 	[ -x /new/usr/sbin/$p ] || cp /usr/sbin/$p /new/usr/sbin/
 done
 at "the machine's files"
-export HOME=/root ASAN_OPTIONS=detect_leaks=0 DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
-hf() { chroot /new "$BUILD/server/holdfast" --state /srv/s "$@"; }
 echo '/nowhere *(ro)' >/new/etc/exports
 cp /new/etc/exports /run/exports
-chroot /new "$BUILD/server/holdfastd" --state /srv/s --https-port 0 >/run/daemon.log 2>&1 &
-trap 'grep -v " info " /run/daemon.log | tail -n 30; tail -n 5 /new/srv/s/nas/log/*' EXIT
-waitfor 120 hf status
+daemon
 at "the daemon is ready"
 mkdir -p /new/srv/pool/{docs,other}
 chmod 777 /new/srv/pool/*
@@ -341,8 +327,7 @@ trap - EXIT
 
 def test_the_kernels_server(nas_wire, nas_guest):
     need("rpcbind", "rpc.statd")
-    nas_guest.host_folder = "/"
-    nas_guest.run(KERNEL, env={"BUILD": BUILD}, seconds=1200, memory_mb=1536)
+    nas_guest.run(KERNEL, env={"BUILD": BUILD}, seconds=1200, memory_mb=1536, host_folder="/")
 
 
 class Nas:
@@ -353,13 +338,13 @@ class Nas:
         self.base.chmod(0o755)
         self.state, self.pool, self.place = self.base / "s", self.base / "pool", self.base / "s/nas"
         self.state.mkdir()
-        self.program = [*wire.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--state", str(self.state)]
+        self.wire = wire
         self.env = dict(os.environ, ASAN_OPTIONS=f"detect_leaks=1:exitcode=99:log_path={self.base}/san")
         self.further = []
         for name in ("docs", "readonly", "forbidden", "only3", "only4"):
             (self.pool / name).mkdir(parents=True)
             (self.pool / name).chmod(0o777)
-        self.keeper = subprocess.Popen(self.program, env=self.env, stdin=subprocess.DEVNULL, stdout=(self.base / "log").open("w"), stderr=subprocess.STDOUT)
+        self.keeper = subprocess.Popen([*wire.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--state", str(self.state)], env=self.env, stdin=subprocess.DEVNULL, stdout=(self.base / "log").open("w"), stderr=subprocess.STDOUT)
         wait_for("the keeper", 60, lambda: (self.place / "keeper.sock").exists())
 
     def export(self, number, folder, *clients, name=None, extra=""):
@@ -384,7 +369,7 @@ class Nas:
     def close(self):
         self.keeper.terminate()
         status = self.keeper.wait(30)
-        ended = subprocess.run([*self.program, "--end"], env=self.env, capture_output=True, text=True, timeout=60)
+        ended = end_keeper(self.state, self.wire.prefix, env=self.env)
         reports = "".join(f.read_text(errors="replace")[:4000] for f in self.base.glob("san.*"))
         log = (self.base / "log").read_text(errors="replace")[-2000:]
         shutil.rmtree(self.base)
@@ -464,10 +449,7 @@ def test_windows_and_unix_clients_of_one_folder(nas_wire, nas_guest):
         nas_guest.run(BOTH, env={"SERVER": HOST, "PASSWORD": "Correct-Horse-9", "ALICE": d.json("user", "show", "alice")["uid"],
                                  "USERS": grp.getgrnam("users").gr_gid}, seconds=600, memory_mb=1024, host={"others": come_and_go, "kill": kill})
     finally:
-        state = d.state
-        d.stop()
-        ended = subprocess.run([*nas_wire.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--end", "--state", str(state)],
-                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), capture_output=True, text=True, timeout=120)
-        d.close()
-        shutil.rmtree(base, ignore_errors=True)
-        assert ended.returncode == 0, ended
+        try:
+            d.close()
+        finally:
+            shutil.rmtree(base, ignore_errors=True)

@@ -2,20 +2,12 @@
 """Quotas of XFS, which only a kernel with them keeps: the daemon runs in the guest, on this machine's files."""
 from harness import BUILD
 from nfs_rig import need
+from scripts import MACHINE
 
-QUOTA = r"""
-# This machine's files below the guest's kernel, writable for this boot.
-modprobe -a 9p 9pnet_virtio overlay loop xfs nfsd nfsv4
-mkdir -p /h /up /new
-mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host /h
-mount -t tmpfs up /up
-mkdir /up/u /up/w
-mount -t overlay -o lowerdir=/h,upperdir=/up/u,workdir=/up/w overlay /new
-for d in proc sys dev; do mount --rbind /$d /new/$d; done
-for d in run tmp srv; do mount -t tmpfs $d /new/$d; done
-# A tree that is built below one of these is still there.
-[ -x "/new$BUILD/server/holdfastd" ] || { mkdir -p "/new$BUILD"; mount --bind "/h$BUILD" "/new$BUILD"; }
-mkdir -p /new/run/rpcbind /new/run/lock /new/var/lib/nfs /new/srv/s /new/srv/quota /new/srv/plain
+QUOTA = MACHINE + r"""
+modprobe -a xfs nfsd nfsv4
+mount -t tmpfs srv /new/srv
+mkdir -p /new/srv/s /new/srv/quota /new/srv/plain
 for f in quota plain; do
 	truncate -s 320M /dev/shm/$f
 	mkfs.xfs -q /dev/shm/$f
@@ -23,11 +15,7 @@ done
 mount -o loop,uquota,gquota,prjquota /dev/shm/quota /new/srv/quota
 mount -o loop /dev/shm/plain /new/srv/plain
 chmod 755 /new/srv/quota /new/srv/plain
-export HOME=/root ASAN_OPTIONS=detect_leaks=0 DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
-hf() { chroot /new "$BUILD/server/holdfast" --state /srv/s "$@"; }
-chroot /new "$BUILD/server/holdfastd" --state /srv/s --https-port 0 >/run/daemon.log 2>&1 &
-trap 'tail -n 30 /run/daemon.log' EXIT
-waitfor 120 hf status
+daemon
 hf pool create q --path /srv/quota
 hf pool create n --path /srv/plain
 
@@ -78,5 +66,4 @@ trap - EXIT
 
 def test_xfs_quota_stops_a_writer(nas_wire, nas_guest):
     need("rpcbind")
-    nas_guest.host_folder = "/"
-    nas_guest.run(QUOTA, env={"BUILD": BUILD}, seconds=900, memory_mb=1536)
+    nas_guest.run(QUOTA, env={"BUILD": BUILD}, seconds=900, memory_mb=1536, host_folder="/")

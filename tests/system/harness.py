@@ -69,6 +69,12 @@ def own_etc(folder):
     return ["unshare", "-m", "--propagation", "private", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', str(etc)]
 
 
+def end_keeper(state, prefix=(), build=BUILD, **how):
+    """The keeper of shares outlives its daemon, and its servers outlive both: this ends them all.  The whole result."""
+    return subprocess.run([*prefix, str(build / "server/holdfastd"), "--keeper", "--end", "--state", str(state)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120, check=False, **how)
+
+
 class Refused(Exception):
     """The client ended with a status other than 0."""
 
@@ -153,18 +159,16 @@ class Daemon:
     def close(self):
         """Stop, and say everything that went wrong in its life."""
         self.stop()
-        self.end_keeper()
+        if (self.state / "nas").exists() or self.state.with_name(self.state.name + "-nas").exists():
+            ended = end_keeper(self.state, self.prefix, self.build)
+            if ended.returncode:
+                self.problems.append(f"its keeper did not end well: {ended}")
         for report in sorted(self.base.glob("san.*")):
             self.problems.append(f"sanitizer:\n{report.read_text(errors='replace')[:6000]}")
         problems, self.problems = self.problems, []
         log = self.log()
         shutil.rmtree(self.base, ignore_errors=True)
         assert not problems, "holdfastd: " + "\n".join(problems) + "\nits log ends:\n" + log[-3000:]
-
-    def end_keeper(self):
-        """The keeper of shares outlives its daemon, and its servers outlive both."""
-        if (self.state / "nas").exists() or self.state.with_name(self.state.name + "-nas").exists():
-            subprocess.run([*self.prefix, self.build / "server/holdfastd", "--keeper", "--end", "--state", self.state], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
 
     # ---- what it says ----
 

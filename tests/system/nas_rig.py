@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 
 import pytest
-from harness import BUILD, free_port, need, wait_for
+from harness import BUILD, end_keeper, free_port, need, wait_for
 
 PASSWORD = "Correct-Horse-9"
 ENV = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
@@ -99,8 +99,7 @@ class Nas:
             self.end()
 
     def end(self):
-        end = subprocess.run(self.inside(BUILD / "server/holdfastd", "--keeper", "--end", "--state", self.state), capture_output=True, text=True,
-                             env=self.env, timeout=120, check=False)
+        end = end_keeper(self.state, self.inside(), env=self.env)
         try:
             self.keeper.wait(60)
         except subprocess.TimeoutExpired:

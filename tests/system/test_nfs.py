@@ -48,13 +48,10 @@ class Server:
         return next((s["pid"] for s in self.d.json("nas")["servers"] if s["name"] == "nfs"), 0)
 
     def close(self):
-        state = self.d.state
-        self.d.stop()
-        ended = subprocess.run([*self.net.prefix, str(self.d.build / "server/holdfastd"), "--keeper", "--end", "--state", str(state)],
-                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), capture_output=True, text=True, timeout=GENEROUS)
-        self.net.close()
-        self.d.close()
-        assert ended.returncode == 0, ended
+        try:
+            self.d.close()
+        finally:
+            self.net.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, Refused, need, wait_for
+from harness import Refused, end_keeper, need, wait_for
 
 MiB = 1 << 20
 
@@ -49,11 +49,7 @@ def mounted(place, kind, size):
 @pytest.fixture
 def nas(daemon_factory):
     """A daemon whose keeper ends with the test."""
-    d = daemon_factory()
-    yield d
-    if d.running():
-        d.stop()
-    run(BUILD / "server/holdfastd", "--keeper", "--end", "--state", d.state)
+    return daemon_factory()
 
 
 def names(d, share):
@@ -176,7 +172,7 @@ def test_pool_from_an_empty_disk(nas, place):
     assert (folder / "a").read_text() == "one"
     # As after a start of the machine.
     nas.stop()
-    assert run(BUILD / "server/holdfastd", "--keeper", "--end", "--state", nas.state).returncode == 0
+    assert end_keeper(nas.state).returncode == 0
     r = run("umount", at)
     assert r.returncode == 0, r.stderr
     nas.start()
