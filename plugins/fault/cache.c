@@ -318,28 +318,69 @@ static void nothing(struct hf_work *w)
 	(void)w;
 }
 
+/* Under the lock. */
+static void forget_range(struct fault *f, const struct hf_io *io)
+{
+	uint64_t end = (io->offset_bytes + io->len_bytes) / f->block_bytes;
+	for (uint64_t b = io->offset_bytes / f->block_bytes; f->cached_count && b < end; b++)
+		forget(f, b);
+}
+
+static void discard_late(struct hf_work *w)
+{
+	struct request *r = (struct request *)((char *)w - offsetof(struct request, work));
+	struct hf_io *io = r->io;
+	int status = fault_host->next_submit(r->fault->next, io);
+	if (status != HF_PENDING)
+		fault_host->io_done(io, status);
+}
+
+/* Under the lock.  Takes what waits from the line, up to the next flush: what discards is forgotten before that
+ * flush collects. */
+static struct request *next_in_line(struct fault *f, struct request **ret_discards)
+{
+	struct request *r;
+	while ((r = f->flush_head) != NULL) {
+		f->flush_head = r->next;
+		if (!f->flush_head)
+			f->flush_tail = &f->flush_head;
+		if (r->io->op == HF_FLUSH)
+			break;
+		forget_range(f, r->io);
+		r->next = *ret_discards;
+		*ret_discards = r;
+	}
+	return r;
+}
+
+/* On its own reactor. */
+static void go_on(struct request *r, void (*done)(struct hf_work *w))
+{
+	r->work.work = nothing;
+	r->work.done = done;
+	fault_host->work(r->io, &r->work);
+}
+
 static void carry_end(struct carry *y)
 {
 	struct fault *f = y->fault;
 	struct hf_io *io = y->parent;
 	int status = y->status;
+	struct request *discards = NULL;
 	forget_runs(f, y->runs, status == 0);
 	free(y);
 	pthread_mutex_lock(&f->lock);
-	struct request *next = f->flush_head;
-	if (next) {
-		f->flush_head = next->next;
-		if (!f->flush_head)
-			f->flush_tail = &f->flush_head;
-	} else {
+	struct request *next = next_in_line(f, &discards);
+	if (!next)
 		f->flushing = false;
-	}
 	pthread_mutex_unlock(&f->lock);
-	if (next) {                              /* on its own reactor */
-		next->work.work = nothing;
-		next->work.done = next_flush_done;
-		fault_host->work(next->io, &next->work);
+	while (discards) {
+		struct request *r = discards;
+		discards = r->next;
+		go_on(r, discard_late);
 	}
+	if (next)
+		go_on(next, next_flush_done);
 	fault_host->io_done(io, status);
 }
 
@@ -413,21 +454,38 @@ static void start_flush(struct fault *f, struct hf_io *io)
 		carry_flush(y);
 }
 
-static int cache_flush(struct fault *f, struct hf_io *io)
+/* Under the lock: behind the flush that is on its way? */
+static bool joined(struct fault *f, struct hf_io *io)
 {
 	struct request *r = request_of(io);
+	if (!f->flushing)
+		return false;
+	r->next = NULL;
+	*f->flush_tail = r;
+	f->flush_tail = &r->next;
+	return true;
+}
+
+static int cache_flush(struct fault *f, struct hf_io *io)
+{
 	pthread_mutex_lock(&f->lock);
-	bool wait = f->flushing;
+	bool wait = joined(f, io);
 	f->flushing = true;
-	if (wait) {
-		r->next = NULL;
-		*f->flush_tail = r;
-		f->flush_tail = &r->next;
-	}
 	pthread_mutex_unlock(&f->lock);
 	if (!wait)
 		start_flush(f, io);
 	return HF_PENDING;
+}
+
+/* UNMAP, ZERO: a flush may be carrying older data of the range down, which must not come after it. */
+static int cache_discard(struct fault *f, struct hf_io *io)
+{
+	pthread_mutex_lock(&f->lock);
+	bool wait = joined(f, io);
+	if (!wait)
+		forget_range(f, io);
+	pthread_mutex_unlock(&f->lock);
+	return wait ? HF_PENDING : fault_host->next_submit(f->next, io);
 }
 
 int cache_submit(struct fault *f, struct hf_io *io)
@@ -440,12 +498,7 @@ int cache_submit(struct fault *f, struct hf_io *io)
 	case HF_FLUSH:
 		return cache_flush(f, io);
 	default:
-		pthread_mutex_lock(&f->lock);
-		for (uint64_t b = io->offset_bytes / f->block_bytes; f->cached_count &&
-		     b < (io->offset_bytes + io->len_bytes) / f->block_bytes; b++)
-			forget(f, b);
-		pthread_mutex_unlock(&f->lock);
-		return fault_host->next_submit(f->next, io);
+		return cache_discard(f, io);
 	}
 }
 
