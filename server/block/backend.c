@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* backend.c - the chain of plugins below one volume: "fault:file" is fault on top of file.
+/* backend.c - the chain of plugins below one volume: "fault:file" is fault on top of file;
+ * an encrypted volume has crypt.c's layer on top of all.
  * Opened bottom up, closed top down.  What get_info() says is brought into bounds here, so that
  * the request path can rely on it. */
 #include "block/block_priv.h"
@@ -182,6 +183,12 @@ int backend_open(struct volume *v, uint64_t size_bytes, struct layer **ret_top, 
 	for (unsigned i = err ? 0 : s.count; i-- > 0 && !err;) {
 		struct layer *l = NULL;
 		err = layer_open(v, s.plugin[i], top, size_bytes, &l, why, why_bytes);
+		if (!err)
+			top = l;
+	}
+	if (!err && v->encrypted) {
+		struct layer *l = NULL;
+		err = layer_open(v, &crypt_plugin, top, size_bytes, &l, why, why_bytes);
 		if (!err)
 			top = l;
 	}

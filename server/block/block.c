@@ -83,6 +83,7 @@ int block_start(const struct block_opts *opts)
 		pool_init(&t->bounce, t->reactor, BOUNCE_BYTES, 4096, BOUNCE_MAX, POOL_KEEP);
 		pool_init(&t->scratch, t->reactor, SCRATCH_BYTES, 4096, SCRATCH_MAX, POOL_KEEP);
 		pool_init(&t->copies, t->reactor, copy_bytes, 4096, COPY_MAX, 0);
+		crypt_thread_init(t);
 		block_room.by_index[reactor_index(t->reactor)] = t;
 	}
 	block_room.reactor_count = opts->reactor_count;
@@ -101,6 +102,7 @@ void block_stop(void)
 		pool_done(&block_room.threads[i].bounce);
 		pool_done(&block_room.threads[i].scratch);
 		pool_done(&block_room.threads[i].copies);
+		crypt_thread_done(&block_room.threads[i]);
 	}
 	plugin_stop();
 	dirs_free();

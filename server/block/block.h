@@ -43,6 +43,19 @@ int plugin_describe(const char *name, struct plugin_desc *ret_desc);
 /* Calls fn for every plugin found in the folders. */
 void plugin_each(void (*fn)(void *arg, const struct plugin_desc *d), void *arg);
 
+/* ---- encryption -------------------------------------------------------------------------------- */
+/* How blocks of encrypted volumes become what is stored; installed before the first such volume is opened (this room
+ * stands beside tls/).  A state is used by one thread at a time; unit: number of the volume's block; whole blocks; from
+ * may be to.  0 or -errno. */
+#define VOLUME_KEY_BYTES 64
+struct volume_cipher {
+	int (*open)(const uint8_t key[VOLUME_KEY_BYTES], uint32_t unit_bytes, void **ret_state);
+	void (*close)(void *state);
+	int (*encrypt)(void *state, uint64_t unit, const void *from, void *to, size_t len_bytes);
+	int (*decrypt)(void *state, uint64_t unit, const void *from, void *to, size_t len_bytes);
+};
+void volume_cipher_set(const struct volume_cipher *c);   /* borrows for ever */
+
 /* ---- volumes -------------------------------------------------------------------------------- */
 struct volume_setting {
 	const char *name, *value;
@@ -57,6 +70,9 @@ struct volume_spec {
 	bool read_only;
 	const struct volume_setting *settings;
 	size_t setting_count;
+	bool encrypted;
+	const uint8_t *key;              /* encrypted: VOLUME_KEY_BYTES, or NULL: it is OFFLINE, because of .. */
+	const char *key_why;
 };
 enum volume_state { VOLUME_ONLINE, VOLUME_OFFLINE, VOLUME_CLOSED };
 
@@ -84,6 +100,9 @@ int volume_resize(struct volume *v, uint64_t new_size_bytes, char *why, size_t w
 int volume_rename(struct volume *v, const char *new_name);
 int volume_set_read_only(struct volume *v, bool on);
 int volume_set_option(struct volume *v, const char *name, const char *value);
+/* An encrypted volume gets another key, so that what it holds is noise from then on.  save() makes the key durable, while no
+ * request is in flight; when it fails nothing has changed.  0, -ENOTSUP not encrypted, -ETIMEDOUT, what save() says. */
+int volume_rekey(struct volume *v, const uint8_t key[VOLUME_KEY_BYTES], int (*save)(void *arg), void *arg) _must_check_;
 /* Holds new requests back and returns when none is in flight; resume lets them go.  Calls nest.
  * Blocks (control thread). -ETIMEDOUT: resumed. */
 int volume_quiesce(struct volume *v, unsigned deadline_ms);
@@ -96,6 +115,7 @@ const char *volume_uuid_text(const struct volume *v);
 uint64_t volume_size_bytes(const struct volume *v);
 uint64_t volume_block_count(const struct volume *v);
 uint32_t volume_block_bytes(const struct volume *v);
+bool volume_is_encrypted(const struct volume *v);
 enum volume_state volume_state(const struct volume *v);
 void volume_reason(const struct volume *v, char *buf, size_t buf_bytes); /* why OFFLINE */
 int volume_used_bytes(struct volume *v, uint64_t *ret_bytes);            /* blocks; -ENOTSUP */

@@ -55,10 +55,17 @@ void pool_put(struct pool *p, void *buf);
  * -ENOMEM: nothing is out, so nothing will come back; not waiting. */
 int pool_wait(struct pool *p, struct volume_io *io, void (*resume)(struct volume_io *io)) _must_check_;
 
+/* What encryption needs of a reactor; crypt.c. */
+struct crypt_thread {
+	struct pool ops, small, large;
+	struct hf_io *wait_head, **wait_tail;    /* found a pool empty, in order */
+	struct defer wake;
+};
 struct block_thread {
 	struct reactor *reactor;
 	unsigned slot;                   /* 0 .. reactor_count-1; hf_io.queue */
 	struct pool children, bounce, scratch, copies;
+	struct crypt_thread crypt;
 };
 struct block_room {
 	unsigned generation;             /* 0: not started */
@@ -126,6 +133,20 @@ struct stack {
 	unsigned count;
 };
 int stack_parse(const char *names, struct stack *ret_stack, char *why, size_t why_bytes);
+
+/* crypt.c: the layer on top of the stack of an encrypted volume. */
+extern const struct hf_plugin crypt_plugin;
+void crypt_thread_init(struct block_thread *t);
+void crypt_thread_done(struct block_thread *t);
+/* crypt_key.c: the cipher's states, one per reactor; what a key becomes. */
+struct crypt_states {
+	unsigned count;
+	void *state[];
+};
+extern const struct volume_cipher *crypt_cipher;         /* NULL: none is installed */
+int crypt_states_new(const uint8_t key[VOLUME_KEY_BYTES], uint32_t unit_bytes, struct crypt_states **ret_states);
+void crypt_states_free(struct crypt_states *s);
+struct crypt_states *crypt_swap(void *handle, struct crypt_states *fresh);       /* nothing is in flight; returns owned */
 
 /* Hands io to a layer: status <= 0, or HF_PENDING and io->done will run (or has). */
 int blocking_submit(struct layer *l, struct hf_io *io);
@@ -224,6 +245,9 @@ struct volume {
 	struct volume_limits limits;
 	bool read_only_wanted;           /* as configured; the backend may add its own */
 	uint64_t spec_size_bytes;
+	bool encrypted, has_key;
+	uint8_t key[VOLUME_KEY_BYTES];   /* under mgmt */
+	char key_why[WHY_BYTES];         /* without a key */
 
 	struct layer *top;               /* under mgmt */
 	unsigned epoch;

@@ -35,6 +35,11 @@ uint32_t volume_block_bytes(const struct volume *v)
 	return v->block_bytes;
 }
 
+bool volume_is_encrypted(const struct volume *v)
+{
+	return v->encrypted;
+}
+
 enum volume_state volume_state(const struct volume *v)
 {
 	return (enum volume_state)atomic_load(&((struct volume *)(uintptr_t)v)->state);

@@ -32,6 +32,8 @@ int spec_check_shape(const struct volume_spec *s, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "the size is not a multiple of the block size, %u bytes", s->block_bytes);
 	} else if (s->size_bytes > SIZE_MAX_BYTES) {
 		snprintf(why, why_bytes, "a volume has at most 1 EiB");
+	} else if (s->encrypted && !crypt_cipher) {
+		snprintf(why, why_bytes, "this program has no cipher for encrypted volumes");
 	} else {
 		return 0;
 	}

@@ -79,6 +79,7 @@ static void free_volume(struct volume *v)
 		free(o);
 	}
 	resv_free(v->resv);
+	explicit_bzero(v->key, sizeof(v->key));
 	free(v->settings);
 	free(v->stack_names);
 	free(v->pool_path);
@@ -157,6 +158,11 @@ static int new_volume(const struct volume_spec *s, struct volume **ret_volume)
 	snprintf(v->uuid_text, sizeof(v->uuid_text), "%s", s->uuid);
 	v->read_only_wanted = s->read_only;
 	v->spec_size_bytes = s->size_bytes;
+	v->encrypted = s->encrypted;
+	v->has_key = s->encrypted && s->key;
+	if (v->has_key)
+		memcpy(v->key, s->key, sizeof(v->key));
+	snprintf(v->key_why, sizeof(v->key_why), "%s", s->key_why ? s->key_why : "its key is missing");
 	atomic_store(&v->size_bytes, s->size_bytes);
 	v->limits = (struct volume_limits){ .physical_bytes = s->block_bytes, .read_only = s->read_only,
 					    .max_io_bytes = 8 << 20, .volatile_cache = true };

@@ -32,6 +32,16 @@ int tls_seal(const uint8_t key[32], const void *aad, size_t aad_len, const void 
 int tls_open(const uint8_t key[32], const void *aad, size_t aad_len, const uint8_t *sealed, size_t sealed_len,
 	     uint8_t *out) _must_check_;
 
+/* Blocks of a disk: AES-256-XTS, unit by unit; a unit's number is its tweak.  One thread at a time uses a struct tls_xts,
+ * and nothing is allocated but by _new.  key: two halves that differ (-EINVAL).  len_bytes: whole units; from may be to. */
+#define TLS_XTS_KEY_BYTES 64
+struct tls_xts;
+int tls_xts_new(const uint8_t key[TLS_XTS_KEY_BYTES], uint32_t unit_bytes, struct tls_xts **ret_xts) _must_check_;
+void tls_xts_free(struct tls_xts *x);
+DEFINE_FREEP(struct tls_xts, tls_xts_free)
+int tls_xts_encrypt(struct tls_xts *x, uint64_t unit, const void *from, void *to, size_t len_bytes) _must_check_;
+int tls_xts_decrypt(struct tls_xts *x, uint64_t unit, const void *from, void *to, size_t len_bytes) _must_check_;
+
 /* A key from a passphrase: scrypt (RFC 7914) with N = 2^log_n, r = 8, p = 1; 128 * N * 8 bytes of memory. */
 int tls_scrypt(const char *passphrase, size_t len, const uint8_t *salt, size_t salt_len, unsigned log_n, uint8_t key[32]) _must_check_;
 

@@ -6,6 +6,7 @@
  *
  * A plugin is judged through the volume that the server makes of it, so what the server does for it
  * (cutting, bouncing, emulation) is judged along. */
+#include "../block/cipher.h"
 #include "loop.h"
 #include "sdk/plugin.h"
 #include "subject.h"
@@ -29,6 +30,10 @@ static struct config configs[] = {
 	{ .plugin = "fault:ram", .volatile_store = true, .block_bytes = 512, .option = { { "lose_unflushed", "on" } } },
 	{ .plugin = "fault:file", .pool = true, .block_bytes = 4096,
 	  .option = { { "lose_unflushed", "on" }, { "extent_size", "4M" } } },
+	{ .plugin = "ram", .volatile_store = true, .encrypted = true, .block_bytes = 512 },
+	{ .plugin = "file", .pool = true, .encrypted = true, .block_bytes = 4096 },
+	{ .plugin = "fault:file", .pool = true, .encrypted = true, .block_bytes = 512,
+	  .option = { { "cache", "direct" }, { "delay_random_ms", "1" } } },
 	{ .plugin = "example", .pool = true, .block_bytes = 512 },
 	{ .plugin = "fault:example", .pool = true, .block_bytes = 512 },
 	{ .plugin = "block", .raw = true, .block_bytes = 512, .option = { { "path", loop } } }, /* the last */
@@ -528,6 +533,7 @@ static int setup(void **state)
 		assert_non_null(mkdtemp(pool));
 	else
 		snprintf(pool, sizeof(pool), "%s", getenv("HF_POOL"));
+	cipher_install();
 	rig_start(&rig, 2);
 	return 0;
 }
@@ -589,7 +595,7 @@ int main(int argc, char **argv)
 	static struct CMUnitTest tests[ARRAY_COUNT(configs) * ARRAY_COUNT(behaviours)];
 	for (size_t i = 0; i < count; i++)
 		for (size_t b = 0; b < ARRAY_COUNT(behaviours); b++, n++) {
-			snprintf(names[n], sizeof(names[n]), "%s/%u", list[i].plugin, list[i].block_bytes);
+			snprintf(names[n], sizeof(names[n]), "%s%s/%u", list[i].encrypted ? "encrypted " : "", list[i].plugin, list[i].block_bytes);
 			for (size_t o = 0; o < option_count(&list[i]); o++)
 				snprintf(names[n] + strlen(names[n]), sizeof(names[n]) - strlen(names[n]), " %s=%s",
 					 list[i].option[o].name, list[i].option[o].value);

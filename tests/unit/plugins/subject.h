@@ -14,6 +14,7 @@ struct config {
 	bool forgets;                    /* keeps nothing at all: null */
 	bool volatile_store;             /* data is gone after close: ram */
 	bool raw;                        /* a device: it was there before and stays */
+	bool encrypted;
 	uint32_t block_bytes;
 	uint64_t size_bytes;             /* 0: 48 MiB */
 };
@@ -33,7 +34,8 @@ static inline size_t option_count(const struct config *c)
 static inline struct volume_spec spec_of(const struct config *c, unsigned which)
 {
 	static const char *const uuids[] = { RIG_UUID, "11111111-2222-3333-4444-555555555555" };
-	return (struct volume_spec){ .name = "conformance", .uuid = uuids[which], .plugin = c->plugin,
+	static const uint8_t key[VOLUME_KEY_BYTES] = "two halves that differ, 32 bytes each, make the key of a volume";
+	return (struct volume_spec){ .name = "conformance", .encrypted = c->encrypted, .key = c->encrypted ? key : NULL, .uuid = uuids[which], .plugin = c->plugin,
 				     .pool_path = c->pool ? pool : NULL,
 				     .size_bytes = c->size_bytes ? c->size_bytes : 48 << 20,
 				     .block_bytes = c->block_bytes, .settings = c->option,
