@@ -50,16 +50,15 @@ static int gather(struct bin *b, int fd, const char *prefix, unsigned depth)
 	if (!d || !path)
 		return depth > TREE_DEPTH_MAX ? 0 : -ENOMEM;
 	int r = 0;
-	for (const struct dirent *e; !r && (e = readdir(d));) {
+	for (const char *name; !r && (name = tree_next(d, NULL, &r));) {
 		struct stat st;
-		if (tree_is_dots(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != b->device ||
-		    (size_t)snprintf(path, PATH_MAX, "%s%s", prefix, e->d_name) >= PATH_MAX - 1)
+		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != b->device || (size_t)snprintf(path, PATH_MAX, "%s%s", prefix, name) >= PATH_MAX - 1)
 			continue;
 		if (!S_ISDIR(st.st_mode)) {
 			r = bin_add(b, path, &st);
 			continue;
 		}
-		_cleanup_(closep) int child = tree_open(fd, e->d_name, O_RDONLY | O_DIRECTORY);
+		_cleanup_(closep) int child = tree_open(fd, name, O_RDONLY | O_DIRECTORY);
 		strncat(path, "/", PATH_MAX - strlen(path) - 1);
 		r = child < 0 ? 0 : gather(b, child, path, depth + 1);
 	}
@@ -94,15 +93,14 @@ static int remove_below(int bin, const char *path)
 static void sweep(int fd, unsigned depth)
 {
 	_cleanup_(tree_dirp) DIR *d = depth > TREE_DEPTH_MAX ? NULL : tree_dir(fd);
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		if (tree_is_dots(e->d_name) || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
-			continue;
-		_cleanup_(closep) int child = tree_open(fd, e->d_name, O_RDONLY | O_DIRECTORY);
+	int ignored;
+	for (const char *name; d && (name = tree_next(d, NULL, &ignored));) {
+		_cleanup_(closep) int child = tree_open(fd, name, O_RDONLY | O_DIRECTORY);
 		if (child < 0)
-			continue;
+			continue;        /* mostly since it is no folder */
 		sweep(child, depth + 1);
 		if (depth)
-			(void)unlinkat(fd, e->d_name, AT_REMOVEDIR); /* refused while something is in it */
+			(void)unlinkat(fd, name, AT_REMOVEDIR); /* refused while something is in it */
 	}
 }
 

@@ -265,10 +265,13 @@ static int finish(const struct place *p, const char *making, const struct space_
 		if (ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags) < 0)
 			return -errno;
 	}
-	if (syncfs(fd) < 0 || renameat(p->snapshots, making, p->snapshots, s->dir) < 0)
-		return -errno;
-	/* A folder that is immutable cannot be renamed, so this comes last. */
-	return s->atomic ? 0 : tree_seal(fd, true, why, why_bytes);
+	/* Nothing that can still be changed gets the name of a snapshot; only the folder itself must be open to be renamed. */
+	int r = s->atomic ? 0 : tree_seal(fd, true, why, why_bytes);
+	if (!r && !s->atomic)
+		r = tree_immutable(fd, false);
+	if (!r && (syncfs(fd) < 0 || renameat(p->snapshots, making, p->snapshots, s->dir) < 0))
+		r = -errno;
+	return r || s->atomic ? r : tree_immutable(fd, true);
 }
 
 static int make(const struct place *p, struct space_snapshot *s, char *why, size_t why_bytes)

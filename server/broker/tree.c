@@ -2,19 +2,21 @@
 /* tree.c - a tree of files as it is: cloned by reference, sealed, removed.
  *
  * The users of a share own what is in it and may rename, replace and link while we walk.  So every step goes from an open
- * folder to one name in it, never by a path, never through a symbolic link, and what was opened is looked at again.  What
- * vanishes meanwhile is as if it had never been there. */
+ * folder to one name in it, never by a path, never through a symbolic link, never into what is mounted there, and what was
+ * opened is looked at again.  What vanishes meanwhile is as if it had never been there. */
 #include "broker/tree_priv.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 /* Deep trees hold a few descriptors per level. */
@@ -29,8 +31,10 @@ static void raise_files(void)
 
 int tree_open(int at, const char *name, int flags)
 {
-	int fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	const struct open_how how = { .flags = (uint64_t)(flags | O_NOFOLLOW | (flags & O_PATH ? 0 : O_NONBLOCK) | O_CLOEXEC),
+				      .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	long fd = syscall(SYS_openat2, at, name, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
 }
 
 DIR *tree_dir(int fd)
@@ -42,7 +46,7 @@ DIR *tree_dir(int fd)
 	return d;
 }
 
-bool tree_is_dots(const char *name)
+static bool is_dots(const char *name)
 {
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
@@ -51,6 +55,20 @@ void tree_dirp(DIR **d)
 {
 	if (*d)
 		closedir(*d);
+}
+
+const char *tree_next(DIR *d, const char *except, int *ret)
+{
+	for (;;) {
+		errno = 0;
+		const struct dirent *e = readdir(d);
+		if (!e) {
+			*ret = -errno;
+			return NULL;
+		}
+		if (!is_dots(e->d_name) && (!except || strcmp(e->d_name, except) != 0))
+			return e->d_name;
+	}
 }
 
 /* ---- what belongs to a file beside its contents --------------------------------------------------------------------- */
@@ -160,12 +178,6 @@ static int link_make(struct tree_job *j, ino_t inode, int to, const char *name)
 	return fd < 0 || linkat(fd, "", to, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-void tree_job_done(struct tree_job *j)
-{
-	tdestroy(j->links, free);
-	j->links = NULL;
-}
-
 /* A new file `name` in to with what src holds. */
 static int clone_content(struct tree_job *j, int src, const struct stat *st, int to, const char *name)
 {
@@ -200,96 +212,90 @@ int tree_clone_file(struct tree_job *j, int from, const char *name, int to, cons
 	return r;
 }
 
+/* The owner of what was just made; -EAGAIN: a user put something else in its place. */
+static int give(int to, const char *name, const struct stat *st, int *ret_fd)
+{
+	struct stat is;
+	_cleanup_(closep) int fd = tree_open(to, name, O_PATH);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &is) < 0 || (is.st_mode & S_IFMT) != (st->st_mode & S_IFMT) || is.st_nlink != 1)
+		return -EAGAIN;
+	if (fchownat(fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
 int tree_clone_symlink(int from, const char *name, const struct stat *st, int to, const char *to_name)
 {
 	char text[PATH_MAX];
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	_cleanup_(closep) int fd = -1;
 	ssize_t n = readlinkat(from, name, text, sizeof(text) - 1);
 	if (n < 0)
 		return -errno;
 	text[n] = '\0';
 	if (symlinkat(text, to, to_name) < 0)
 		return -errno;
-	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	if (fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 || utimensat(to, to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	return 0;
+	int r = give(to, to_name, st, &fd);
+	return r ? r : utimensat(to, to_name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 int tree_clone_fifo(const struct stat *st, int to, const char *to_name)
 {
-	if (mknodat(to, to_name, S_IFIFO | 0600, 0) < 0 || fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	/* O_PATH and /proc: opening a FIFO for real would wait or wake somebody. */
 	char path[64];
-	_cleanup_(closep) int fd = openat(to, to_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_(closep) int fd = -1;
+	if (mknodat(to, to_name, S_IFIFO | 0600, 0) < 0)
+		return -errno;
+	int r = give(to, to_name, st, &fd);
+	/* O_PATH and /proc: opening a FIFO for real would wait or wake somebody. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return fd < 0 || chmod(path, st->st_mode & 07777) < 0 ? -errno : 0;
+	return r ? r : chmod(path, st->st_mode & 07777) < 0 ? -errno : 0;
 }
 
-static int clone_folder(struct tree_job *j, int from, const char *name, int to)
+/* Opens it for a walk; -EXDEV: what is there is of another file system, or a subvolume. */
+static int open_folder(int at, const char *name, dev_t device, struct stat *st)
 {
-	struct stat st;
-	_cleanup_(closep) int src = tree_open(from, name, O_RDONLY | O_DIRECTORY);
-	if (src < 0)
-		return src;
-	if (fstat(src, &st) < 0)
+	_cleanup_(closep) int fd = tree_open(at, name, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, st) < 0)
 		return -errno;
-	if (st.st_dev != j->device) {
-		j->count.skipped++;      /* another file system, or subvolume */
+	return st->st_dev == device ? take_fd(&fd) : -EXDEV;
+}
+
+int tree_folder(struct tree_job *j, int from, const char *name, int to, bool there)
+{
+	struct stat st, is;
+	_cleanup_(closep) int src = open_folder(from, name, j->from_device, &st);
+	if (src >= 0 && !there && mkdirat(to, name, 0700) < 0)
+		return -errno;
+	_cleanup_(closep) int dst = src < 0 ? src : open_folder(to, name, j->to_device, &is);
+	if (dst == -EXDEV) {
+		j->count.skipped++;
 		return 0;
 	}
-	if (mkdirat(to, name, 0700) < 0)
-		return -errno;
-	_cleanup_(closep) int dst = tree_open(to, name, O_RDONLY | O_DIRECTORY);
 	if (dst < 0)
 		return dst;
-	int r = tree_clone_level(j, src, dst, NULL);
+	int r = j->level(j, src, dst, NULL);
 	if (!r)
 		r = tree_copy_facts(src, dst, &st);
 	j->count.folders += !r;
 	return r;
 }
 
-static int clone_entry(struct tree_job *j, int from, const char *name, int to)
+int tree_level(struct tree_job *j, int from, int to, const char *except, int (*entry)(struct tree_job *j, int from, const char *name, int to))
 {
-	struct stat st;
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	switch (st.st_mode & S_IFMT) {
-	case S_IFREG:
-		return tree_clone_file(j, from, name, to, name);
-	case S_IFDIR:
-		return clone_folder(j, from, name, to);
-	case S_IFLNK:
-		return tree_clone_symlink(from, name, &st, to, name);
-	case S_IFIFO:
-		return tree_clone_fifo(&st, to, name);
-	default:
-		j->count.skipped++;
-		return 0;
-	}
-}
-
-int tree_clone_level(struct tree_job *j, int from, int to, const char *except)
-{
+	const char *name;
 	if (++j->depth > TREE_DEPTH_MAX)
 		return op_refuse(j->why, j->why_bytes, -ELOOP, "the folders are nested more than %d deep", TREE_DEPTH_MAX);
 	_cleanup_(tree_dirp) DIR *d = tree_dir(from);
 	int r = d ? 0 : -errno;
-	while (!r) {
-		errno = 0;
-		const struct dirent *e = readdir(d);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)))
-			continue;
-		r = clone_entry(j, from, e->d_name, to);
-		if (r == -ENOENT || r == -ELOOP || r == -EAGAIN)
-			r = *j->why ? r : 0;     /* it went, or became something else, under our eyes */
+	while (!r && (name = tree_next(d, except, &r))) {
+		r = entry(j, from, name, to);
 		if (r && !*j->why)
-			op_refuse(j->why, j->why_bytes, r, "\"%.100s\" cannot be copied by reference: %s", e->d_name, strerror(-r));
+			op_refuse(j->why, j->why_bytes, r, "\"%.100s\" %s: %s", name, j->cannot, strerror(-r));
 	}
 	j->depth--;
 	if (r && !*j->why)
@@ -297,23 +303,61 @@ int tree_clone_level(struct tree_job *j, int from, int to, const char *except)
 	return r;
 }
 
-int tree_clone(int from, int to, const char *except, struct tree_count *ret, char *why, size_t why_bytes)
+int tree_all(struct tree_job *j, int from, int to, const char *except, struct tree_count *ret)
 {
-	struct tree_job j = { .why = why, .why_bytes = why_bytes };
-	struct stat st;
-	*why = '\0';
+	struct stat st, is;
+	*j->why = '\0';
 	raise_files();
-	int r = fstat(from, &st) < 0 ? -errno : 0;
-	j.device = st.st_dev;
-	if (!r)
-		r = tree_clone_level(&j, from, to, except);
+	int r = fstat(from, &st) < 0 || fstat(to, &is) < 0 ? -errno : 0;
+	if (!r) {
+		j->from_device = st.st_dev;
+		j->to_device = is.st_dev;
+		r = j->level(j, from, to, except);
+	}
 	if (!r)
 		r = tree_copy_facts(from, to, &st);
-	tree_job_done(&j);
-	*ret = j.count;
-	if (r && !*why)
-		op_refuse(why, why_bytes, r, "the folder cannot be copied: %s", strerror(-r));
+	tdestroy(j->links, free);
+	*ret = j->count;
+	if (r && !*j->why)
+		op_refuse(j->why, j->why_bytes, r, "the folder %s: %s", j->cannot, strerror(-r));
 	return r;
+}
+
+static int clone_entry(struct tree_job *j, int from, const char *name, int to)
+{
+	struct stat st;
+	int r = 0;
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+		r = tree_clone_file(j, from, name, to, name);
+		break;
+	case S_IFDIR:
+		r = tree_folder(j, from, name, to, false);
+		break;
+	case S_IFLNK:
+		r = tree_clone_symlink(from, name, &st, to, name);
+		break;
+	case S_IFIFO:
+		r = tree_clone_fifo(&st, to, name);
+		break;
+	default:
+		j->count.skipped++;
+	}
+	/* It went, or became something else, under our eyes. */
+	return (r == -ENOENT || r == -ELOOP || r == -EAGAIN) && !*j->why ? 0 : r;
+}
+
+static int clone_level(struct tree_job *j, int from, int to, const char *except)
+{
+	return tree_level(j, from, to, except, clone_entry);
+}
+
+int tree_clone(int from, int to, const char *except, struct tree_count *ret, char *why, size_t why_bytes)
+{
+	struct tree_job j = { .level = clone_level, .cannot = "cannot be copied by reference", .why = why, .why_bytes = why_bytes };
+	return tree_all(&j, from, to, except, ret);
 }
 
 /* ---- walking all of a tree ---------------------------------------------------------------------------------------------- */
@@ -347,18 +391,11 @@ static int walk(int fd, dev_t device, const char *except, bool after, unsigned d
 	_cleanup_(tree_dirp) DIR *d = r ? NULL : tree_dir(fd);
 	if (!r && !d)
 		return -errno;
-	while (!r) {
+	for (const char *name; !r && (name = tree_next(d, except, &r));) {
 		struct stat st;
-		errno = 0;
-		const struct dirent *e = readdir(d);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 			continue;
-		_cleanup_(closep) int child = tree_open(fd, e->d_name, O_RDONLY);
+		_cleanup_(closep) int child = tree_open(fd, name, O_RDONLY);
 		if (child < 0 || fstat(child, &st) < 0 || st.st_dev != device)
 			continue;
 		if (S_ISDIR(st.st_mode))
@@ -389,32 +426,22 @@ static int remove_in(int parent, const char *name, dev_t device, unsigned depth)
 	struct stat st;
 	if (depth > TREE_DEPTH_MAX)
 		return -ELOOP;
-	_cleanup_(closep) int fd = tree_open(parent, name, O_RDONLY | O_DIRECTORY);
+	_cleanup_(closep) int fd = open_folder(parent, name, device, &st);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0 || st.st_dev != device)
-		return st.st_dev != device ? -EXDEV : -errno;
 	tree_immutable(fd, false);
 	_cleanup_(tree_dirp) DIR *d = tree_dir(fd);
 	int r = d ? 0 : -errno;
-	while (!r) {
-		errno = 0;
-		const struct dirent *e = readdir(d);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (tree_is_dots(e->d_name))
-			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+	for (const char *inner; !r && (inner = tree_next(d, NULL, &r));) {
+		if (unlinkat(fd, inner, 0) == 0 || errno == ENOENT)
 			continue;
 		int error = errno;
-		_cleanup_(closep) int child = fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : tree_open(fd, e->d_name, O_RDONLY);
+		_cleanup_(closep) int child = fstatat(fd, inner, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : tree_open(fd, inner, O_RDONLY);
 		if (child >= 0 && S_ISREG(st.st_mode) && !tree_immutable(child, false)) {
-			r = unlinkat(fd, e->d_name, 0) < 0 && errno != ENOENT ? -errno : 0;
+			r = unlinkat(fd, inner, 0) < 0 && errno != ENOENT ? -errno : 0;
 			continue;
 		}
-		r = child == -ENOENT ? 0 : S_ISDIR(st.st_mode) ? remove_in(fd, e->d_name, device, depth + 1) : -error;
+		r = child == -ENOENT ? 0 : S_ISDIR(st.st_mode) ? remove_in(fd, inner, device, depth + 1) : -error;
 	}
 	if (!r && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
@@ -423,9 +450,9 @@ static int remove_in(int parent, const char *name, dev_t device, unsigned depth)
 
 int tree_remove(int parent, const char *name, char *why, size_t why_bytes)
 {
-	struct stat st;
+	struct stat st, up;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return op_refuse(why, why_bytes, -errno, "\"%.100s\" is not there", name);
-	int r = S_ISDIR(st.st_mode) ? remove_in(parent, name, st.st_dev, 0) : unlinkat(parent, name, 0) < 0 ? -errno : 0;
+	int r = fstat(parent, &up) < 0 ? -errno : S_ISDIR(st.st_mode) ? remove_in(parent, name, up.st_dev, 0) : unlinkat(parent, name, 0) < 0 ? -errno : 0;
 	return r ? op_refuse(why, why_bytes, r, "\"%.100s\" cannot be removed whole: %s", name, strerror(-r)) : 0;
 }

@@ -16,7 +16,10 @@ struct tree_link {
 	unsigned char handle[128];       /* MAX_HANDLE_SZ */
 };
 struct tree_job {
-	dev_t device;
+	/* What is done with each folder. */
+	int (*level)(struct tree_job *j, int from, int to, const char *except);
+	const char *cannot;              /* "cannot be ..", when something fails */
+	dev_t from_device, to_device;    /* what is on others stays out */
 	unsigned depth;
 	void *links;                     /* of struct tree_link; tsearch(3) */
 	struct tree_count count;
@@ -24,15 +27,21 @@ struct tree_job {
 	char *why;
 	size_t why_bytes;
 };
-void tree_job_done(struct tree_job *j);
+/* The whole of it: the level, then the facts of the folder itself. */
+int tree_all(struct tree_job *j, int from, int to, const char *except, struct tree_count *ret);
+/* Each name in from; the first error ends it. */
+int tree_level(struct tree_job *j, int from, int to, const char *except, int (*entry)(struct tree_job *j, int from, const char *name, int to));
+/* The folder of that name, with all in it; there: it is in to already. */
+int tree_folder(struct tree_job *j, int from, const char *name, int to, bool there);
 
-int tree_open(int at, const char *name, int flags);      /* never through a link, never waits; fd or -errno */
+/* Never through a link or into a mount, never waits; fd or -errno (-EXDEV: something is mounted there). */
+int tree_open(int at, const char *name, int flags);
 DIR *tree_dir(int fd);                   /* a walk of its own; NULL and errno */
 void tree_dirp(DIR **d);
-bool tree_is_dots(const char *name);
+/* The next name but . and .. and except; NULL at the end: *ret is 0 or -errno. */
+const char *tree_next(DIR *d, const char *except, int *ret);
 int tree_reference(int dst, int src);     /* ioctl_ficlone(2): 0, or -1 and errno */
 int tree_copy_facts(int from, int to, const struct stat *st);
-int tree_clone_level(struct tree_job *j, int from, int to, const char *except);
 int tree_clone_file(struct tree_job *j, int from, const char *name, int to, const char *to_name);
 int tree_clone_symlink(int from, const char *name, const struct stat *st, int to, const char *to_name);
 int tree_clone_fifo(const struct stat *st, int to, const char *to_name);

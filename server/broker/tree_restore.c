@@ -10,8 +10,6 @@
 
 #define BESIDE ".holdfast-restored"
 
-static int restore_level(struct tree_job *j, int from, int to, const char *except);
-
 /* A change time cannot be set by hand: a file whose own is older than the snapshot is still what it was then. */
 static bool is_unchanged(const struct tree_job *j, const struct stat *was, const struct stat *is)
 {
@@ -39,26 +37,6 @@ static int put_beside(struct tree_job *j, int from, const char *name, const stru
 	}
 }
 
-static int restore_folder(struct tree_job *j, int from, const char *name, int to, bool there)
-{
-	struct stat st;
-	_cleanup_(closep) int src = tree_open(from, name, O_RDONLY | O_DIRECTORY);
-	if (src < 0)
-		return src;
-	if (fstat(src, &st) < 0)
-		return -errno;
-	if (!there && mkdirat(to, name, 0700) < 0)
-		return -errno;
-	_cleanup_(closep) int dst = tree_open(to, name, O_RDONLY | O_DIRECTORY);
-	if (dst < 0)
-		return dst;
-	int r = restore_level(j, src, dst, NULL);
-	if (!r)
-		r = tree_copy_facts(src, dst, &st);
-	j->count.folders += !r;
-	return r;
-}
-
 static int restore_entry(struct tree_job *j, int from, const char *name, int to)
 {
 	struct stat was, is;
@@ -74,74 +52,43 @@ static int restore_entry(struct tree_job *j, int from, const char *name, int to)
 		there = false;
 	}
 	if (S_ISDIR(was.st_mode))
-		return restore_folder(j, from, name, to, there);
+		return tree_folder(j, from, name, to, there);
 	int r = put_beside(j, from, name, &was, to);
 	if (r)
 		return r == -ENODEV ? 0 : r;
-	/* Two names of one file: a rename onto itself does nothing, and the name beside stays. */
-	if (there && unlinkat(to, name, 0) < 0 && errno != ENOENT)
+	if (renameat(to, BESIDE, to, name) < 0)
 		return -errno;
-	return renameat(to, BESIDE, to, name) < 0 ? -errno : 0;
+	/* Two names of one file: a rename onto itself does nothing, and the name beside stays. */
+	return was.st_nlink > 1 && unlinkat(to, BESIDE, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* What the snapshot has not goes. */
+/* What the snapshot has not goes; what is mounted there was never in it, and stays. */
 static int remove_extra(struct tree_job *j, int from, int to, const char *except)
 {
 	_cleanup_(tree_dirp) DIR *d = tree_dir(to);
 	struct stat st;
-	if (!d)
-		return -errno;
-	for (;;) {
-		errno = 0;
-		const struct dirent *e = readdir(d);
-		if (!e)
-			return -errno;
-		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)) || !fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+	int r = d ? 0 : -errno;
+	for (const char *name; !r && (name = tree_next(d, except, &r));) {
+		if (!fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
-		int r = tree_remove(to, e->d_name, j->why, j->why_bytes);
-		if (r && r != -ENOENT)
-			return r;
-		*j->why = '\0';
+		r = tree_remove(to, name, j->why, j->why_bytes);
+		j->count.skipped += r == -EXDEV || r == -EBUSY;
+		if (r == -ENOENT || r == -EXDEV || r == -EBUSY)
+			r = 0;
+		if (!r)
+			*j->why = '\0';
 	}
+	return r;
 }
 
 static int restore_level(struct tree_job *j, int from, int to, const char *except)
 {
-	if (++j->depth > TREE_DEPTH_MAX)
-		return op_refuse(j->why, j->why_bytes, -ELOOP, "the folders are nested more than %d deep", TREE_DEPTH_MAX);
-	_cleanup_(tree_dirp) DIR *d = tree_dir(from);
-	int r = d ? remove_extra(j, from, to, except) : -errno;
-	while (!r) {
-		errno = 0;
-		const struct dirent *e = readdir(d);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (tree_is_dots(e->d_name) || (except && !strcmp(e->d_name, except)))
-			continue;
-		r = restore_entry(j, from, e->d_name, to);
-		if (r && !*j->why)
-			op_refuse(j->why, j->why_bytes, r, "\"%.100s\" cannot be brought back: %s", e->d_name, strerror(-r));
-	}
-	j->depth--;
-	return r;
+	int r = remove_extra(j, from, to, except);
+	return r ? r : tree_level(j, from, to, except, restore_entry);
 }
 
 int tree_restore(int from, int to, const char *except, int64_t made_s, struct tree_count *ret, char *why, size_t why_bytes)
 {
-	struct tree_job j = { .why = why, .why_bytes = why_bytes, .made_s = made_s };
-	struct stat st;
-	*why = '\0';
-	int r = fstat(from, &st) < 0 ? -errno : 0;
-	j.device = st.st_dev;
-	if (!r)
-		r = restore_level(&j, from, to, except);
-	if (!r)
-		r = tree_copy_facts(from, to, &st);
-	tree_job_done(&j);
-	*ret = j.count;
-	if (r && !*why)
-		op_refuse(why, why_bytes, r, "the folder cannot be brought back: %s", strerror(-r));
-	return r;
+	struct tree_job j = { .level = restore_level, .cannot = "cannot be brought back", .made_s = made_s, .why = why, .why_bytes = why_bytes };
+	return tree_all(&j, from, to, except, ret);
 }

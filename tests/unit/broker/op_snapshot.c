@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/inotify.h>
 #include <sys/xattr.h>
 #include <time.h>
 
@@ -187,6 +188,88 @@ static void test_xfs(void **state)
 	make_and_run("xfs", false);
 }
 
+/* Other file systems within a share (mounts, subvolumes) are in no snapshot, so no restore may touch them. */
+static void foreign(const char *type, bool subvolume)
+{
+	char folder[128], path[256], elsewhere[128];
+	struct space_snapshot s;
+	struct space_folder_made made;
+	const struct space_folder f = { .uid = 0, .gid = 0, .mode = 0755 };
+	snprintf(folder, sizeof(folder), "%s/%s", loopfs_dir, type);
+	if (started || access(folder, F_OK) < 0)
+		skip();
+	snprintf(folder, sizeof(folder), "%s/%s/foreign", loopfs_dir, type);
+	OK(op_folder_make(folder, &f, &made, why, sizeof(why)));
+	static const char *const places[] = { "then", "later", "later-deep/in" }; /* there at the snapshot, or only at the restore */
+	snprintf(path, sizeof(path), "%s/then", folder);
+	assert_int_equal(subvolume ? op_folder_make(path, &f, &made, why, sizeof(why)) : mkdir(path, 0755), 0);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/%s/elsewhere", loopfs_dir, type);
+	assert_int_equal(mkdir(elsewhere, 0755), 0);
+	put(folder, "a", "one");
+	if (subvolume)
+		put(folder, "then/file", "precious");
+	OK(op_snapshot_create(folder, "first", 0, 1750000000, &s, why, sizeof(why)));
+	put(folder, "a", "two");
+	snprintf(path, sizeof(path), "%s/later-deep", folder);
+	assert_int_equal(mkdir(path, 0755), 0);
+	for (size_t i = subvolume; i < ARRAY_COUNT(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, places[i]);
+		if (i)
+			assert_int_equal(mkdir(path, 0755), 0);
+		/* A folder of the same file system, mounted here as well, is no less of a mount. */
+		assert_int_equal(i == 1 ? mount(elsewhere, path, NULL, MS_BIND, NULL) : mount("none", path, "tmpfs", 0, NULL), 0);
+		put(path, "file", "precious");
+	}
+	OK(op_snapshot_restore(folder, s.dir, 1750009000, why, sizeof(why)));
+	assert_string_equal(get(folder, "a"), "one");
+	for (size_t i = 0; i < ARRAY_COUNT(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, places[i]);
+		assert_string_equal(get(path, "file"), "precious");
+		if (!subvolume || i)
+			assert_int_equal(umount(path), 0);
+	}
+}
+static void test_foreign_btrfs(void **state)
+{
+	(void)state;
+	foreign("btrfs", true);
+}
+static void test_foreign_xfs(void **state)
+{
+	(void)state;
+	foreign("xfs", false);
+}
+
+/* Whoever reads a file while it is brought back finds one of the two. */
+static void test_never_absent(void **state)
+{
+	(void)state;
+	char folder[128], buf[4096] __attribute__((aligned(8)));
+	struct space_snapshot s;
+	struct space_folder_made made;
+	const struct space_folder f = { .uid = 0, .gid = 0, .mode = 0755 };
+	snprintf(folder, sizeof(folder), "%s/xfs", loopfs_dir);
+	if (started || access(folder, F_OK) < 0)
+		skip();
+	snprintf(folder, sizeof(folder), "%s/xfs/watched", loopfs_dir);
+	OK(op_folder_make(folder, &f, &made, why, sizeof(why)));
+	put(folder, "a", "one");
+	OK(op_snapshot_create(folder, "first", 0, 1750000000, &s, why, sizeof(why)));
+	put(folder, "a", "two");
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	assert_true(inotify_add_watch(fd, folder, IN_DELETE | IN_MOVED_FROM) >= 0);
+	OK(op_snapshot_restore(folder, s.dir, 1750009000, why, sizeof(why)));
+	assert_string_equal(get(folder, "a"), "one");
+	ssize_t n = read(fd, buf, sizeof(buf));
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const struct inotify_event *)(buf + at);
+		if (e->len && !strcmp(e->name, "a"))
+			fail_msg("the file was away");
+		at += (ssize_t)(sizeof(*e) + e->len);
+	}
+	close(fd);
+}
+
 /* Room runs out while a copy is made: an error, nothing half-made to be seen, and what was there before is there still. */
 static void test_no_room(void **state)
 {
@@ -349,7 +432,8 @@ int main(void)
 {
 	started = loopfs_start();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_arguments), cmocka_unit_test(test_hostile_share), cmocka_unit_test(test_btrfs), cmocka_unit_test(test_xfs), cmocka_unit_test(test_no_room), cmocka_unit_test(test_ext4),
+		cmocka_unit_test(test_arguments), cmocka_unit_test(test_hostile_share), cmocka_unit_test(test_btrfs), cmocka_unit_test(test_xfs), cmocka_unit_test(test_foreign_btrfs), cmocka_unit_test(test_foreign_xfs),
+		cmocka_unit_test(test_never_absent), cmocka_unit_test(test_no_room), cmocka_unit_test(test_ext4),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 	loopfs_stop();
