@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """./dev itself: its closing line counts what really happened, and it refuses what it does not know."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,18 @@ CRASH = ":test-result: PASS 1 - a\n:test-result: ERROR - exited with status 134 
 WELL = ":test-result: PASS 1 - a\n:test-result: PASS 2 - b\n"
 
 
+def as_dash_writes_it(text):
+    """The results without names, and the names in the log: what automake's driver for TAP does."""
+    return re.sub(r"(result: \w+).*", r"\1", text), re.sub(r":test-result: (\w+)", r"\1: tests/unit/t", text)
+
+
+def nameless(first, second):
+    files = {"r/unit.log": ""}
+    for folder, text in (("r/first", first), ("b", second)):
+        files[f"{folder}/tests/unit/t.trs"], files[f"{folder}/tests/unit/t.log"] = as_dash_writes_it(text)
+    return files
+
+
 def unit(first, second):
     return {"r/unit.log": "", "r/first/tests/unit/t.trs": first, "b/tests/unit/t.trs": second}
 
@@ -56,6 +69,8 @@ def unit(first, second):
 @pytest.mark.parametrize("files, flaky, last", [
     (unit(LOST, WELL), ["tests/unit/t b (FAIL)"], "2 passed, 0 failed, 0 skipped"),
     (unit(LOST, LOST), [], "1 passed, 1 failed, 0 skipped"),
+    (nameless(LOST, LOST), [], "1 passed, 1 failed, 0 skipped"),
+    (nameless(LOST, WELL), ["tests/unit/t b (FAIL)"], "2 passed, 0 failed, 0 skipped"),
     (unit(CRASH, WELL), ["tests/unit/t - exited with status 134 (terminated by signal 6?) (ERROR)", "tests/unit/t - missing test (ERROR)"],
      "2 passed, 0 failed, 0 skipped"),
     (unit(LOST, CRASH), [], "1 passed, 3 failed, 0 skipped"),
@@ -69,7 +84,7 @@ def unit(first, second):
      [f"x: {i}" for i in range(10)], "10 passed, 0 failed, 0 skipped"),
     ({"r/x.tap": "".join(f"not ok - {i}\n" for i in range(11)), "r/again/x.tap": "".join(f"ok - {i}\n" for i in range(11))},
      [f"x: {i}" for i in range(11)], "11 passed, 1 failed, 0 skipped"),
-], ids=["unit", "unit twice", "a crash", "then a crash", "one and then the other", "pytest, one of two", "not run again", "never tried", "tap", "then skipped", "ten", "eleven"])
+], ids=["unit", "unit twice", "twice without names", "once without names", "a crash", "then a crash", "one and then the other", "pytest, one of two", "not run again", "never tried", "tap", "then skipped", "ten", "eleven"])
 def test_what_passes_the_second_time_is_told_and_counts_as_passed(tmp_path, files, flaky, last):
     lines, code = closing(tmp_path, files)
     assert [x for x in lines if x.startswith("FLAKY")] == [f"FLAKY: {name}: failed once, passed once" for name in flaky]
@@ -104,10 +119,10 @@ def test_dev_runs_once_more_what_failed_and_only_that(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(SRC / name, tmp_path / name)
     build = tmp_path / "build/devel"
-    for folder in (build / "tests", tmp_path / "tests/system"):
+    for folder in (build / "tests", tmp_path / "tests/system", tmp_path / "tests/unit"):
         folder.mkdir(parents=True)
     for name, text in {"configure.ac": "", "configure": "#!/bin/sh\n", "build/devel/config.status": "", "build/devel/.flags": "--enable-devel CC=gcc",
-                       "build/devel/Makefile": MAKEFILE, "tests/system/test_s.py": SHAKY, "dpkg-query": "#!/bin/sh\necho installed\n",
+                       "build/devel/Makefile": MAKEFILE, "tests/unit/shaky.c": "", "tests/system/test_s.py": SHAKY, "dpkg-query": "#!/bin/sh\necho installed\n",
                        "rpm": "#!/bin/sh\n"}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -128,7 +143,7 @@ def test_a_test_that_hangs_fails(tmp_path):
     assert "not done in 1 s" in out.stdout and "1 failed, 1 passed" in out.stdout, out.stdout + out.stderr
 
 
-@pytest.mark.parametrize("words, status", [(["help"], 0), (["fly"], 2), (["build", "pink"], 1), (["test", "tests/nothing"], 1), (["test", "--wrong"], 1)])
+@pytest.mark.parametrize("words, status", [(["help"], 0), (["fly"], 2), (["build", "pink"], 1), (["test", "tests/nothing"], 1), (["test", "tests/unit/core/nothing"], 1), (["test", "--wrong"], 1)])
 def test_dev_refuses_what_it_does_not_know(words, status):
     out = subprocess.run([SRC / "dev", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
     assert out.returncode == status and (out.stdout if status == 0 else out.stderr)
