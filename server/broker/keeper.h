@@ -56,6 +56,8 @@ struct keeper_event {
 };
 /* One message.  0: the keeper has gone; -EAGAIN: nothing now.  The event points into buf. */
 ssize_t keeper_events_read(int fd, char *buf, size_t buf_bytes, struct keeper_event *ret) _must_check_;
+/* May shares lie in this folder, which need not be there yet?  -EACCES: it is the system's, or the keeper's own. */
+int keeper_check_folder(const char *path, char *why, size_t why_bytes) _must_check_;
 
 /* ---- the keeper itself ---------------------------------------------------------------------------------- */
 /* Where the keeper of this state folder keeps its things: below the folder when root owns it, else beside it

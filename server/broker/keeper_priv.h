@@ -67,8 +67,6 @@ int keeper_mkdir(const char *below, mode_t mode) _must_check_;
 int keeper_write(const char *below, const void *bytes, size_t len_bytes, mode_t mode, bool *ret_changed) _must_check_;
 /* Is this a folder that shares may live in: real (no link on the way) and no part of the system?  Opens it (O_PATH). */
 int keeper_open_folder(const char *path, char *why, size_t why_bytes) _must_check_;
-/* Only the first question, also for one that is not there yet. -EACCES: it is the system's, or the keeper's own. */
-int keeper_check_folder(const char *path, char *why, size_t why_bytes) _must_check_;
 
 /* ---- programs -------------------------------------------------------------------------------------------- */
 /* Runs a program to its end: absolute path, empty environment but PATH and LC_ALL, stdin from input, output kept.

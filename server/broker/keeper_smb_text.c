@@ -88,7 +88,7 @@ static const char *check_modules(const char *value)
 
 static const char *check_path(const char *value)
 {
-	char why[256];
+	static _Thread_local char why[256];
 	if (value[0] != '/' || strchr(value, '"') || strstr(value, "/../") || ends_with(value, "/.."))
 		return "a share's path is absolute, without \"..\" and quotes";
 	char folder[PATH_MAX];
@@ -99,7 +99,7 @@ static const char *check_path(const char *value)
 	if (strchr(folder, '%'))
 		return "a share's path holds no %";
 	_cleanup_(closep) int fd = keeper_open_folder(folder, why, sizeof(why));
-	return fd < 0 && fd != -ENOENT ? "a share's path is real, without symbolic links, and no part of the system" : NULL;
+	return fd < 0 && fd != -ENOENT ? why : NULL;
 }
 
 /* One "name = value"; the reason to refuse it, or NULL. */

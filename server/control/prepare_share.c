@@ -2,6 +2,7 @@
 /* prepare_share.c - shares, users, groups and quotas: what presets and defaults fill in at creation, what one row
  * alone cannot check, and what goes with a user or group that is deleted. */
 #include "control/control_priv.h"
+#include "broker/keeper.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -230,10 +231,10 @@ static int check_owner(const json_t *row, const char *member, enum model_kind k,
 	return config_fail(e, -EINVAL, member, "there is no %s called \"%.40s\"", models[k].name, name);
 }
 
-/* The folder stays below the pool's when no part of the way is a link. */
+/* The folder stays below the pool's when no part of the way is a link; and the keeper serves nothing of the system's. */
 static int check_folder(const json_t *row, struct config_error *e)
 {
-	char path[8192];
+	char path[8192], why[512];
 	struct stat st;
 	json_t *pool;
 	int r = row_get(MODEL_POOL, text_of(row, "pool"), &pool, e);
@@ -243,6 +244,9 @@ static int check_folder(const json_t *row, struct config_error *e)
 	json_decref(pool);
 	if (base <= 0 || (size_t)base >= sizeof(path) / 2)
 		return config_fail(e, -EINVAL, "pool", "the path of the pool is too long");
+	snprintf(path + base, sizeof(path) - (size_t)base, "/%s", text_of(row, "path"));
+	if (keeper_check_folder(path, why, sizeof(why)))
+		return config_fail(e, -EINVAL, "pool", "%.300s, and nothing of it is shared; give a pool elsewhere, such as below /srv", why);
 	for (const char *p = text_of(row, "path"); *p;) {
 		size_t len = strcspn(p, "/");
 		base += snprintf(path + base, sizeof(path) - (size_t)base, "/%.*s", (int)len, p);

@@ -170,6 +170,7 @@ static void refusals(void **state)
 		{ MODEL_SHARE, "{\"name\":\"s\",\"guest\":true,\"smb_encryption\":\"required\"}", "smb_encryption" },
 		{ MODEL_SHARE, "{\"name\":\"s\",\"path\":\"link/inside\"}", "path" },
 		{ MODEL_SHARE, "{\"name\":\"s\",\"path\":\"file\"}", "path" },
+		{ MODEL_SHARE, "{\"name\":\"s\",\"pool\":\"system\"}", "pool" },
 		{ MODEL_USER, "{\"name\":\"staff\"}", "name" },
 		{ MODEL_USER, "{\"name\":\"root\"}", "name" },
 		{ MODEL_USER, "{\"name\":\"alice\"}", "name" },
@@ -187,7 +188,8 @@ static void refusals(void **state)
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
 	fclose(f);
-	rig_create(MODEL_SHARE, "{\"name\":\"s1\",\"smb\":true}");
+	rig_create(MODEL_POOL, "{\"name\":\"system\",\"path\":\"/dev/shm\"}"); /* good enough for volumes */
+	rig_create(MODEL_SHARE, "{\"name\":\"s1\",\"smb\":true,\"pool\":\"tank\"}");
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
 		refused_at(CONTROL_CREATE, cases[i].kind, NULL, cases[i].body, cases[i].field);
 	refused_at(CONTROL_UPDATE, MODEL_SHARE, "s1", "{\"path\":\"elsewhere\"}", "path");
