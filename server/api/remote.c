@@ -80,11 +80,14 @@ void api_do_import_create(struct api_call *c)
 {
 	struct config_error e = { 0 };
 	json_t *import = NULL;
-	int r = control_import_create(c->body, &import, &e);
+	bool dry_run;
 
-	if (r == 0)
+	if (!call_flag(c, "dry_run", &dry_run))
+		return;
+	int r = control_import_create(c->body, dry_run, &import, &e);
+	if (r == 0 && !dry_run)
 		answer_header(c->rs, "Location", "/api/v1/imports/%s", json_string_value(json_object_get(import, "name")));
-	answer_made(c, r, 201, import, &e);
+	answer_made(c, r, dry_run ? 200 : 201, import, &e);
 }
 
 void api_do_import_get(struct api_call *c)

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -379,7 +380,58 @@ struct import_call {
 	const json_t *body;
 	json_t **ret;
 	struct config_error *e;
+	bool dry_run;
 };
+
+static void plan_step(json_t *steps, const char *action, const char *object, const char *fmt, ...) _printf_(4, 5);
+static void plan_step(json_t *steps, const char *action, const char *object, const char *fmt, ...)
+{
+	char text[9000];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(steps, json_pack("{s:s, s:s, s:s}", "action", action, "object", object, "text", text));
+}
+
+/* What is copied is written over what the volume holds; hosts would not know. */
+static int check_unattached(const char *volume, struct config_error *e)
+{
+	json_t *row, *luns = NULL;
+	struct config_error none;
+	if (config_get(ctl.db, MODEL_VOLUME, volume, &row, &none))
+		return 0;                /* it is made */
+	int r = rows_where(MODEL_LUN, "volume", text_of(row, "id"), &luns, e);
+	if (!r && json_array_size(luns))
+		r = config_fail(e, -EINVAL, "volume", "volume %.63s is attached to a target, and what is copied is written over it: detach it first, or name a new one", volume);
+	json_decref(luns);
+	json_decref(row);
+	return r;
+}
+
+/* What a run would do, as far as that can be said without asking the other server. */
+static json_t *plan_of(const json_t *body)
+{
+	const char *source = text_of(body, "source"), *volume = text_of(body, "volume"), *share = text_of(body, "share"), *path = text_of(body, "path");
+	json_t *steps = json_array(), *row;
+	struct config_error e;
+	long long limit = int_of(body, "rate_limit");
+	if (*volume && config_get(ctl.db, MODEL_VOLUME, volume, &row, &e) == 0) {
+		plan_step(steps, "copy", volume, "overwrite volume %s (%lld bytes) with %s", volume, (long long)int_of(row, "size_bytes"), source);
+		json_decref(row);
+	} else if (*volume) {
+		plan_step(steps, "create", volume, "make volume %s%s%s, as large as the LUN%s", volume, *text_of(body, "pool") ? " in pool " : "", text_of(body, "pool"),
+			  true_of(body, "keep_identity") ? ", with its NAA name, serial number, vendor and product" : "");
+		plan_step(steps, "copy", volume, "copy %s into it", source);
+	} else {
+		plan_step(steps, "copy", share, "copy %s into share %s%s%s; what is newer here stays", source, share, *path ? ", folder " : "", path);
+	}
+	if (!json_is_false(json_object_get(body, "verify")))
+		plan_step(steps, "verify", *volume ? volume : share, "%s", *volume ? "read the LUN once more and compare" : "read back each file and compare its checksum");
+	if (limit > 0)
+		plan_step(steps, "limit", *volume ? volume : share, "copy at most %lld bytes per second", limit);
+	return json_pack("{s:o, s:i, s:i}", "steps", steps, "sessions_touched", 0, "sessions_closed", 0);
+}
 
 static int create_run(void *arg)
 {
@@ -399,7 +451,15 @@ static int create_run(void *arg)
 			return config_fail(c->e, -EINVAL, "share", "there is no share \"%.63s\"", text_of(c->body, "share"));
 		json_decref(row);
 	}
-	if (r)
+	if (!r && *text_of(c->body, "pool") && config_get(ctl.db, MODEL_POOL, text_of(c->body, "pool"), &row, c->e))
+		r = config_fail(c->e, -EINVAL, "pool", "there is no pool \"%.63s\"", text_of(c->body, "pool"));
+	else if (!r && *text_of(c->body, "pool"))
+		json_decref(row);
+	if (!r && *text_of(c->body, "volume"))
+		r = check_unattached(text_of(c->body, "volume"), c->e);
+	if (!r && c->dry_run)
+		*c->ret = json_pack("{s:n, s:o}", "object", "plan", plan_of(c->body));
+	if (r || c->dry_run)
 		return r;
 	json_t *wish = json_deep_copy(c->body);
 	config_new_id(ctl.db, id);
@@ -467,24 +527,24 @@ static int list_run(void *arg)
 	return 0;
 }
 
-int control_import_create(const json_t *body, json_t **ret_import, struct config_error *e)
+int control_import_create(const json_t *body, bool dry_run, json_t **ret_import, struct config_error *e)
 {
-	struct import_call c = { NULL, body, ret_import, e };
+	struct import_call c = { NULL, body, ret_import, e, dry_run };
 	return reactor_call(ctl.reactor, create_run, &c);
 }
 int control_import_get(const char *name, json_t **ret_import, struct config_error *e)
 {
-	struct import_call c = { name, NULL, ret_import, e };
+	struct import_call c = { name, NULL, ret_import, e, false };
 	return reactor_call(ctl.reactor, get_run, &c);
 }
 int control_import_start(const char *name, json_t **ret_import, struct config_error *e)
 {
-	struct import_call c = { name, NULL, ret_import, e };
+	struct import_call c = { name, NULL, ret_import, e, false };
 	return reactor_call(ctl.reactor, start_run, &c);
 }
 int control_import_delete(const char *name, struct config_error *e)
 {
-	struct import_call c = { name, NULL, NULL, e };
+	struct import_call c = { name, NULL, NULL, e, false };
 	return reactor_call(ctl.reactor, delete_run, &c);
 }
 json_t *control_import_list(void)

@@ -79,8 +79,8 @@ int control_share_test(const char *id, const json_t *body, json_t **ret_task, st
  * dry_run false that it is made, all or none. */
 int control_import_config(const json_t *body, bool dry_run, const struct config_actor *who, json_t **ret_result, struct config_error *e);
 /* Copies from other servers; each is a file below the state folder, and goes on after a restart.  body: docs/openapi.yaml, ImportNew.
- * All return owned objects. */
-int control_import_create(const json_t *body, json_t **ret_import, struct config_error *e);
+ * All return owned objects.  dry_run: {"object","plan"}, and nothing is made. */
+int control_import_create(const json_t *body, bool dry_run, json_t **ret_import, struct config_error *e);
 int control_import_get(const char *name, json_t **ret_import, struct config_error *e);
 json_t *control_import_list(void);
 int control_import_start(const char *name, json_t **ret_import, struct config_error *e);  /* again, after an end */

@@ -116,7 +116,7 @@ static void test_write(struct nfs_context *nfs, unsigned version, const json_t *
 		return;
 	}
 	if (!buf || !test_file(nfs, name, buf, chunk, total, &w, &r)) {
-		step_failed("may this machine's address write, and who asks (--user)? See nfs_clients, nfs_squash and the folder's owner and mode: holdfast share show", "%s", nfs_get_error(nfs));
+		step_failed("may this machine's address write, and who asks? See nfs_clients, nfs_squash and the folder's owner and mode: holdfast share show", "%s", nfs_get_error(nfs));
 		(void)nfs_unlink(nfs, name);
 		free(buf);
 		return;
@@ -162,7 +162,7 @@ void nfs_test_run(const json_t *job, const struct remote_url *u)
 	struct nfsdir *dir;
 	unsigned n = 0;
 	if (nfs_opendir(nfs, "/", &dir)) {
-		step_failed("see the folder's owner and mode, and ask as one of its users (--user)", "%s", nfs_get_error(nfs));
+		step_failed("see the folder's owner and mode, and try as one of its users", "%s", nfs_get_error(nfs));
 	} else {
 		while (nfs_readdir(nfs, dir))
 			n++;

@@ -158,7 +158,7 @@ void smb_test_run(const json_t *job, const struct remote_url *u)
 		int e = errno;
 		step_failed(e == ECONNREFUSED || e == ETIMEDOUT || e == EHOSTUNREACH ? "see whether the portal listens: holdfast portal list; and whether a firewall is in between" :
 			    e == ENOENT || e == ENODEV ? "is the share enabled, and served over SMB? holdfast share show" :
-			    "give --user and a password; see allow and deny of the share and whether the user is enabled: holdfast share show, holdfast user show",
+			    "try as a user who has a password; see allow and deny of the share and whether the user is enabled: holdfast share show, holdfast user show",
 			    "%s as %s: %s", base, user ? user : "a guest", strerror(e));
 		return;
 	}

@@ -344,6 +344,19 @@ def test_wishes_that_make_no_sense_are_refused(daemon):
                       (("x", "--from", "smb://u:p@h/s", "--share", "s"), "user beside")):
         with pytest.raises(Refused, match=why):
             daemon.cli("import", "create", *args)
+    daemon.cli("volume", "create", "there", "--size", "1M")
+    for wish, words in (({"volume": "new", "pool": "p", "keep_identity": True}, ("make volume new in pool p", "NAA name", "compare")), ({"volume": "there", "verify": False, "rate_limit": 1000}, ("overwrite volume there (1048576 bytes)", "at most 1000"))):
+        status, headers, answer = daemon.rest("POST", "/api/v1/imports?dry_run=true", {"name": "x", "source": "iscsi://127.0.0.1/iqn.x/0", **wish})
+        check_answer("POST", "/api/v1/imports", status, headers, answer)
+        said = " ".join(s["text"] for s in answer["plan"]["steps"])
+        assert status == 200 and all(w in said for w in words) and ("compare" in said) == wish.get("verify", True), answer
+    daemon.cli("target", "create", "t")
+    daemon.cli("target", "attach", "t", "there")
+    with pytest.raises(Refused, match="attached to a target"):
+        daemon.cli("import", "create", "x", "--from", "iscsi://h/iqn.x/0", "--volume", "there")
+    with pytest.raises(Refused, match="no pool"):
+        daemon.cli("import", "create", "x", "--from", "iscsi://h/iqn.x/0", "--volume", "v", "--pool", "nowhere")
+    assert "make volume v" in daemon.cli("import", "create", "x", "--from", "iscsi://h/iqn.x/0", "--volume", "v", "--dry-run")
     assert daemon.json("import", "list") == []
     for method, path, body in (("GET", "/api/v1/imports", None), ("GET", "/api/v1/imports/none", None), ("POST", "/api/v1/imports", {}), ("POST", "/api/v1/imports/config", {"text": "x"}),
                                ("DELETE", "/api/v1/imports/none", None), ("POST", "/api/v1/imports/none/start", None)):

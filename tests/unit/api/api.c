@@ -178,6 +178,8 @@ static void test_conversations(void **state)
 		{ "export", "GET", "/api/v1/config", { 0 }, 200, "pools" },
 		{ "export with secrets", "GET", "/api/v1/config?secrets=true", { 0 }, 200, "sealed" },
 		{ "import", "POST", "/api/v1/config?prune=true&dry_run=true", { .body = "{\"version\":1}" }, 200, "plan" },
+		{ "what a copy would do", "POST", "/api/v1/imports?dry_run=true", { .body = "{\"name\":\"i\",\"source\":\"smb://nas/data\"}" }, 200, "plan" },
+		{ "a copy begins", "POST", "/api/v1/imports", { .body = "{\"name\":\"i\",\"source\":\"smb://nas/data\"}" }, 201, "running" },
 		{ "import of something else", "POST", "/api/v1/config", { .body = "{}" }, 422, "/version" },
 		{ "description of the API", "GET", "/api/v1/openapi.yaml", { 0 }, 200, "openapi: 3.1" },
 		{ "events as a list", "GET", "/api/v1/events", { 0 }, 200, "items" },

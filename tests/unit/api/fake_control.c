@@ -456,9 +456,13 @@ int control_import_get(const char *name, json_t **ret_import, struct config_erro
 	return 0;
 }
 
-int control_import_create(const json_t *body, json_t **ret_import, struct config_error *e)
+int control_import_create(const json_t *body, bool dry_run, json_t **ret_import, struct config_error *e)
 {
 	const char *name = json_string_value(json_object_get(body, "name"));
+	if (name && dry_run) {
+		*ret_import = json_pack("{s:n, s:{s:[]}}", "object", "plan", "steps");
+		return 0;
+	}
 	return name ? control_import_get(name, ret_import, e) : fail(e, -EINVAL, "name", "Say what to call it.");
 }
 
