@@ -14,7 +14,8 @@ export function hands(now) {
     const d = dialog();
     return d.getByRole("textbox", o).or(d.getByRole("combobox", o)).or(d.getByRole("checkbox", o)).or(d.getByRole("switch", o)).or(d.locator("input[type=password]").and(d.getByLabel(name))).first();
   };
-  const press = (name) => dialog().getByRole("button", { name, exact: true }).click();
+  /** The cross of a dialog is called "Close" too: the button below is meant. */
+  const press = (name) => dialog().getByRole("button", { name, exact: true }).last().click();
   const toast = (text) => page().locator(".pf-v6-c-alert-group").getByText(text);
 
   const open = async (where) => {

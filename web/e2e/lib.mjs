@@ -57,6 +57,7 @@ export class Server {
     const s = new Server();
     s.isPrivate = nas && process.getuid() === 0 && (await run("unshare", ["-m", "true"]).then(() => true, () => false));
     s.base = fs.mkdtempSync(path.join(os.tmpdir(), "hfw-"));
+    if (s.isPrivate) fs.chmodSync(s.base, 0o711); // users of shares go through it
     s.state = path.join(s.base, "s");
     s.port = await freePort();
     s.url = `https://127.0.0.1:${s.port}`;

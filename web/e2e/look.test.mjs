@@ -26,6 +26,7 @@ async function furnish() {
   await server.cli("target", "allow", "web", "--host", "web1");
   await server.cli("target", "allow", "esx", "--host", "esx1");
   await server.cli("target", "allow", "demo", "--any");
+  await server.cli("import", "create", "old-db", "--from", `iscsi://127.0.0.1:${port}/iqn.2003-01.org.linux-iscsi.array:db/0`, "--volume", "old-db", "--pool", "fast"); // there is none: it fails
   const iqn = (await server.json("target", "show", "demo")).qualified_name;
   const closed = (await server.json("target", "show", "web")).qualified_name;
   if (program("iscsi-perf")) {
@@ -57,11 +58,11 @@ after(async () => {
 });
 
 const PAGES = [
-  "/", "/serve", "/volumes", "/volumes/web-data", "/pools", "/pools/fast", "/targets", "/targets/web", "/targets/mail", "/shares", "/shares?tab=servers", "/disks", "/shares/new", "/shares/documents", "/shares/documents?tab=access", "/shares/documents?tab=space", "/users", "/users?tab=groups", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/web1", "/sessions", "/portals",
+  "/", "/serve", "/volumes", "/volumes/web-data", "/pools", "/pools/fast", "/targets", "/targets/web", "/targets/mail", "/shares", "/shares?tab=servers", "/disks", "/imports", "/imports/old-db", "/imports/new", "/imports?tab=config", "/shares/new", "/shares/documents", "/shares/documents?tab=access", "/shares/documents?tab=space", "/users", "/users?tab=groups", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/web1", "/sessions", "/portals",
   "/explain", "/explain?host=web1&volume=mail", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history",
   "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins", "/backup", "/about", "/profile", "/nowhere",
 ];
-const DIALOGS = [["/volumes", "Create a volume"], ["/hosts", "Create a host"], ["/volumes/scratch", "Delete"], ["/alerts?tab=channels", "Create a channel"], ["/users", "Create a user"], ["/accounts?tab=tokens", "Create a token"]];
+const DIALOGS = [["/volumes", "Create a volume"], ["/hosts", "Create a host"], ["/volumes/scratch", "Delete"], ["/alerts?tab=channels", "Create a channel"], ["/targets/web", "Test it"], ["/users", "Create a user"], ["/accounts?tab=tokens", "Create a token"]];
 const name = (where) => (where === "/" ? "dashboard" : where.slice(1).replace(/[^a-z0-9]+/gi, "-"));
 const MODES = [
   ["light", { colorScheme: "light" }],

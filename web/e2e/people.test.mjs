@@ -25,14 +25,14 @@ test("a viewer is offered no change and can make none", async () => {
   const page = await context.newPage();
   await login(page, server, "otto");
   const forbidden = /^(Create|Change|Delete|Attach|Allow|Serve|Add|Approve|Upload|Get one|Close the|Reset)\b/;
-  for (const where of ["/", "/volumes", "/volumes/v1", "/pools", "/targets", "/targets/t1", "/hosts", "/hosts/h1", "/sessions", "/portals", "/settings", "/certificates", "/alerts", "/tasks"]) {
+  for (const where of ["/", "/volumes", "/volumes/v1", "/pools", "/targets", "/targets/t1", "/hosts", "/hosts/h1", "/sessions", "/portals", "/settings", "/certificates", "/alerts", "/tasks", "/imports"]) {
     await page.goto(server.url + where);
     await settled(page);
     const buttons = await page.locator("main").getByRole("button", { name: forbidden }).allInnerTexts();
     assert.deepEqual(buttons, [], `buttons at ${where}`);
     assert.equal(await page.locator("main input[type=checkbox]").count(), 0, `choices at ${where}`);
   }
-  for (const where of ["/audit", "/accounts", "/backup", "/serve"]) {
+  for (const where of ["/audit", "/accounts", "/backup", "/serve", "/imports/new"]) {
     await page.goto(server.url + where);
     await page.getByText("Not for your role").waitFor();
   }

@@ -32,6 +32,8 @@ export interface All<T> {
   isLoading: boolean;
   error: Error | null;
   reload: () => void;
+  /** When this was answered. */
+  updatedAt?: number;
   /** The server searches, filters and sorts: rows are the first ones of its answer. */
   served?: Served;
 }
@@ -144,7 +146,7 @@ export function useItems<T>(plural: string, query: Query = {}, o: { enabled?: bo
     enabled: o.enabled ?? true,
     refetchInterval: o.refreshMs ?? false,
   });
-  return { rows: q.data ?? [], isPartial: false, isLoading: q.isLoading, error: q.data ? null : q.error, reload: () => void q.refetch() };
+  return { rows: q.data ?? [], isPartial: false, isLoading: q.isLoading, error: q.data ? null : q.error, reload: () => void q.refetch(), updatedAt: q.dataUpdatedAt };
 }
 
 export function useOne<T>(plural: string, id: string | null, o: { refreshMs?: number } = {}): UseQueryResult<T, Error> {
@@ -233,7 +235,7 @@ export function staleAfter(type: LiveType, data: unknown): string[] | null {
     case "alert":
       return ["alerts", "events", "status"];
     case "task":
-      return ["tasks", ...(d.state === "running" ? [] : ["certificates", "volumes", "acme-history"])];
+      return ["tasks", ...(d.state === "running" ? [] : ["certificates", "volumes", "acme-history", "imports"])];
     case "stats":
       return [];
     default:

@@ -367,3 +367,35 @@ export interface Channel extends Entity {
   last_error: string | null;
   queued: number;
 }
+
+// ---- other servers ----
+export interface Import {
+  name: string;
+  source: string;
+  state: "running" | "stopped" | "failed" | "done";
+  message: string;
+  task: string | null;
+  progress: Record<string, number | string | boolean> | null;
+  log: { level: string; text: string }[];
+  share?: string;
+  path?: string;
+  volume?: string;
+  pool?: string;
+  keep_identity?: boolean;
+  user?: string;
+  password?: boolean;
+  domain?: string;
+  mutual_user?: string;
+  mutual_password?: boolean;
+  initiator?: string;
+  verify?: boolean;
+  owners?: boolean;
+  acls?: boolean;
+  rate_limit?: number;
+}
+export interface ImportReport {
+  format: string;
+  findings: { line: number; level: "kept" | "changed" | "lost"; text: string }[];
+  objects: { kind: string; line: number; body: Record<string, unknown> }[];
+  plan: Plan | null;
+}

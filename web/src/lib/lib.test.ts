@@ -7,6 +7,7 @@ import { _, _n, loadLanguage } from "~/lib/i18n";
 import { rate } from "~/lib/rates";
 import { searchRows, sortRows, windowOf } from "~/lib/rows";
 import { editBytes, formatAgo, formatBytes, formatMicros, formatSeconds, parseSize } from "~/lib/units";
+import { composeSource, splitSource } from "~/lib/source";
 
 describe("sizes that people type", () => {
   it.each([
@@ -155,4 +156,20 @@ describe("languages", () => {
     expect(_("Cancel")).toBe("Abbrechen");
     await loadLanguage("en");
   });
+});
+
+describe("where an import comes from", () => {
+  const cases = [
+    [{ kind: "smb", server: "nas:4450", share: "my data", folder: "a/ü %41 #", version: "" }, "smb://nas:4450/my%20data/a/%C3%BC%20%2541%20%23"],
+    [{ kind: "smb", server: "nas", share: "data", folder: "", version: "" }, "smb://nas/data"],
+    [{ kind: "nfs", server: "192.0.2.7", share: "", folder: "/export/home", version: "3" }, "nfs://192.0.2.7/export/home?version=3"],
+    [{ kind: "nfs", server: "2001:db8::1", share: "", folder: "export", version: "" }, "nfs://[2001:db8::1]/export"],
+    [{ kind: "iscsi", server: "[2001:db8::1]:3260", share: "iqn.2003-01.org.x:db", folder: "", version: "" }, "iscsi://[2001:db8::1]:3260/iqn.2003-01.org.x:db/0"],
+    [{ kind: "iscsi", server: "array", share: "iqn.2003-01.org.x:db", folder: "7", version: "" }, "iscsi://array/iqn.2003-01.org.x:db/7"],
+  ] as const;
+  it.each(cases)("%j", (from, text) => {
+    expect(composeSource({ ...from })).toBe(text);
+    expect(composeSource(splitSource(text)!)).toBe(text);
+  });
+  it.each(["", "ftp://x/y", "nas/data"])("none: %s", (text) => expect(splitSource(text)).toBeNull());
 });

@@ -6,7 +6,7 @@ import type { About, Status } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatAgo, formatTime } from "~/lib/units";
 import { DataTable } from "~/parts/data-table";
-import { Facts, Screen } from "~/parts/page";
+import { Facts, Screen, Section } from "~/parts/page";
 import { Failed, Loading, Nothing } from "~/parts/states";
 
 type Library = About["libraries"][number];
@@ -45,24 +45,21 @@ export default function AboutPage() {
             </Card>
           </GridItem>
           <GridItem>
-            <Card>
-              <CardTitle component="h2">{_("Libraries")}</CardTitle>
-              <CardBody>
-                <DataTable<Library>
-                  label={_("Libraries")}
-                  data={{ rows: a.libraries, isLoading: false, error: null, reload: () => undefined }}
-                  isPlain
-                  rowKey={(l) => l.name}
-                  columns={[
-                    { key: "name", title: _("Name"), value: (l) => l.name },
-                    { key: "version", title: _("Version"), value: (l) => l.version },
-                    { key: "licence", title: _("Licence"), value: (l) => l.licence },
-                  ]}
-                  empty={<Nothing title={_("None")} text="" />}
-                />
-                <p className="hf-quiet">{_("This page is made with React, PatternFly, TanStack Query and uPlot (MIT), and wouter (Unlicense).")}</p>
-              </CardBody>
-            </Card>
+            <Section title={_("Libraries")}>
+              <DataTable<Library>
+                label={_("Libraries")}
+                data={{ rows: a.libraries, isLoading: false, error: null, reload: () => undefined }}
+                isPlain
+                rowKey={(l) => l.name}
+                columns={[
+                  { key: "name", title: _("Name"), value: (l) => l.name },
+                  { key: "version", title: _("Version"), value: (l) => l.version },
+                  { key: "licence", title: _("Licence"), value: (l) => l.licence },
+                ]}
+                empty={<Nothing title={_("None")} text="" />}
+              />
+              <p className="hf-quiet">{_("This page is made with React, PatternFly, TanStack Query and uPlot (MIT), and wouter (Unlicense).")}</p>
+            </Section>
           </GridItem>
         </Grid>
       )}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // backup.tsx - the configuration as a file, and back: what would change is shown before anything does.
-import { Button, Card, CardBody, CardTitle, Checkbox, FileUpload, Form, Grid, GridItem, Label } from "@patternfly/react-core";
+import { Button, Checkbox, Form, Grid, GridItem, Label } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -10,7 +10,8 @@ import { brief, differences } from "~/lib/diff";
 import { _, _n } from "~/lib/i18n";
 import { save } from "~/lib/save";
 import { Field, SecretInput } from "~/parts/fields";
-import { Screen } from "~/parts/page";
+import { FileField } from "~/parts/file-field";
+import { Screen, Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
 import { useToast } from "~/parts/toast";
@@ -58,29 +59,25 @@ function Export() {
     }
   };
   return (
-    <Card isFullHeight>
-      <CardTitle component="h2">{_("Save the configuration")}</CardTitle>
-      <CardBody className="hf-stack">
-        <p>{_("Everything that was set up here as a file. The data of volumes is not in it.")}</p>
-        <Checkbox id="backup-secrets" label={_("With accounts and secrets, sealed by a passphrase")} description={_("Without them hosts that use secrets have to be given new ones after a restore on another machine.")} isChecked={withSecrets} onChange={(_e, on) => setWithSecrets(on)} />
-        {withSecrets && (
-          <Field id="backup-passphrase" label={_("Passphrase")} isRequired help={_("At least 10 characters. It is stored nowhere; without it the secrets are lost.")}>
-            <SecretInput id="backup-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} />
-          </Field>
-        )}
-        <div>
-          <Button isDisabled={withSecrets && passphrase.length < 10} onClick={() => void run()}>
-            {_("Save as a file")}
-          </Button>
-        </div>
-      </CardBody>
-    </Card>
+    <Section title={_("Save the configuration")} className="hf-stack">
+      <p>{_("Everything that was set up here as a file. The data of volumes is not in it.")}</p>
+      <Checkbox id="backup-secrets" label={_("With accounts and secrets, sealed by a passphrase")} description={_("Without them hosts that use secrets have to be given new ones after a restore on another machine.")} isChecked={withSecrets} onChange={(_e, on) => setWithSecrets(on)} />
+      {withSecrets && (
+        <Field id="backup-passphrase" label={_("Passphrase")} isRequired help={_("At least 10 characters. It is stored nowhere; without it the secrets are lost.")}>
+          <SecretInput id="backup-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} />
+        </Field>
+      )}
+      <div>
+        <Button isDisabled={withSecrets && passphrase.length < 10} onClick={() => void run()}>
+          {_("Save as a file")}
+        </Button>
+      </div>
+    </Section>
   );
 }
 
 function Import() {
   const [text, setText] = useState("");
-  const [fileName, setFileName] = useState("");
   const [prune, setPrune] = useState(false);
   const [passphrase, setPassphrase] = useState("");
   const [plan, setPlan] = useState<Plan | null | undefined>(undefined);
@@ -115,7 +112,6 @@ function Import() {
         await client.invalidateQueries();
         toast({ title: _("The configuration was restored") });
         setText("");
-        setFileName("");
         reset();
       }
     } catch (e) {
@@ -126,88 +122,66 @@ function Import() {
     }
   };
   return (
-    <Card isFullHeight>
-      <CardTitle component="h2">{_("Restore a configuration")}</CardTitle>
-      <CardBody>
-        <Form
-          onSubmit={(e) => {
-            e.preventDefault();
-            void send(plan === undefined);
+    <Section title={_("Restore a configuration")}>
+      <Form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void send(plan === undefined);
+        }}
+      >
+        {trouble.map((t) => (
+          <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
+        ))}
+        <FileField
+          id="restore-file"
+          label={_("File")}
+          value={text}
+          onChange={(v) => {
+            setText(v);
+            reset();
           }}
-        >
-          {trouble.map((t) => (
-            <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
-          ))}
-          <Field id="restore-file" label={_("File")} isRequired>
-            <FileUpload
-              id="restore-file"
-              type="text"
-              value={text}
-              filename={fileName}
-              filenamePlaceholder={_("Drop a file here, or choose one")}
-              filenameAriaLabel={_("Name of the file")}
-              browseButtonText={_("Choose a file")}
-              clearButtonText={_("Clear")}
-              aria-label={_("Content of the file")}
-              onFileInputChange={(_e, file) => setFileName(file.name)}
-              onDataChange={(_e, v) => {
-                setText(v);
-                reset();
-              }}
-              onTextChange={(_e, v) => {
-                setText(v);
-                reset();
-              }}
-              onClearClick={() => {
-                setText("");
-                setFileName("");
-                reset();
-              }}
-              allowEditingUploadedText
-            />
+        />
+        {isSealed && (
+          <Field id="restore-passphrase" label={_("Passphrase")} isRequired help={_("The one that its secrets were sealed with.")}>
+            <SecretInput id="restore-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} autoComplete="off" />
           </Field>
-          {isSealed && (
-            <Field id="restore-passphrase" label={_("Passphrase")} isRequired help={_("The one that its secrets were sealed with.")}>
-              <SecretInput id="restore-passphrase" value={passphrase} onChange={(v) => setPassphrase(v ?? "")} autoComplete="off" />
-            </Field>
-          )}
-          <Checkbox
-            id="restore-prune"
-            label={_("Also delete what the file does not have")}
-            description={_("Volumes that it does not have are deleted with their data.")}
-            isChecked={prune}
-            onChange={(_e, on) => {
-              setPrune(on);
-              reset();
-            }}
-          />
-          {plan !== undefined && (
-            <>
-              {rows.length ? (
-                <ul className="hf-diff" aria-label={_("What changes")}>
-                  {rows.map((r, i) => (
-                    <li key={i}>
-                      <Label isCompact color={r.verb === "create" ? "green" : r.verb === "delete" ? "red" : "blue"}>
-                        {r.verb === "create" ? _("new") : r.verb === "delete" ? _("deleted") : _("changed")}
-                      </Label>{" "}
-                      {r.kind}: <strong>{r.name}</strong> {r.text}
-                    </li>
-                  ))}
-                </ul>
-              ) : (
-                <Notice variant="info" isInline title={_("The file says what is there already.")} />
-              )}
-              <PlanView plan={plan} />
-            </>
-          )}
-          <div className="hf-buttons">
-            <Button type="submit" variant={plan !== undefined && prune ? "danger" : "primary"} isDisabled={isBusy || !text.trim()} isLoading={isBusy}>
-              {plan === undefined ? _("Show what would change") : _n("Restore: {n} change", "Restore: {n} changes", rows.length)}
-            </Button>
-          </div>
-        </Form>
-      </CardBody>
-    </Card>
+        )}
+        <Checkbox
+          id="restore-prune"
+          label={_("Also delete what the file does not have")}
+          description={_("Volumes that it does not have are deleted with their data.")}
+          isChecked={prune}
+          onChange={(_e, on) => {
+            setPrune(on);
+            reset();
+          }}
+        />
+        {plan !== undefined && (
+          <>
+            {rows.length ? (
+              <ul className="hf-diff" aria-label={_("What changes")}>
+                {rows.map((r, i) => (
+                  <li key={i}>
+                    <Label isCompact color={r.verb === "create" ? "green" : r.verb === "delete" ? "red" : "blue"}>
+                      {r.verb === "create" ? _("new") : r.verb === "delete" ? _("deleted") : _("changed")}
+                    </Label>{" "}
+                    {r.kind}: <strong>{r.name}</strong> {r.text}
+                  </li>
+                ))}
+              </ul>
+            ) : (
+              <Notice variant="info" isInline title={_("The file says what is there already.")} />
+            )}
+            <PlanView plan={plan} />
+          </>
+        )}
+        <div className="hf-buttons">
+          <Button type="submit" variant={plan !== undefined && prune ? "danger" : "primary"} isDisabled={isBusy || !text.trim()} isLoading={isBusy}>
+            {plan === undefined ? _("Show what would change") : _n("Restore: {n} change", "Restore: {n} changes", rows.length)}
+          </Button>
+        </div>
+      </Form>
+    </Section>
   );
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // host.tsx - one host: its names and proofs, what it may use, where it is logged in.
-import { Button, Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { Button, Grid, GridItem } from "@patternfly/react-core";
 import { useLocation } from "wouter";
 import { useAll, useItems, useMay } from "~/api/data";
 import type { Access, Host, Session } from "~/api/types";
@@ -12,7 +12,7 @@ import { HistoryCharts } from "~/parts/history";
 import { accessKind, hostKind } from "~/parts/kinds";
 import { NameLink } from "~/parts/name-link";
 import { ObjectList } from "~/parts/object-list";
-import { Facts } from "~/parts/page";
+import { Facts, Section } from "~/parts/page";
 import { proofs } from "~/pages/hosts";
 import { SessionTable } from "~/pages/sessions";
 
@@ -35,15 +35,9 @@ function Uses({ host }: { host: Host }) {
       ]}
     >
       {(create, list) => (
-        <Card isFullHeight>
-          <CardTitle component="h2">
-            <span className="hf-spread">
-              {_("What it may use")}
-              {create}
-            </span>
-          </CardTitle>
-          <CardBody>{list}</CardBody>
-        </Card>
+        <Section title={_("What it may use")} action={create}>
+          {list}
+        </Section>
       )}
     </ObjectList>
   );
@@ -75,42 +69,33 @@ export default function HostPage() {
       {(h) => (
         <Grid hasGutter>
           <GridItem lg={6}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("Facts")}</CardTitle>
-              <CardBody>
-                <Facts
-                  columns={1}
-                  rows={[
-                    [_("iSCSI initiator names"), names(h.iqns)],
-                    [_("NVMe host names"), names(h.nqns)],
-                    [_("Addresses"), h.addresses.join(", ") || _("any")],
-                    [_("Proves itself"), proofs(h)],
-                    [_("CHAP name of the host"), h.chap_user ?? undefined],
-                    [_("Created"), formatTime(h.created_at)],
-                    [_("Comment"), h.comment || undefined],
-                  ]}
-                />
-              </CardBody>
-            </Card>
+            <Section title={_("Facts")}>
+              <Facts
+                columns={1}
+                rows={[
+                  [_("iSCSI initiator names"), names(h.iqns)],
+                  [_("NVMe host names"), names(h.nqns)],
+                  [_("Addresses"), h.addresses.join(", ") || _("any")],
+                  [_("Proves itself"), proofs(h)],
+                  [_("CHAP name of the host"), h.chap_user ?? undefined],
+                  [_("Created"), formatTime(h.created_at)],
+                  [_("Comment"), h.comment || undefined],
+                ]}
+              />
+            </Section>
           </GridItem>
           <GridItem lg={6}>
             <Uses host={h} />
           </GridItem>
           <GridItem>
-            <Card>
-              <CardTitle component="h2">{_("Sessions")}</CardTitle>
-              <CardBody>
-                <SessionTable data={{ ...sessions, rows: sessions.rows.filter((s) => s.host === h.name) }} isPlain />
-              </CardBody>
-            </Card>
+            <Section title={_("Sessions")}>
+              <SessionTable data={{ ...sessions, rows: sessions.rows.filter((s) => s.host === h.name) }} isPlain />
+            </Section>
           </GridItem>
           <GridItem>
-            <Card>
-              <CardTitle component="h2">{_("History")}</CardTitle>
-              <CardBody>
-                <HistoryCharts object={`host/${h.name}`} />
-              </CardBody>
-            </Card>
+            <Section title={_("History")}>
+              <HistoryCharts object={`host/${h.name}`} />
+            </Section>
           </GridItem>
         </Grid>
       )}

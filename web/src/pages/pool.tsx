@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // pool.tsx - one pool and the volumes in it.
-import { Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { Grid, GridItem } from "@patternfly/react-core";
 import { useAll } from "~/api/data";
 import type { Pool, Volume } from "~/api/types";
 import { _ } from "~/lib/i18n";
@@ -10,7 +10,7 @@ import { Detail } from "~/parts/detail";
 import { HistoryCharts } from "~/parts/history";
 import { poolKind } from "~/parts/kinds";
 import { NameLink } from "~/parts/name-link";
-import { Facts } from "~/parts/page";
+import { Facts, Section } from "~/parts/page";
 import { Nothing, State } from "~/parts/states";
 import { PoolUse } from "~/parts/pool-use";
 
@@ -46,38 +46,29 @@ export default function PoolPage() {
       {(p) => (
         <Grid hasGutter>
           <GridItem lg={5}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("Facts")}</CardTitle>
-              <CardBody>
-                <Facts
-                  rows={[
-                    [_("Folder"), p.path],
-                    [_("File system"), p.file_system],
-                    [_("Size"), formatBytes(p.total_bytes)],
-                    [_("Free"), formatBytes(p.free_bytes)],
-                    [_("Used"), <PoolUse pool={p} />],
-                    [_("Why it is offline"), p.reason ?? undefined],
-                    [_("Comment"), p.comment || undefined],
-                  ]}
-                />
-              </CardBody>
-            </Card>
+            <Section title={_("Facts")}>
+              <Facts
+                rows={[
+                  [_("Folder"), p.path],
+                  [_("File system"), p.file_system],
+                  [_("Size"), formatBytes(p.total_bytes)],
+                  [_("Free"), formatBytes(p.free_bytes)],
+                  [_("Used"), <PoolUse pool={p} />],
+                  [_("Why it is offline"), p.reason ?? undefined],
+                  [_("Comment"), p.comment || undefined],
+                ]}
+              />
+            </Section>
           </GridItem>
           <GridItem lg={7}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("Volumes")}</CardTitle>
-              <CardBody>
-                <Inside pool={p} />
-              </CardBody>
-            </Card>
+            <Section title={_("Volumes")}>
+              <Inside pool={p} />
+            </Section>
           </GridItem>
           <GridItem>
-            <Card>
-              <CardTitle component="h2">{_("History")}</CardTitle>
-              <CardBody>
-                <HistoryCharts object={`pool/${p.name}`} />
-              </CardBody>
-            </Card>
+            <Section title={_("History")}>
+              <HistoryCharts object={`pool/${p.name}`} />
+            </Section>
           </GridItem>
         </Grid>
       )}

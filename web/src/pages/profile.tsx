@@ -12,7 +12,7 @@ import { save } from "~/lib/save";
 import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { CopyText, Lines } from "~/parts/copy";
 import { Field, SecretInput } from "~/parts/fields";
-import { Facts, Screen } from "~/parts/page";
+import { Facts, Screen, Section } from "~/parts/page";
 import { explain } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
 import { useToast } from "~/parts/toast";
@@ -49,34 +49,31 @@ function Password() {
     }
   };
   return (
-    <Card isFullHeight>
-      <CardTitle component="h2">{_("Password")}</CardTitle>
-      <CardBody>
-        <Form
-          onSubmit={(e) => {
-            e.preventDefault();
-            void send();
-          }}
-        >
-          {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
-          <input type="text" name="username" autoComplete="username" value={me?.name ?? ""} readOnly hidden />
-          <Field id="password-now" label={_("Password now")} isRequired error={errors.current}>
-            <SecretInput id="password-now" value={current} onChange={(v) => setCurrent(v ?? "")} autoComplete="current-password" error={errors.current} />
-          </Field>
-          <Field id="password-new" label={_("New password")} isRequired error={errors.new} help={_("At least 10 characters, and not the name.")}>
-            <SecretInput id="password-new" value={next} onChange={(v) => setNext(v ?? "")} error={errors.new} />
-          </Field>
-          <Field id="password-again" label={_("New password again")} isRequired error={errors.again}>
-            <SecretInput id="password-again" value={again} onChange={(v) => setAgain(v ?? "")} error={errors.again} />
-          </Field>
-          <div>
-            <Button type="submit" isDisabled={isBusy || !current || !next} isLoading={isBusy}>
-              {_("Change the password")}
-            </Button>
-          </div>
-        </Form>
-      </CardBody>
-    </Card>
+    <Section title={_("Password")}>
+      <Form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void send();
+        }}
+      >
+        {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
+        <input type="text" name="username" autoComplete="username" value={me?.name ?? ""} readOnly hidden />
+        <Field id="password-now" label={_("Password now")} isRequired error={errors.current}>
+          <SecretInput id="password-now" value={current} onChange={(v) => setCurrent(v ?? "")} autoComplete="current-password" error={errors.current} />
+        </Field>
+        <Field id="password-new" label={_("New password")} isRequired error={errors.new} help={_("At least 10 characters, and not the name.")}>
+          <SecretInput id="password-new" value={next} onChange={(v) => setNext(v ?? "")} error={errors.new} />
+        </Field>
+        <Field id="password-again" label={_("New password again")} isRequired error={errors.again}>
+          <SecretInput id="password-again" value={again} onChange={(v) => setAgain(v ?? "")} error={errors.again} />
+        </Field>
+        <div>
+          <Button type="submit" isDisabled={isBusy || !current || !next} isLoading={isBusy}>
+            {_("Change the password")}
+          </Button>
+        </div>
+      </Form>
+    </Section>
   );
 }
 
@@ -221,12 +218,9 @@ function Own() {
         <SecondFactor />
       </GridItem>
       <GridItem>
-        <Card>
-          <CardTitle component="h2">{_("This browser")}</CardTitle>
-          <CardBody>
-            <Facts columns={3} rows={[[_("Role"), roleNames()[me.role]], [_("Language"), <LanguageSelect />], [_("Theme"), <ThemeSelect />]]} />
-          </CardBody>
-        </Card>
+        <Section title={_("This browser")}>
+          <Facts columns={3} rows={[[_("Role"), roleNames()[me.role]], [_("Language"), <LanguageSelect />], [_("Theme"), <ThemeSelect />]]} />
+        </Section>
       </GridItem>
     </Grid>
   );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // serve.tsx - one form serves a volume to a host: all that is missing is made, and what to type is shown.
-import { Button, Card, CardBody, CardTitle, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
+import { Button, Card, CardBody, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
@@ -11,7 +11,7 @@ import { _ } from "~/lib/i18n";
 import { formatBytes, parseSize } from "~/lib/units";
 import { ConnectTabs, CopyText } from "~/parts/copy";
 import { Field, NameInput, SecretInput } from "~/parts/fields";
-import { Facts, Screen } from "~/parts/page";
+import { Facts, Screen, Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
 import { suggestName } from "~/pages/inbox";
@@ -126,41 +126,35 @@ function Result({ served, secret, onAgain }: { served: Served; secret: string; o
         </Notice>
       </GridItem>
       <GridItem lg={8}>
-        <Card isFullHeight>
-          <CardTitle component="h2">{_("What to type on the host")}</CardTitle>
-          <CardBody>
-            <ConnectTabs connect={withSecret(served.connect, secret)} />
-            {secret && <p className="hf-quiet">{_("The secret is in these lines now and is not shown again.")}</p>}
-          </CardBody>
-        </Card>
+        <Section title={_("What to type on the host")}>
+          <ConnectTabs connect={withSecret(served.connect, secret)} />
+          {secret && <p className="hf-quiet">{_("The secret is in these lines now and is not shown again.")}</p>}
+        </Section>
       </GridItem>
       <GridItem lg={4}>
-        <Card isFullHeight>
-          <CardTitle component="h2">{_("What there is now")}</CardTitle>
-          <CardBody>
-            <Facts
-              columns={1}
-              rows={[
-                [_("Protocol"), protocolName(served.protocol)],
-                [served.protocol === "iscsi" ? "IQN" : "NQN", <CopyText text={served.name} />],
-                [_("Addresses"), served.addresses.map((a) => <div key={a}><CopyText text={a} /></div>)],
-              ]}
-            />
-            <List isPlain className="hf-below">
-              {served.objects.map((o, i) => (
-                <ListItem key={i}>
-                  <Label isCompact variant="outline" status={o.verb === "create" ? "success" : "info"}>
-                    {o.verb === "create" ? _("made") : o.verb === "update" ? _("changed") : _("was there")}
-                  </Label>{" "}
-                  {o.kind} {o.name ?? ""}
-                </ListItem>
-              ))}
-            </List>
-            <Button variant="secondary" onClick={onAgain} className="hf-below">
-              {_("Serve another one")}
-            </Button>
-          </CardBody>
-        </Card>
+        <Section title={_("What there is now")}>
+          <Facts
+            columns={1}
+            rows={[
+              [_("Protocol"), protocolName(served.protocol)],
+              [served.protocol === "iscsi" ? "IQN" : "NQN", <CopyText text={served.name} />],
+              [_("Addresses"), served.addresses.map((a) => <div key={a}><CopyText text={a} /></div>)],
+            ]}
+          />
+          <List isPlain className="hf-below">
+            {served.objects.map((o, i) => (
+              <ListItem key={i}>
+                <Label isCompact variant="outline" status={o.verb === "create" ? "success" : "info"}>
+                  {o.verb === "create" ? _("made") : o.verb === "update" ? _("changed") : _("was there")}
+                </Label>{" "}
+                {o.kind} {o.name ?? ""}
+              </ListItem>
+            ))}
+          </List>
+          <Button variant="secondary" onClick={onAgain} className="hf-below">
+            {_("Serve another one")}
+          </Button>
+        </Section>
       </GridItem>
     </Grid>
   );
@@ -282,71 +276,65 @@ export default function ServePage() {
         {trouble && <Notice variant="danger" isInline title={trouble} isLiveRegion />}
         <Grid hasGutter>
           <GridItem lg={6}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("Volume")}</CardTitle>
-              <CardBody className="hf-stack">
-                <Field id="serve-volume" label={_("Name of the volume")} isRequired error={errors.volume} help={existing ? _("It exists: {size}.", { size: formatBytes(existing.size_bytes) }) : _("A new name makes a new volume.")}>
-                  <NameInput id="serve-volume" plural="volumes" value={w.volume} onChange={(v) => set({ volume: v })} error={errors.volume} isRequired />
-                </Field>
-                {!existing && text("size", _("Size"), { required: true, placeholder: "100 GiB", help: bytes ? `${formatBytes(bytes)} = ${bytes.toLocaleString()} ${_("bytes")}` : _("Such as 500 MiB, 1.5 TiB or 2T. Space is taken when it is written.") })}
-                {noPool && (isAdmin ? text("poolPath", _("Folder for the first pool"), { required: true, placeholder: "/srv/holdfast", help: _("There is no pool yet: volumes will be kept in this folder.") }) : <Notice variant="warning" isInline title={_("There is no pool yet; an administrator has to make one.")} />)}
-              </CardBody>
-            </Card>
+            <Section title={_("Volume")} className="hf-stack">
+              <Field id="serve-volume" label={_("Name of the volume")} isRequired error={errors.volume} help={existing ? _("It exists: {size}.", { size: formatBytes(existing.size_bytes) }) : _("A new name makes a new volume.")}>
+                <NameInput id="serve-volume" plural="volumes" value={w.volume} onChange={(v) => set({ volume: v })} error={errors.volume} isRequired />
+              </Field>
+              {!existing && text("size", _("Size"), { required: true, placeholder: "100 GiB", help: bytes ? `${formatBytes(bytes)} = ${bytes.toLocaleString()} ${_("bytes")}` : _("Such as 500 MiB, 1.5 TiB or 2T. Space is taken when it is written.") })}
+              {noPool && (isAdmin ? text("poolPath", _("Folder for the first pool"), { required: true, placeholder: "/srv/holdfast", help: _("There is no pool yet: volumes will be kept in this folder.") }) : <Notice variant="warning" isInline title={_("There is no pool yet; an administrator has to make one.")} />)}
+            </Section>
           </GridItem>
           <GridItem lg={6}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("Host")}</CardTitle>
-              <CardBody className="hf-stack">
-                <Field id="serve-protocol" label={_("Protocol")}>
-                  <FormSelect id="serve-protocol" value={w.protocol} onChange={(_e, v) => set({ protocol: v as Protocol, refused: "" })}>
-                    <FormSelectOption value="iscsi" label="iSCSI" />
-                    <FormSelectOption value="nvme" label="NVMe/TCP" />
+            <Section title={_("Host")} className="hf-stack">
+              <Field id="serve-protocol" label={_("Protocol")}>
+                <FormSelect id="serve-protocol" value={w.protocol} onChange={(_e, v) => set({ protocol: v as Protocol, refused: "" })}>
+                  <FormSelectOption value="iscsi" label="iSCSI" />
+                  <FormSelectOption value="nvme" label="NVMe/TCP" />
+                </FormSelect>
+              </Field>
+              <fieldset className="hf-stack">
+                <legend className="hf-legend">{_("Which host")}</legend>
+                {who("new", w.protocol === "iscsi" ? _("A new one, by its IQN") : _("A new one, by its NQN"))}
+                {hosts.length > 0 && who("known", _("One that is known"))}
+                {knocking.length > 0 && who("inbox", _("One that knocked and was refused"))}
+                {who("any", _("Any host"), _("Without authentication: only for a network that you trust."))}
+              </fieldset>
+              {w.who === "known" && (
+                <Field id="serve-host" label={_("Host")} isRequired error={errors.host}>
+                  <NameInput id="serve-host" plural="hosts" value={w.host} onChange={(v) => set({ host: v })} error={errors.host} isRequired />
+                </Field>
+              )}
+              {w.who === "inbox" && (
+                <Field id="serve-refused" label={_("Who knocked")} isRequired error={errors.refused}>
+                  <FormSelect id="serve-refused" value={w.refused} onChange={(_e, v) => set({ refused: v })} validated={errors.refused ? "error" : "default"}>
+                    <FormSelectOption value="" label={_("Choose")} isPlaceholder />
+                    {knocking.map((r) => (
+                      <FormSelectOption key={r.id} value={String(r.id)} label={`${r.name} (${r.address})`} />
+                    ))}
                   </FormSelect>
                 </Field>
-                <fieldset className="hf-stack">
-                  <legend className="hf-legend">{_("Which host")}</legend>
-                  {who("new", w.protocol === "iscsi" ? _("A new one, by its IQN") : _("A new one, by its NQN"))}
-                  {hosts.length > 0 && who("known", _("One that is known"))}
-                  {knocking.length > 0 && who("inbox", _("One that knocked and was refused"))}
-                  {who("any", _("Any host"), _("Without authentication: only for a network that you trust."))}
-                </fieldset>
-                {w.who === "known" && (
-                  <Field id="serve-host" label={_("Host")} isRequired error={errors.host}>
-                    <NameInput id="serve-host" plural="hosts" value={w.host} onChange={(v) => set({ host: v })} error={errors.host} isRequired />
-                  </Field>
-                )}
-                {w.who === "inbox" && (
-                  <Field id="serve-refused" label={_("Who knocked")} isRequired error={errors.refused}>
-                    <FormSelect id="serve-refused" value={w.refused} onChange={(_e, v) => set({ refused: v })} validated={errors.refused ? "error" : "default"}>
-                      <FormSelectOption value="" label={_("Choose")} isPlaceholder />
-                      {knocking.map((r) => (
-                        <FormSelectOption key={r.id} value={String(r.id)} label={`${r.name} (${r.address})`} />
-                      ))}
-                    </FormSelect>
-                  </Field>
-                )}
-                {w.who === "new" &&
-                  text("qualified", w.protocol === "iscsi" ? "IQN" : "NQN", {
-                    required: true,
-                    placeholder: w.protocol === "iscsi" ? "iqn.1993-08.org.debian:01:abcdef" : "nqn.2014-08.org.nvmexpress:uuid:…",
-                    help: w.protocol === "iscsi" ? _("Linux: /etc/iscsi/initiatorname.iscsi. Windows: iSCSI Initiator, Configuration. ESXi: the storage adapter.") : _("Linux: /etc/nvme/hostnqn. ESXi: esxcli nvme info get."),
-                  })}
-                {(w.who === "new" || w.who === "inbox") && text("hostName", _("Name for this host"), { help: _("Made from its IQN or NQN when left empty.") })}
-                {w.who === "new" && w.protocol === "iscsi" && (
-                  <>
-                    <Checkbox id="serve-chap" label={_("It proves itself with a CHAP secret")} isChecked={w.withChap} onChange={(_e, on) => set({ withChap: on })} />
-                    {w.withChap && (
-                      <>
-                        {text("chapUser", _("CHAP name"), { help: _("The name of the host when left empty.") })}
-                        <Field id="serve-chap-secret" label={_("CHAP secret")} isRequired error={errors.chapSecret} help={_("12 to 16 characters suit every initiator.")}>
-                          <SecretInput id="serve-chap-secret" value={w.chapSecret} onChange={(v) => set({ chapSecret: v ?? "" })} error={errors.chapSecret} generate={16} />
-                        </Field>
-                      </>
-                    )}
-                  </>
-                )}
-              </CardBody>
-            </Card>
+              )}
+              {w.who === "new" &&
+                text("qualified", w.protocol === "iscsi" ? "IQN" : "NQN", {
+                  required: true,
+                  placeholder: w.protocol === "iscsi" ? "iqn.1993-08.org.debian:01:abcdef" : "nqn.2014-08.org.nvmexpress:uuid:…",
+                  help: w.protocol === "iscsi" ? _("Linux: /etc/iscsi/initiatorname.iscsi. Windows: iSCSI Initiator, Configuration. ESXi: the storage adapter.") : _("Linux: /etc/nvme/hostnqn. ESXi: esxcli nvme info get."),
+                })}
+              {(w.who === "new" || w.who === "inbox") && text("hostName", _("Name for this host"), { help: _("Made from its IQN or NQN when left empty.") })}
+              {w.who === "new" && w.protocol === "iscsi" && (
+                <>
+                  <Checkbox id="serve-chap" label={_("It proves itself with a CHAP secret")} isChecked={w.withChap} onChange={(_e, on) => set({ withChap: on })} />
+                  {w.withChap && (
+                    <>
+                      {text("chapUser", _("CHAP name"), { help: _("The name of the host when left empty.") })}
+                      <Field id="serve-chap-secret" label={_("CHAP secret")} isRequired error={errors.chapSecret} help={_("12 to 16 characters suit every initiator.")}>
+                        <SecretInput id="serve-chap-secret" value={w.chapSecret} onChange={(v) => set({ chapSecret: v ?? "" })} error={errors.chapSecret} generate={16} />
+                      </Field>
+                    </>
+                  )}
+                </>
+              )}
+            </Section>
           </GridItem>
           <GridItem>
             <ExpandableSection toggleText={_("More choices")} isIndented>

@@ -2,12 +2,11 @@
 // sessions.tsx - who is logged in now, how busy they are; close one.
 import { Form, FormSelect, FormSelectOption, Modal, ModalBody, ModalHeader } from "@patternfly/react-core";
 import { PluggedIcon } from "@patternfly/react-icons";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { at, request } from "~/api/client";
 import { useAll, useItems, useMay, useRefresh, type All } from "~/api/data";
 import type { Session, Target } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
-import { rate, type Sample } from "~/lib/rates";
 import { formatAgo, formatBytes, formatCount, formatMicros, formatRate, formatTime } from "~/lib/units";
 import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
@@ -15,31 +14,12 @@ import { NameLink } from "~/parts/name-link";
 import { Field } from "~/parts/fields";
 import { Facts, Screen } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
+import { useRates } from "~/parts/rates";
 import { Nothing } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
 import { protocolName } from "~/pages/targets";
 
 const COUNTERS = ["read_ops", "write_ops", "read_bytes", "write_bytes"] as const;
-
-/** Rates of each session since the answer before. */
-function useRates(rows: Session[]): Map<Session["id"], Record<string, number | null>> {
-  const before = useRef(new Map<Session["id"], Sample>());
-  const [rates, setRates] = useState(new Map<Session["id"], Record<string, number | null>>());
-  useEffect(() => {
-    const now = Date.now();
-    const next = new Map<Session["id"], Sample>();
-    const found = new Map<Session["id"], Record<string, number | null>>();
-    for (const s of rows) {
-      const sample = { atMs: now, values: Object.fromEntries(COUNTERS.map((c) => [c, s[c] ?? 0])) };
-      found.set(s.id, Object.fromEntries(COUNTERS.map((c) => [c, rate(before.current.get(s.id), sample, c)])));
-      next.set(s.id, sample);
-    }
-    before.current = next;
-    setRates(found);
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- a new answer is a new array
-  }, [rows]);
-  return rates;
-}
 
 const sum = (r: Record<string, number | null> | undefined, a: string, b: string): number | null => (r && r[a] != null && r[b] != null ? r[a]! + r[b]! : null);
 
@@ -48,7 +28,7 @@ const isFile = (s: Session): boolean => s.protocol === "smb" || s.protocol === "
 
 export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: boolean }) {
   const may = useMay("operator");
-  const rates = useRates(data.rows);
+  const rates = useRates(data, (x) => x.id, (x) => Object.fromEntries(COUNTERS.map((c) => [c, x[c] ?? 0])));
   // A session names its target by IQN or NQN; people know it by its name.
   const targets = useAll<Target>("targets").rows;
   const nameOfTarget = (s: Session) => targets.find((t) => t.qualified_name === s.target)?.name ?? s.target;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // share-new.tsx - a new share: what it is for, who may use it, the plan; then what to type on a client.
-import { Button, Card, CardBody, CardTitle, ExpandableSection, Form, Grid, GridItem, Radio } from "@patternfly/react-core";
+import { Button, ExpandableSection, Form, Grid, GridItem, Radio } from "@patternfly/react-core";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { post, Problem } from "~/api/client";
@@ -12,7 +12,7 @@ import { _ } from "~/lib/i18n";
 import { Fields } from "~/parts/fields";
 import { presets, shareFields, shareKind } from "~/parts/nas-kinds";
 import { Notice } from "~/parts/notice";
-import { Screen } from "~/parts/page";
+import { Screen, Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
 import { ShareConnect } from "~/pages/share-connect";
@@ -20,12 +20,9 @@ import { ShareConnect } from "~/pages/share-connect";
 function Part({ title, fields, state, set, errors }: { title: string; fields: FieldSpec[]; state: Values; set: (s: Values, name: string) => void; errors: Record<string, string> }) {
   if (!fields.some((f) => !f.when || f.when(state))) return null;
   return (
-    <Card isFullHeight>
-      <CardTitle component="h2">{title}</CardTitle>
-      <CardBody className="hf-stack">
-        <Fields fields={fields} state={state} onChange={set} errors={errors} object={null} />
-      </CardBody>
-    </Card>
+    <Section title={title} className="hf-stack">
+      <Fields fields={fields} state={state} onChange={set} errors={errors} object={null} />
+    </Section>
   );
 }
 
@@ -93,22 +90,16 @@ export default function NewSharePage() {
             </Notice>
           </GridItem>
           <GridItem lg={8}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("What to type on the client")}</CardTitle>
-              <CardBody>
-                <ShareConnect share={made} />
-              </CardBody>
-            </Card>
+            <Section title={_("What to type on the client")}>
+              <ShareConnect share={made} />
+            </Section>
           </GridItem>
           <GridItem lg={4}>
-            <Card isFullHeight>
-              <CardTitle component="h2">{_("What comes next")}</CardTitle>
-              <CardBody className="hf-stack">
-                <Link href={`/shares/${encodeURIComponent(made.name)}`}>{_("To the share")}</Link>
-                <Link href="/users">{_("Users and groups")}</Link>
-                {(["smb", "nfs"] as const).some((p) => made[p] && !portals.rows.some((x) => x.protocol === p && x.enabled)) && <Link href="/portals">{_("Add a portal: without one nobody reaches it")}</Link>}
-              </CardBody>
-            </Card>
+            <Section title={_("What comes next")} className="hf-stack">
+              <Link href={`/shares/${encodeURIComponent(made.name)}`}>{_("To the share")}</Link>
+              <Link href="/users">{_("Users and groups")}</Link>
+              {(["smb", "nfs"] as const).some((p) => made[p] && !portals.rows.some((x) => x.protocol === p && x.enabled)) && <Link href="/portals">{_("Add a portal: without one nobody reaches it")}</Link>}
+            </Section>
           </GridItem>
         </Grid>
       </Screen>
@@ -120,20 +111,17 @@ export default function NewSharePage() {
         <Notice key={t} variant="danger" isInline title={t} className="hf-trouble" isLiveRegion />
       ))}
       {plan ? (
-        <Card>
-          <CardTitle component="h2">{_("This is what will be done.")}</CardTitle>
-          <CardBody>
-            <PlanView plan={plan.plan} />
-            <div className="hf-buttons hf-below">
-              <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
-                {_("Create")}
-              </Button>
-              <Button variant="secondary" onClick={() => setPlan(null)} isDisabled={isBusy}>
-                {_("Back")}
-              </Button>
-            </div>
-          </CardBody>
-        </Card>
+        <Section title={_("This is what will be done.")}>
+          <PlanView plan={plan.plan} />
+          <div className="hf-buttons hf-below">
+            <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
+              {_("Create")}
+            </Button>
+            <Button variant="secondary" onClick={() => setPlan(null)} isDisabled={isBusy}>
+              {_("Back")}
+            </Button>
+          </div>
+        </Section>
       ) : (
         <Form
           noValidate
@@ -147,17 +135,14 @@ export default function NewSharePage() {
           )}
           <Grid hasGutter>
             <GridItem lg={6}>
-              <Card isFullHeight>
-                <CardTitle component="h2">{_("What is it for?")}</CardTitle>
-                <CardBody>
-                  <fieldset className="hf-stack">
-                    <legend className="hf-legend">{_("Purpose")}</legend>
-                    {presets().map((p) => (
-                      <Radio key={p.preset} id={`preset-${p.preset}`} name="preset" label={p.title} description={p.text} isChecked={preset === p.preset} onChange={() => choose(p.preset)} />
-                    ))}
-                  </fieldset>
-                </CardBody>
-              </Card>
+              <Section title={_("What is it for?")}>
+                <fieldset className="hf-stack">
+                  <legend className="hf-legend">{_("Purpose")}</legend>
+                  {presets().map((p) => (
+                    <Radio key={p.preset} id={`preset-${p.preset}`} name="preset" label={p.title} description={p.text} isChecked={preset === p.preset} onChange={() => choose(p.preset)} />
+                  ))}
+                </fieldset>
+              </Section>
             </GridItem>
             <GridItem lg={6}>
               <Part title={_("Folder")} fields={parts.general.filter((f) => f.name !== "enabled" && (f.name !== "pool" || pools.rows.length > 1))} state={state} set={set} errors={errors} />

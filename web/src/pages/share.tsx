@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // share.tsx - one share: what it is, who may and who does use it, its space, its past, and how clients reach it.
-import { Button, Card, CardBody, CardTitle, Grid, GridItem, Progress } from "@patternfly/react-core";
+import { Button, Grid, GridItem, Progress } from "@patternfly/react-core";
 import { useState, type ReactNode } from "react";
 import { request } from "~/api/client";
 import { useAll, useItems, useMay, useRefresh } from "~/api/data";
@@ -18,28 +18,14 @@ import { presetTitle, quotaKind, shareFields, shareKind } from "~/parts/nas-kind
 import { Notice } from "~/parts/notice";
 import { ObjectDialog } from "~/parts/object-dialog";
 import { ObjectList } from "~/parts/object-list";
-import { Facts } from "~/parts/page";
+import { Facts, Section } from "~/parts/page";
 import { Nothing, State } from "~/parts/states";
 import { PageTabs } from "~/parts/tabs";
 import { SessionTable } from "~/pages/sessions";
 import { ShareConnect } from "~/pages/share-connect";
 import { Snapshots } from "~/pages/share-snapshots";
-import { TestDialog } from "~/pages/share-test";
+import { TestButton } from "~/pages/self-test";
 import { Protocols } from "~/pages/shares";
-
-function Section({ title, action, children }: { title: string; action?: ReactNode; children: ReactNode }) {
-  return (
-    <Card isFullHeight>
-      <CardTitle component="h2">
-        <span className="hf-spread">
-          {title}
-          {action}
-        </span>
-      </CardTitle>
-      <CardBody>{children}</CardBody>
-    </Card>
-  );
-}
 
 /** What an empty list means. */
 const emptyMeans = (): Record<string, string> => ({
@@ -244,60 +230,51 @@ function Snaps({ share }: { share: Share }) {
 }
 
 export default function SharePage() {
-  const canTest = useHas("/shares/x/test");
   const may = useMay("operator");
-  const [testing, setTesting] = useState<string | null>(null);
   return (
-    <>
-      <Detail<Share>
-        kind={shareKind()}
-        parentTitle={_("Shares")}
-        editOnly={shareFields().general.map((f) => f.name)}
-        label={(s) => <State state={s.state} />}
-        actions={(s) => [
-          may && canTest && (
-            <Button key="test" variant="secondary" onClick={() => setTesting(s.name)}>
-              {_("Test it")}
-            </Button>
-          ),
-        ]}
-      >
-        {(s) => (
-          <>
-            {s.reason && s.enabled && <Notice variant={s.state === "failed" ? "danger" : "warning"} isInline title={s.reason} className="hf-found" />}
-            <PageTabs
-              label={_("Details of the share")}
-              tabs={[
-                { key: "overview", title: _("Overview"), content: () => <Overview share={s} /> },
-                {
-                  key: "access",
-                  title: _("Access"),
-                  content: () => (
-                    <Grid hasGutter>
-                      <GridItem>
-                        <Part share={s} part="access" title={_("Who may use it")} />
+    <Detail<Share>
+      kind={shareKind()}
+      parentTitle={_("Shares")}
+      editOnly={shareFields().general.map((f) => f.name)}
+      label={(s) => <State state={s.state} />}
+      actions={(s) => [
+        may && <TestButton key="test" what={{ plural: "shares", name: s.name }} />,
+      ]}
+    >
+      {(s) => (
+        <>
+          {s.reason && s.enabled && <Notice variant={s.state === "failed" ? "danger" : "warning"} isInline title={s.reason} className="hf-found" />}
+          <PageTabs
+            label={_("Details of the share")}
+            tabs={[
+              { key: "overview", title: _("Overview"), content: () => <Overview share={s} /> },
+              {
+                key: "access",
+                title: _("Access"),
+                content: () => (
+                  <Grid hasGutter>
+                    <GridItem>
+                      <Part share={s} part="access" title={_("Who may use it")} />
+                    </GridItem>
+                    {s.smb && (
+                      <GridItem lg={6}>
+                        <Part share={s} part="smb" title="SMB" />
                       </GridItem>
-                      {s.smb && (
-                        <GridItem lg={6}>
-                          <Part share={s} part="smb" title="SMB" />
-                        </GridItem>
-                      )}
-                      {s.nfs && (
-                        <GridItem lg={6}>
-                          <Part share={s} part="nfs" title="NFS" />
-                        </GridItem>
-                      )}
-                    </Grid>
-                  ),
-                },
-                { key: "sessions", title: _("Who uses it"), count: s.sessions, content: () => <Users share={s} /> },
-                { key: "space", title: _("Quota and snapshots"), content: () => <Snaps share={s} /> },
-              ]}
-            />
-          </>
-        )}
-      </Detail>
-      {testing && <TestDialog plural="shares" name={testing} onClose={() => setTesting(null)} />}
-    </>
+                    )}
+                    {s.nfs && (
+                      <GridItem lg={6}>
+                        <Part share={s} part="nfs" title="NFS" />
+                      </GridItem>
+                    )}
+                  </Grid>
+                ),
+              },
+              { key: "sessions", title: _("Who uses it"), count: s.sessions, content: () => <Users share={s} /> },
+              { key: "space", title: _("Quota and snapshots"), content: () => <Snaps share={s} /> },
+            ]}
+          />
+        </>
+      )}
+    </Detail>
   );
 }

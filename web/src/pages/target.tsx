@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // target.tsx - one target: its map of volumes, who may use it, who is there, and what to type on a host.
-import { Card, CardBody, CardTitle, Grid, GridItem } from "@patternfly/react-core";
+import { Grid, GridItem } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useState } from "react";
-import { useAll, useItems, useNamed, useRead } from "~/api/data";
+import { useAll, useItems, useMay, useNamed, useRead } from "~/api/data";
 import type { Access, Connect, Lun, Session, Target } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatTime } from "~/lib/units";
@@ -14,24 +14,11 @@ import { HistoryCharts } from "~/parts/history";
 import { accessKind, lunKind, targetKind } from "~/parts/kinds";
 import { NameLink } from "~/parts/name-link";
 import { ObjectList } from "~/parts/object-list";
-import { Facts } from "~/parts/page";
+import { Facts, Section } from "~/parts/page";
 import { explain, Loading, State } from "~/parts/states";
 import { protocolName } from "~/pages/targets";
+import { TestButton } from "~/pages/self-test";
 import { SessionTable } from "~/pages/sessions";
-
-function Section({ title, action, children }: { title: string; action?: React.ReactNode; children: React.ReactNode }) {
-  return (
-    <Card isFullHeight>
-      <CardTitle component="h2">
-        <span className="hf-spread">
-          {title}
-          {action}
-        </span>
-      </CardTitle>
-      <CardBody>{children}</CardBody>
-    </Card>
-  );
-}
 
 function Map({ target }: { target: Target }) {
   const data = useAll<Lun>("luns", { target: target.name });
@@ -120,8 +107,9 @@ function Here({ target }: { target: Target }) {
 }
 
 export default function TargetPage() {
+  const may = useMay("operator");
   return (
-    <Detail<Target> kind={targetKind()} parentTitle={_("Targets")} label={(t) => <State state={t.enabled ? "enabled" : "disabled"} />}>
+    <Detail<Target> kind={targetKind()} parentTitle={_("Targets")} label={(t) => <State state={t.enabled ? "enabled" : "disabled"} />} actions={(t) => [may && <TestButton key="test" what={{ plural: "targets", name: t.name, protocol: t.protocol }} />]}>
       {(t) => (
         <Grid hasGutter>
           <GridItem>

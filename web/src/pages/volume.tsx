@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // volume.tsx - one volume: what it is, who is served with it, how fast it is.
-import { Button, Card, CardBody, CardTitle, Grid, GridItem, Label, Progress } from "@patternfly/react-core";
+import { Button, Grid, GridItem, Label, Progress } from "@patternfly/react-core";
 import { useLocation } from "wouter";
 import { useAll, useItems, useMay } from "~/api/data";
 import type { Lun, Plugin, Volume } from "~/api/types";
@@ -12,7 +12,7 @@ import { Detail } from "~/parts/detail";
 import { HistoryCharts } from "~/parts/history";
 import { volumeKind } from "~/parts/kinds";
 import { NameLink } from "~/parts/name-link";
-import { Facts } from "~/parts/page";
+import { Facts, Section } from "~/parts/page";
 import { Nothing, State } from "~/parts/states";
 
 function Served({ volume }: { volume: Volume }) {
@@ -70,60 +70,51 @@ export default function VolumePage() {
         return (
           <Grid hasGutter>
             <GridItem lg={6}>
-              <Card isFullHeight>
-                <CardTitle component="h2">{_("Facts")}</CardTitle>
-                <CardBody>
-                  <Facts
-                    rows={[
-                      [_("Size"), formatBytes(v.size_bytes)],
-                      [_("Block size"), `${v.block_size} B`],
-                      [_("Pool"), <NameLink plural="pools" name={v.pool} />],
-                      [_("Backend"), v.plugin],
-                      [_("SCSI name"), v.naa ? <CopyText text={v.naa} /> : null],
-                      [_("Created"), formatTime(v.created_at)],
-                      [_("Why it is offline"), v.reason ?? undefined],
-                      [_("Options"), options.length ? options.map(([k, x]) => `${k}=${x}`).join(", ") : undefined],
-                      [_("Comment"), v.comment || undefined],
-                    ]}
+              <Section title={_("Facts")}>
+                <Facts
+                  rows={[
+                    [_("Size"), formatBytes(v.size_bytes)],
+                    [_("Block size"), `${v.block_size} B`],
+                    [_("Pool"), <NameLink plural="pools" name={v.pool} />],
+                    [_("Backend"), v.plugin],
+                    [_("SCSI name"), v.naa ? <CopyText text={v.naa} /> : null],
+                    [_("Created"), formatTime(v.created_at)],
+                    [_("Why it is offline"), v.reason ?? undefined],
+                    [_("Options"), options.length ? options.map(([k, x]) => `${k}=${x}`).join(", ") : undefined],
+                    [_("Comment"), v.comment || undefined],
+                  ]}
+                />
+                {v.used_bytes !== null && (
+                  <Progress
+                    className="hf-below"
+                    value={Math.min(100, (100 * v.used_bytes) / v.size_bytes)}
+                    title={_("Space used: {used} of {size}", { used: formatBytes(v.used_bytes), size: formatBytes(v.size_bytes) })}
+                    measureLocation="outside"
+                    size="sm"
                   />
-                  {v.used_bytes !== null && (
-                    <Progress
-                      className="hf-below"
-                      value={Math.min(100, (100 * v.used_bytes) / v.size_bytes)}
-                      title={_("Space used: {used} of {size}", { used: formatBytes(v.used_bytes), size: formatBytes(v.size_bytes) })}
-                      measureLocation="outside"
-                      size="sm"
-                    />
-                  )}
-                </CardBody>
-              </Card>
+                )}
+              </Section>
             </GridItem>
             <GridItem lg={6}>
-              <Card isFullHeight>
-                <CardTitle component="h2">{_("Where it is served")}</CardTitle>
-                <CardBody>
-                  <Served volume={v} />
-                </CardBody>
-              </Card>
+              <Section title={_("Where it is served")}>
+                <Served volume={v} />
+              </Section>
             </GridItem>
             <GridItem>
-              <Card>
-                <CardTitle component="h2">{_("Performance")}</CardTitle>
-                <CardBody>
-                  <Facts
-                    columns={3}
-                    rows={[
-                      [_("Read since the start"), `${formatBytes(s.read_bytes ?? 0)} (${formatCount(s.read_ops ?? 0)})`],
-                      [_("Written since the start"), `${formatBytes(s.write_bytes ?? 0)} (${formatCount(s.write_ops ?? 0)})`],
-                      [_("Errors"), formatCount((s.read_errors ?? 0) + (s.write_errors ?? 0) + (s.other_errors ?? 0))],
-                      [_("Latency of reads, median / 99 %"), `${formatMicros((s.read_latency_p50_ns ?? 0) / 1000)} / ${formatMicros((s.read_latency_p99_ns ?? 0) / 1000)}`],
-                      [_("Latency of writes, median / 99 %"), `${formatMicros((s.write_latency_p50_ns ?? 0) / 1000)} / ${formatMicros((s.write_latency_p99_ns ?? 0) / 1000)}`],
-                      [_("In flight"), formatCount(s.in_flight ?? 0)],
-                    ]}
-                  />
-                  <HistoryCharts object={`volume/${v.name}`} />
-                </CardBody>
-              </Card>
+              <Section title={_("Performance")}>
+                <Facts
+                  columns={3}
+                  rows={[
+                    [_("Read since the start"), `${formatBytes(s.read_bytes ?? 0)} (${formatCount(s.read_ops ?? 0)})`],
+                    [_("Written since the start"), `${formatBytes(s.write_bytes ?? 0)} (${formatCount(s.write_ops ?? 0)})`],
+                    [_("Errors"), formatCount((s.read_errors ?? 0) + (s.write_errors ?? 0) + (s.other_errors ?? 0))],
+                    [_("Latency of reads, median / 99 %"), `${formatMicros((s.read_latency_p50_ns ?? 0) / 1000)} / ${formatMicros((s.read_latency_p99_ns ?? 0) / 1000)}`],
+                    [_("Latency of writes, median / 99 %"), `${formatMicros((s.write_latency_p50_ns ?? 0) / 1000)} / ${formatMicros((s.write_latency_p99_ns ?? 0) / 1000)}`],
+                    [_("In flight"), formatCount(s.in_flight ?? 0)],
+                  ]}
+                />
+                <HistoryCharts object={`volume/${v.name}`} />
+              </Section>
             </GridItem>
           </Grid>
         );

@@ -3,6 +3,9 @@
 import {
   Breadcrumb,
   BreadcrumbItem,
+  Card,
+  CardBody,
+  CardTitle,
   Content,
   DescriptionList,
   DescriptionListDescription,
@@ -79,5 +82,24 @@ export function Facts({ rows, columns = 2 }: { rows: [string, ReactNode][]; colu
           </DescriptionListGroup>
         ))}
     </DescriptionList>
+  );
+}
+
+/** A part of a page: its title, what can be done with it, what it shows. */
+export function Section({ title, action, className, children }: { title: ReactNode; action?: ReactNode; className?: string; children: ReactNode }) {
+  return (
+    <Card isFullHeight>
+      <CardTitle component="h2">
+        {action ? (
+          <span className="hf-spread">
+            {title}
+            {action}
+          </span>
+        ) : (
+          title
+        )}
+      </CardTitle>
+      <CardBody {...(className ? { className } : {})}>{children}</CardBody>
+    </Card>
   );
 }

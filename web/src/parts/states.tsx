@@ -88,6 +88,7 @@ function words(): Record<string, [string, Status]> {
     good: [_("good"), "success"],
     worn: [_("worn"), "warning"],
     unknown: [_("unknown"), undefined],
+    skipped: [_("left out"), undefined],
   };
 }
 
