@@ -72,6 +72,27 @@ struct in6_addr addr_of(const struct sockaddr *sa)
 	return a;
 }
 
+static bool is_loopback(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 127);
+}
+
+static uint32_t scope_of(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)sa)->sin6_scope_id : 0;
+}
+
+bool addr_usable(const struct sockaddr *addr, const struct sockaddr *by)
+{
+	struct in6_addr a = addr_of(addr), b = addr_of(by);
+
+	if (is_loopback(&b))
+		return true;
+	if (IN6_IS_ADDR_LINKLOCAL(&a))
+		return IN6_IS_ADDR_LINKLOCAL(&b) && scope_of(addr) == scope_of(by);
+	return !is_loopback(&a);
+}
+
 uint16_t addr_host(const struct sockaddr *sa, char buf[ADDR_TEXT], bool *ret_v6)
 {
 	struct in6_addr a = addr_of(sa);
@@ -89,7 +110,7 @@ uint16_t addr_host(const struct sockaddr *sa, char buf[ADDR_TEXT], bool *ret_v6)
 /* "%eth0", or its number when the interface is gone; "" for an address without a scope. */
 static void scope_text(const struct sockaddr *sa, char buf[IF_NAMESIZE + 1])
 {
-	uint32_t scope = sa->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)sa)->sin6_scope_id : 0;
+	uint32_t scope = scope_of(sa);
 
 	buf[0] = '\0';
 	if (!scope)

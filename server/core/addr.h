@@ -17,6 +17,9 @@ bool cidr_has(const struct cidr *c, const struct in6_addr *addr);
 
 /* Every address as IPv6; IPv4 becomes mapped.  Another family is all zeroes. */
 struct in6_addr addr_of(const struct sockaddr *sa);
+/* Is addr, one of ours, of use to a host that came to us by the address `by`?  Loopback is for programs of this machine,
+ * link-local (RFC 4291 2.5.6) for who came by the same link. */
+bool addr_usable(const struct sockaddr *addr, const struct sockaddr *by);
 /* Room for what the two below write, with its zero. */
 #define ADDR_TEXT 80
 /* The address alone, "192.0.2.7" or "2001:db8::7"; returns its port. */

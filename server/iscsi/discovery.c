@@ -70,7 +70,7 @@ static bool portal_address(const struct near *n, const struct iscsi_portal *p, c
 	struct sockaddr_storage sa = p->tcp.addr;
 	char text[ADDR_TEXT];
 
-	if (sa.ss_family != n->conn->local_addr.ss_family)
+	if (sa.ss_family != n->conn->local_addr.ss_family || !addr_usable((struct sockaddr *)&sa, (struct sockaddr *)&n->conn->local_addr))
 		return false;
 	if (p->tcp.wildcard) {
 		sa = n->conn->local_addr;

@@ -89,30 +89,34 @@ static int move_bytes(int fd, uint8_t *p, size_t len, bool out)
 	return 0;
 }
 
-/* The portals as a host finds them: on all addresses means the one that the iSNS server sees. */
-static struct isns_portal portal_of(const struct iscsi_portal *p, const struct in6_addr *local)
+/* The portal as a host finds it: on all addresses means the one that the iSNS server sees.  false: by none of that family,
+ * or by one that is of no use elsewhere. */
+static bool portal_of(const struct iscsi_portal *p, const struct sockaddr_storage *local, struct isns_portal *ret_portal)
 {
-	return (struct isns_portal){ p->tcp.wildcard ? *local : addr_of((const struct sockaddr *)&p->tcp.addr), p->tcp.port, p->tpgt };
+	const struct sockaddr_storage *sa = p->tcp.wildcard ? local : &p->tcp.addr;
+
+	if (sa->ss_family != p->tcp.addr.ss_family || !addr_usable((const struct sockaddr *)sa, (const struct sockaddr *)local))
+		return false;
+	*ret_portal = (struct isns_portal){ addr_of((const struct sockaddr *)sa), p->tcp.port, p->tpgt };
+	return true;
 }
-static void build(struct isns_message *m, const struct job *j, const char *source, const struct in6_addr *local)
+static void build(struct isns_message *m, const struct job *j, const char *source, const struct sockaddr_storage *local)
 {
 	struct iscsi_target *t;
 	struct iscsi_portal *p;
+	struct isns_portal portal;
 
 	isns_reg_begin(m, source, j->entity, PERIOD_S);
-	list_for_each(p, &iscsi_room.portals, link) {
-		const struct isns_portal portal = portal_of(p, local);
-		isns_reg_portal(m, &portal);
-	}
+	list_for_each(p, &iscsi_room.portals, link)
+		if (portal_of(p, local, &portal))
+			isns_reg_portal(m, &portal);
 	list_for_each(t, &iscsi_room.targets, link)
 		if (t->conf->enabled)
 			isns_reg_target(m, t->name, t->conf->alias);
 	list_for_each(t, &iscsi_room.targets, link)
 		list_for_each(p, &iscsi_room.portals, link)
-			if (t->conf->enabled && iscsi_conf_offers(t->conf, p->tpgt)) {
-				const struct isns_portal portal = portal_of(p, local);
+			if (t->conf->enabled && iscsi_conf_offers(t->conf, p->tpgt) && portal_of(p, local, &portal))
 				isns_reg_group(m, t->name, &portal);
-			}
 }
 /* Under the lock: the name we ask by; false: there is nothing to register. */
 static bool source_of(char source[ISCSI_NAME_MAX + 1])
@@ -172,7 +176,6 @@ static void job_work(struct work *w)
 		return;
 	}
 	getsockname(fd, (struct sockaddr *)&local, &len);
-	const struct in6_addr addr = addr_of((const struct sockaddr *)&local);
 	for (bool some = true; !m.len || m.full; m.room *= 4) {  /* until it fits */
 		free(buf);
 		m = (struct isns_message){ .buf = buf = malloc(m.room), .room = m.room };
@@ -187,7 +190,7 @@ static void job_work(struct work *w)
 		if (j->leave)
 			isns_dereg(&m, source, j->entity);
 		else
-			build(&m, j, source, &addr);
+			build(&m, j, source, &local);
 		room_unlock();
 	}
 	j->result = talk(j, fd, &m, j->leave ? ISNS_DEV_DEREG : ISNS_DEV_ATTR_REG, j->leave ? 0 : ISNS_FLAG_REPLACE);

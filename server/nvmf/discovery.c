@@ -61,7 +61,8 @@ static void add_portal(struct log *l, const struct nvmf_assoc *a, const struct n
 	char host[ADDR_TEXT];
 	bool v6;
 
-	if ((p->tcp.wildcard && p->tcp.addr.ss_family != a->local_addr.ss_family) || (l->port_local && p->id != a->port_id))
+	if ((p->tcp.wildcard && p->tcp.addr.ss_family != a->local_addr.ss_family) || (l->port_local && p->id != a->port_id) ||
+	    !addr_usable((const struct sockaddr *)sa, (const struct sockaddr *)&a->local_addr))
 		return;
 	const struct nvmf_grant *g = n ? nvmf_conf_match(n->conf, a->host_nqn, &a->peer_addr) : NULL;
 	bool tls = p->tls == NVMF_TLS_REQUIRED || (n && (n->conf->require_tls || (g && g->has_psk)));

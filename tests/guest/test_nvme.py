@@ -15,6 +15,8 @@ echo 5c1ee4a0-0000-4000-8000-000000000001 >/etc/nvme/hostid
 for port in 8009 4420; do
 	nvme discover -t tcp -a "$ADDRESS" -s $port >/log
 	grep -q "$NQN" /log || { cat /log; die "not in the log of port $port"; }
+	# Only addresses that this host can use: that of a portal on all addresses is the one by which it came.
+	[ "$(grep 'traddr:' /log | sort -u | tr -s ' ')" = "traddr: $ADDRESS" ] || { cat /log; die "addresses that are not for this host"; }
 done
 # shellcheck disable=SC2086 # DIGESTS are words
 nvme connect -t tcp -a "$ADDRESS" -s 4420 -n "$NQN" $DIGESTS
@@ -210,7 +212,9 @@ def test_paths_come_and_go(daemon_factory, wire, guest):
 def test_a_kernel_uses_it_as_a_disk(daemon_factory, wire, guest, engine, digests):
     d = daemon_factory(prefix=wire.prefix, engine=engine)
     d.cli("portal", "add", "nvme-tcp", f"{HOST}:4420")
-    d.cli("portal", "add", "nvme-discovery", f"{HOST}:8009")
+    d.cli("portal", "add", "nvme-discovery", "0.0.0.0:8009")
+    for here in ("127.0.0.1:4420", "[::1]:4420"):       # for programs of this machine alone
+        d.cli("portal", "add", "nvme-tcp", here)
     d.pool()
     d.cli("volume", "create", "disk", "--size", "256M")
     d.cli("target", "create", "disk", "--protocol", "nvme")

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 from harness import free_port, need, wait_for
 
 ENTITY, PROTOCOL, PERIOD, ADDRESS, PORT, NAME, TYPE, ALIAS = 1, 2, 6, 16, 17, 32, 33, 34
@@ -17,9 +18,9 @@ REGISTER, DEREGISTER = 1, 4
 class Server(threading.Thread):
     """Takes registrations, keeps the messages, answers with a status."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.messages, self.status, self.wrong = [], 0, []
         self.start()
@@ -126,6 +127,23 @@ def test_what_is_registered(daemon):
     wait_for("it comes back", 20, lambda: server.last()[0] == REGISTER)
     d.stop()
     assert server.last()[0] == DEREGISTER                 # and leaves when it stops
+    assert not server.wrong
+
+
+def test_a_portal_on_all_addresses_is_told_by_one_of_its_family(daemon):
+    """A server that is reached by IPv6 sees no address of ours by which a portal on 0.0.0.0 answers."""
+    try:
+        server = Server("::1")
+    except OSError as e:
+        pytest.skip(f"no IPv6 here: {e}")
+    d, everywhere = daemon, free_port()
+    port = d.portal()
+    d.cli("portal", "add", "iscsi", f"0.0.0.0:{everywhere}", "--group-tag", 2)
+    one = d.disk("one", "16M", plugin="ram")
+    d.cli("setting", "set", "isns_server", f"[::1]:{server.port}")
+    wait_for("the target is registered", 20, lambda: one in (registered(server) or {}))
+    assert registered(server) == {one: {(port, 1)}}
+    assert [number(value) for tag, value in server.last()[2] if tag == PORT] == [port]
     assert not server.wrong
 
 

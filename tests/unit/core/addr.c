@@ -86,8 +86,56 @@ static void texts(void **state)
 	assert_string_equal(buf, "local");
 }
 
+static struct sockaddr_storage at(const char *text, uint32_t scope)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&sa;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&sa;
+
+	if (!*text)
+		sa.ss_family = AF_UNIX;
+	else if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+		in->sin_family = AF_INET;
+	else
+		*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = addr(text), .sin6_scope_id = scope };
+	return sa;
+}
+static void usable(void **state)
+{
+	static const struct {
+		const char *what, *addr;
+		uint32_t scope;
+		const char *by;
+		uint32_t by_scope;
+		bool usable;
+	} cases[] = {
+		{ "another network", "192.0.2.1", 0, "198.51.100.1", 0, true },
+		{ "the other family", "2001:db8::1", 0, "198.51.100.1", 0, true },
+		{ "loopback from outside", "127.0.0.1", 0, "192.0.2.1", 0, false },
+		{ "all of 127.0.0.0/8", "127.1.2.3", 0, "192.0.2.1", 0, false },
+		{ "loopback, mapped", "::ffff:127.0.0.1", 0, "192.0.2.1", 0, false },
+		{ "loopback of IPv6 from outside", "::1", 0, "2001:db8::1", 0, false },
+		{ "loopback from here", "127.0.0.1", 0, "127.0.0.1", 0, true },
+		{ "another loopback from here", "127.0.0.2", 0, "::1", 0, true },
+		{ "a real one from here", "192.0.2.1", 0, "127.0.0.1", 0, true },
+		{ "the same link", "fe80::1", 2, "fe80::1", 2, true },
+		{ "another address of the same link", "fe80::2", 2, "fe80::1", 2, true },
+		{ "another link", "fe80::1", 3, "fe80::1", 2, false },
+		{ "a link, and it came by a router", "fe80::1", 2, "2001:db8::1", 0, false },
+		{ "a link, from here", "fe80::1", 2, "::1", 0, true },
+		{ "loopback, and nobody knows", "127.0.0.1", 0, "", 0, false },
+		{ "a real one, and nobody knows", "192.0.2.1", 0, "", 0, true },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		const struct sockaddr_storage sa = at(cases[i].addr, cases[i].scope), by = at(cases[i].by, cases[i].by_scope);
+		if (addr_usable((const struct sockaddr *)&sa, (const struct sockaddr *)&by) != cases[i].usable)
+			fail_msg("%s", cases[i].what);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(cidr), cmocka_unit_test(texts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(cidr), cmocka_unit_test(texts), cmocka_unit_test(usable) };
 	return cmocka_run_group_tests_name("core/addr", tests, NULL, NULL);
 }
