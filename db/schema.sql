@@ -63,7 +63,8 @@ CREATE TABLE volume (
 	serial TEXT,
 	vendor TEXT,
 	product TEXT,
-	sanitize TEXT
+	sanitize TEXT,
+	mode_pages TEXT
 );
 CREATE UNIQUE INDEX volume_naa ON volume (naa_override);
 CREATE UNIQUE INDEX volume_serial ON volume (serial);

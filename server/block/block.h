@@ -136,12 +136,15 @@ struct volume_limits {
 	uint32_t unmap_granularity_bytes;/* 0: volume is thick, UNMAP is refused with -ENOTSUP */
 	uint64_t max_zero_bytes;         /* advertised limit of one ZERO, UNMAP */
 	bool read_only;
-	bool volatile_cache;             /* what the host is told as write cache enabled */
+	bool volatile_cache;             /* of the backend; see volume_set_write_through() */
 	bool unmap_zeroes;
 	bool rotational;
 	bool thin;
 };
 void volume_limits(const struct volume *v, struct volume_limits *ret_limits);
+/* Every change of data that begins from now on is durable before it is done, as with VOLUME_FUA, whoever asks for it. */
+void volume_set_write_through(struct volume *v, bool on);        /* any thread */
+bool volume_write_through(const struct volume *v);
 
 /* ---- requests -------------------------------------------------------------------------------- */
 enum volume_op {

@@ -258,7 +258,8 @@ struct volume {
 	struct work close_work;
 	_Atomic(bool) gone;              /* the backend said so, and every queue has been told */
 
-	_Atomic(unsigned) change_count;  /* of changes; the write path asks only this */
+	_Atomic(unsigned) change_count;  /* of changes; the write path asks only this, .. */
+	_Atomic(bool) write_through;     /* .. and this beside it */
 	pthread_mutex_t changes_lock;
 	struct list changes;             /* struct volume_change */
 

@@ -61,6 +61,16 @@ void volume_limits(const struct volume *v, struct volume_limits *ret_limits)
 	pthread_mutex_unlock(lock);
 }
 
+void volume_set_write_through(struct volume *v, bool on)
+{
+	atomic_store(&v->write_through, on);
+}
+
+bool volume_write_through(const struct volume *v)
+{
+	return atomic_load(&((struct volume *)(uintptr_t)v)->write_through);
+}
+
 void volume_watch(struct volume *v, struct volume_watcher *w)
 {
 	pthread_mutex_lock(&v->watch);

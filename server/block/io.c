@@ -107,9 +107,12 @@ void vio_begin(struct volume_queue *q, struct volume_io *io)
 		vio_end(io, status);
 		return;
 	}
-	if (ops[io->op].flags & WRITES &&
-	    unlikely(atomic_load_explicit(&q->volume->change_count, memory_order_relaxed)))
-		change_note(q->volume, io->lba, count_of(io));
+	if (ops[io->op].flags & WRITES) {
+		if (unlikely(atomic_load_explicit(&q->volume->change_count, memory_order_relaxed)))
+			change_note(q->volume, io->lba, count_of(io));
+		if (unlikely(atomic_load_explicit(&q->volume->write_through, memory_order_relaxed)))
+			io->flags |= VOLUME_FUA;
+	}
 	if (wants_lock(io)) {
 		uint64_t count = count_of(io);
 		if (unlikely(!count)) {          /* a valid request for nothing */

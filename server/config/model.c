@@ -49,6 +49,7 @@ static const struct field volume_fields[] = {
 	  .help = "Product that SCSI hosts are told; Volume when left out." },
 	COMMENT_FIELD,
 	{ .name = "reservations", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_NULLABLE, .max = 1 << 20, .help = "Persistent reservations that survive a power loss." },
+	{ .name = "mode_pages", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_NULLABLE, .max = 1024, .help = "Mode pages that a SCSI host has saved (MODE SELECT), in hexadecimal." },
 	{ .name = "sanitize", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_NULLABLE, .max = 16, .help = "Says running while a host sanitizes the volume, and until one that was cut off is repeated or forgiven." },
 	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "online|offline", .help = "Whether the backend serves." },
 	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why it is offline." },

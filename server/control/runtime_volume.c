@@ -235,6 +235,7 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 		.serial = text_or_null(v->row, "serial"),
 		.vendor = text_or_null(v->row, "vendor"),
 		.product = text_or_null(v->row, "product"),
+		.modes = text_or_null(v->row, "mode_pages"),
 	};
 	if (*text_of(v->row, "sanitize")) {
 		volume_wipe_was_cut_off(vol);
@@ -380,59 +381,52 @@ bool volume_retry_all(void)
 }
 
 /* ---- reservations that survive a power loss -------------------------------------------------------------------- */
-struct resv_save {
-	const char *uuid, *text;
+struct field_save {
+	const char *uuid, *field, *text;
 };
-static int resv_save_run(void *arg)
+static int field_save_run(void *arg)
 {
-	const struct resv_save *s = arg;
+	const struct field_save *s = arg;
 	struct config_error e = { 0 };
-	json_t *fields = json_pack("{s:s}", "reservations", s->text);
+	json_t *fields = json_pack("{s:s}", s->field, s->text);
 	int r = fields ? config_put(ctl.db, MODEL_VOLUME, s->uuid, fields, NULL, &e) : -ENOMEM;
 	struct rt_volume *v = rt_volume_find(s->uuid);
 	if (!r && v)
-		json_object_set(v->row, "reservations", json_object_get(fields, "reservations"));
+		json_object_set(v->row, s->field, json_object_get(fields, s->field));
 	json_decref(fields);
 	if (r)
-		log_error(&log_control, "reservations cannot be stored", "volume=%s why=\"%s\"", s->uuid, e.why);
+		log_error(&log_control, "what hosts want to be kept cannot be stored", "volume=%s field=%s why=\"%s\"", s->uuid, s->field, e.why);
 	return r;
 }
 /* On a worker: waits for the control thread, so that the host hears GOOD only when the row is on disk. */
 static int resv_save(void *arg, const char *uuid, const char *text)
 {
-	struct resv_save s = { uuid, text };
+	struct field_save s = { uuid, "reservations", text };
 	(void)arg;
-	return reactor_call(ctl.reactor, resv_save_run, &s);
+	return reactor_call(ctl.reactor, field_save_run, &s);
 }
 
 /* ---- a sanitize that is cut off has failed ---------------------------------------------------------------------- */
-struct wipe_save {
-	const char *uuid;
-	bool wiped;
-};
-static int wipe_save_run(void *arg)
-{
-	const struct wipe_save *s = arg;
-	struct config_error e = { 0 };
-	json_t *fields = json_pack("{s:s}", "sanitize", s->wiped ? "running" : "");
-	int r = fields ? config_put(ctl.db, MODEL_VOLUME, s->uuid, fields, NULL, &e) : -ENOMEM;
-	struct rt_volume *v = rt_volume_find(s->uuid);
-	if (!r && v)
-		json_object_set(v->row, "sanitize", json_object_get(fields, "sanitize"));
-	json_decref(fields);
-	return r;
-}
 static int wipe_save(void *arg, const char *uuid, bool wiped)
 {
-	struct wipe_save s = { uuid, wiped };
+	struct field_save s = { uuid, "sanitize", wiped ? "running" : "" };
 	(void)arg;
-	return reactor_call(ctl.reactor, wipe_save_run, &s);
+	return reactor_call(ctl.reactor, field_save_run, &s);
+}
+
+/* ---- mode pages that a host has saved ----------------------------------------------------------------------------- */
+static int modes_save(void *arg, const char *uuid, const char *text)
+{
+	struct field_save s = { uuid, "mode_pages", text };
+	(void)arg;
+	return reactor_call(ctl.reactor, field_save_run, &s);
 }
 
 int reservations_start(void)
 {
 	volume_resv_on_save(resv_save, NULL);
 	volume_wipe_on_save(wipe_save, NULL);
+	scsi_on_save_modes(modes_save, NULL);
 	return 0;
 }
 
@@ -440,4 +434,5 @@ void reservations_stop(void)
 {
 	volume_resv_on_save(NULL, NULL);
 	volume_wipe_on_save(NULL, NULL);
+	scsi_on_save_modes(NULL, NULL);
 }

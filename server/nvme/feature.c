@@ -88,7 +88,7 @@ static enum nvme_result set_temperature(struct job *j, const uint8_t *data)
 	return RES_OK;
 }
 
-/* ---- write cache: the backend's, so a host may only agree ----------------------------------------------------------- */
+/* ---- write cache: the backend's, or set by a SCSI host, so one of ours may only agree ----------------------------------------------------------- */
 static enum nvme_result get_cache(struct job *j, uint8_t *data)
 {
 	const struct nvme_ns_map *m = j->view->map;
@@ -96,7 +96,7 @@ static enum nvme_result get_cache(struct job *j, uint8_t *data)
 	(void)data;
 	for (size_t i = 0; i < m->count; i++) {
 		volume_limits(m->entry[i].ns->volume, &l);
-		j->c->result |= l.volatile_cache;
+		j->c->result |= l.volatile_cache && !volume_write_through(m->entry[i].ns->volume);
 	}
 	return RES_OK;
 }

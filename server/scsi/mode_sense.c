@@ -7,8 +7,6 @@
 static enum scsi_result parse_common(struct scsi_task *t, struct task *p, uint32_t alloc)
 {
 	p->flags = t->cdb[1];
-	if (t->cdb[2] >> 6 == MODE_SAVED)
-		return RES_NO_SAVED_PAGES;
 	unsigned code = t->cdb[2] & 0x3f, sub = t->cdb[3];
 	if (code == SCSI_MP_ALL)
 		return sub == 0 || sub == SCSI_MP_SUB_ALL ? parse_data_in(p, alloc) : cdb_field(p, 3, -1);

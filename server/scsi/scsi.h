@@ -34,6 +34,7 @@ struct scsi_unit_spec {
 	const char *naa;                 /* "naa." and 16 or 32 hex digits; NULL: made from the uuid */
 	enum scsi_device device;         /* CDROM: never written; the volume has blocks of 2048 bytes */
 	uint32_t physical_bytes;         /* what hosts are told of physical blocks; 0: the logical block size */
+	const char *modes;               /* what scsi_save_modes_fn was given last; NULL or "": nothing was saved */
 };
 /* NAA and serial derive from the volume's uuid, unless it brings those of the array that it came from; they never change.
  * -EINVAL: text not printable or too long, or no NAA name. */
@@ -42,6 +43,9 @@ struct scsi_unit *scsi_unit_ref(struct scsi_unit *u);
 void scsi_unit_unref(struct scsi_unit *u);
 DEFINE_FREEP(struct scsi_unit, scsi_unit_unref)
 struct volume *scsi_unit_volume(struct scsi_unit *u);    /* returns borrowed */
+/* Keeps what a host has saved of a unit's mode parameters ("": nothing).  On a worker thread; 0 when it is durable. */
+typedef int scsi_save_modes_fn(void *arg, const char *volume_uuid, const char *text);
+void scsi_on_save_modes(scsi_save_modes_fn *fn, void *arg);      /* installed by control/; NULL: nothing is kept */
 /* The bytes of "naa.6.." (8 or 16 of them; formats 2, 3, 5 have 8, format 6 has 16).  -EINVAL */
 int scsi_naa_parse(const char *text, uint8_t ret_naa[16], uint8_t *ret_len_bytes) _must_check_;
 /* Space that the unit's pool has left, and from where on hosts are to be warned (0: never) unless one of them has

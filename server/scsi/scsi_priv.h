@@ -4,6 +4,7 @@
 #define HOLDFAST_SCSI_SCSI_PRIV_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "block/block.h"
@@ -98,6 +99,14 @@ struct fan {                             /* visits every reactor in turn; fan.c 
 	bool (*visit)(struct fan *f);
 	void (*over)(struct fan *f);
 };
+#define MODE_PAGES 8
+#define MODE_PAGE_MAX 32
+struct mode_saved {                      /* what a host has saved, by row of mode_pages.c */
+	pthread_mutex_t lock;
+	pthread_mutex_t saving;          /* one after the other, as they are stored; held while it is */
+	bool has[MODE_PAGES];
+	uint8_t page[MODE_PAGES][MODE_PAGE_MAX];
+};
 struct scsi_unit {
 	_Atomic(unsigned) refs;
 	struct volume *volume;
@@ -112,6 +121,7 @@ struct scsi_unit {
 	_Atomic(bool) can_unmap, unmap_zeroes, read_only;
 	/* mode parameters that a host can change; one set for all nexuses */
 	_Atomic(bool) d_sense, swp, tas;
+	struct mode_saved saved;
 	_Atomic(uint64_t) threshold;     /* of mode page 1Ch/02h: THRESHOLD_SET, _ON, and a count of sets; thin.c */
 	_Atomic(uint64_t) free_sets, low_sets;   /* of the pool, plus 1; 0: not known, never */
 	_Atomic(bool) is_low;

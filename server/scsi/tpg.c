@@ -6,8 +6,6 @@
  * a map that says so before the host hears GOOD; other nexuses hear 2A/06 from the change of their map. */
 #include "scsi/ops_priv.h"
 
-#include <pthread.h>
-
 #include "scsi/out.h"
 
 static struct {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scsi/copy_priv.h"
+#include "scsi/mode_priv.h"
 
 void unit_limits_refresh(struct scsi_unit *u)
 {
@@ -178,6 +179,10 @@ int scsi_unit_new(const struct scsi_unit_spec *spec, struct scsi_unit **ret_unit
 	u->volume = volume_ref(spec->volume);
 	atomic_init(&u->sanitize, volume_wipe(u->volume) ? SANITIZE_FAILED : SANITIZE_NONE);
 	unit_limits_refresh(u);
+	pthread_mutex_init(&u->saved.lock, NULL);
+	pthread_mutex_init(&u->saved.saving, NULL);
+	if (spec->modes && *spec->modes && mode_saved_load(u, spec->modes))
+		log_error(&log_scsi, "saved mode pages cannot be read, continuing with the defaults", "volume=%s", volume_name(u->volume));
 	u->watcher.event = volume_event;
 	u->watcher.lost = volume_lost;
 	volume_watch(u->volume, &u->watcher);
@@ -198,6 +203,8 @@ void scsi_unit_unref(struct scsi_unit *u)
 	token_store_free(u);
 	volume_unwatch(u->volume, &u->watcher);
 	volume_unref(u->volume);
+	pthread_mutex_destroy(&u->saved.lock);
+	pthread_mutex_destroy(&u->saved.saving);
 	free(u);
 }
 

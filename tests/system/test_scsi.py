@@ -97,6 +97,38 @@ def test_a_failover_cluster_takes_its_disk(daemon):
         a.calm().write(0, bytes(BLOCK))
 
 
+def wce(lun, which=0):
+    """The write cache as page 08h says it: current 0, default 2, saved 3."""
+    return lun.cdb([0x1a, 8, which << 6 | 8, 0, 64, 0], read=64)[6] & 4
+
+
+def test_a_host_turns_the_write_cache_off_for_good(daemon):
+    """WCE = 0, saved: it is so after kill -9, and what was written or copied since is there, though the backend loses what is not flushed."""
+    daemon.pool()
+    iqn, address = daemon.disk("v", "64M", plugin="fault:file", option="lose_unflushed=on"), ("127.0.0.1", daemon.portal())
+    with Lun(address, iqn) as a, Lun(address, iqn) as b:
+        assert wce(a) and wce(a, 3)
+        a.write(0, b"\x01" * BLOCK)
+        page = bytes([8, 18]) + bytes(18)
+        a.cdb([0x15, 0x11, 0, 0, 24, 0], data=bytes(4) + page)
+        assert b.sense_of(bytes(6)) == (6, 0x2a, 1)
+        assert not wce(b) and not wce(b, 3) and wce(b, 2)
+        a.write(1, b"\x02" * BLOCK)
+        a.xcopy(a.naa(), a.naa(), [(0, 2, 2)])
+        daemon.kill9()
+    daemon.start()
+    with Lun(address, iqn) as a:
+        assert not wce(a) and not wce(a, 3)
+        one, two = b"\x01" * BLOCK, b"\x02" * BLOCK
+        assert a.read(0, 4) == one + two + one + two
+        a.cdb([0x15, 0x11, 0, 0, 24, 0], data=bytes(4) + bytes([8, 18, 4]) + bytes(17))
+        a.write(0, two)
+        daemon.kill9()
+    daemon.start()
+    with Lun(address, iqn) as a:
+        assert wce(a) and a.read(0) == one               # the cache is back, and what was only in it is gone
+
+
 STPG, RTPG = 0x0a, 0x0a
 OPTIMIZED, NON_OPTIMIZED, UNAVAILABLE = 0, 1, 3
 
