@@ -108,6 +108,15 @@ void api_do_import_start(struct api_call *c)
 	answer_made(c, r, 200, import, &e);
 }
 
+void api_do_import_set(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *import = NULL;
+	int r = control_import_set(c->id, c->body, &import, &e);
+
+	answer_made(c, r, 200, import, &e);
+}
+
 void api_do_import_remove(struct api_call *c)
 {
 	struct config_error e = { 0 };

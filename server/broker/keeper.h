@@ -70,4 +70,7 @@ int keeper_main(const char *state_dir, void (*ready)(void));
  * Exit status. */
 int keeper_end(const char *state_dir);
 
+/* Would the keeper take this among a share's own lines of smb.conf?  NULL: yes; else why not.  Pure. */
+const char *keeper_smb_line(const char *line);
+
 #endif

@@ -14,6 +14,7 @@ static const struct keeper_op *const tables[] = {
 	keeper_ops_account,
 	keeper_ops_child,
 	keeper_ops_folder,
+	keeper_ops_import,
 	keeper_ops_nfs,
 	keeper_ops_space,
 	keeper_ops_smb,

@@ -167,6 +167,15 @@ static const char *check_line(char *line)
 	return check_parameter(line, value);
 }
 
+const char *keeper_smb_line(const char *line)
+{
+	char copy[4096];
+	if (strlen(line) >= sizeof(copy) || line[strspn(line, " \t")] == '[')
+		return "this is no line of a share";
+	memcpy(copy, line, strlen(line) + 1);
+	return check_line(copy);
+}
+
 int keeper_smb_text(const char *text, size_t len_bytes, unsigned *ret_line, const char **ret_why)
 {
 	unsigned number = 0;

@@ -23,11 +23,17 @@ static const struct flag import_create[] = {
 	ON_OFF("verify", "verify", "Read back what was written (default on)."), ON_OFF("owners", "owners", "Keep owners (default on)."), ON_OFF("acls", "acls", "SMB: keep rights (default on)."),
 	{ .name = "rate-limit", .metavar = "SIZE", .type = FLAG_SIZE, .field = "rate_limit", .help = "Most bytes per second, as 50M." }, END_FLAGS
 };
+static const struct flag import_set[] = {
+	{ .name = "rate-limit", .metavar = "SIZE", .type = FLAG_SIZE, .field = "rate_limit", .help = "Most bytes per second, as 50M; 0 for no limit. Counts at once." },
+	SECRET("password-file", "password", "File with another password; while it does not run."),
+	SECRET("mutual-password-file", "mutual_password", "iSCSI: file with another CHAP secret of the other side; while it does not run."), END_FLAGS
+};
 static const struct flag import_config[] = { ENUM("format", "format", "lio|tgt|scst|samba|exports", "Which kind of file it is; found out when left out."), END_FLAGS };
 const struct verb import_verbs[] = {
 	{ "create", "NAME", import_create, "POST", "/api/v1/imports", "Copy a folder or a LUN from another server; goes on after a restart.", NULL, run_create },
 	{ "list", "", NULL, "GET", "/api/v1/imports", "List imports.", NULL, run_list },
 	{ "show", "NAME", NULL, "GET", "/api/v1/imports/{id}", "Show an import: how far it is, and what could not be kept.", NULL, run_show },
+	{ "set", "NAME", import_set, "PATCH", "/api/v1/imports/{id}", "Change the rate, also while it runs, or the password.", NULL, run_set },
 	{ "start", "NAME", NULL, "POST", "/api/v1/imports/{id}/start", "Go on with one that was stopped or failed; or copy what is new.", NULL, run_import_start },
 	{ "stop", "NAME", NULL, "POST", "/api/v1/tasks/{id}/cancel", "Stop one; it can go on later.", NULL, run_import_stop },
 	{ "delete", "NAME", NULL, "DELETE", "/api/v1/imports/{id}", "Forget one; what it copied stays.", NULL, run_delete },

@@ -69,6 +69,10 @@ int config_secret(struct config *c, enum model_kind k, const char *id, const cha
 /* The same as it is stored, in hexadecimal, returns owned: {"sealed": text} in a body puts it back, in the same
  * field of an object with the same id, under the same key file; anywhere else it is refused. */
 int config_secret_sealed(struct config *c, enum model_kind k, const char *id, const char *field, char **ret_text, struct config_error *e);
+/* A text sealed with the same key, in hexadecimal, returns owned: for what is kept beside the store.  place, id and field say what
+ * it is, and it opens only as that.  The plain one is wiped by the caller. */
+int config_seal(struct config *c, const char *place, const char *id, const char *field, const char *plain, char **ret_text, struct config_error *e);
+int config_unseal(struct config *c, const char *place, const char *id, const char *field, const char *text, char **ret_plain, struct config_error *e);
 uint64_t config_revision(struct config *c);              /* of the whole store: grows with each commit */
 
 /* Changing: one transaction at a time; each change writes its audit row. */

@@ -232,3 +232,34 @@ int key_unseal(struct config *c, const char *table, const char *id, const char *
 	*ret_len = sealed_len - sealer->overhead_bytes;
 	return 0;
 }
+
+int config_seal(struct config *c, const char *place, const char *id, const char *field, const char *plain, char **ret_text, struct config_error *e)
+{
+	_cleanup_(freep) uint8_t *sealed = NULL;
+	size_t len;
+	int r = key_seal(c, place, id, field, plain, strlen(plain), &sealed, &len, e);
+	if (r)
+		return r;
+	*ret_text = malloc(2 * len + 1);
+	if (!*ret_text)
+		return config_fail(e, -ENOMEM, field, "out of memory");
+	hex_write(sealed, len, *ret_text);
+	return 0;
+}
+
+int config_unseal(struct config *c, const char *place, const char *id, const char *field, const char *text, char **ret_plain, struct config_error *e)
+{
+	size_t room = strlen(text) / 2, len = 0;
+	_cleanup_(freep) uint8_t *sealed = malloc(room + 1);
+	char *plain = malloc(room + 1);
+	int r = !sealed || !plain ? config_fail(e, -ENOMEM, field, "out of memory") :
+	        hex_read_some(text, sealed, room, &len) ? config_fail(e, -EBADMSG, field, "the stored %s is damaged; set it again", field) :
+						      key_unseal(c, place, id, field, sealed, len, (uint8_t *)plain, room, &len, e);
+	if (r) {
+		free(plain);
+		return r;
+	}
+	plain[len] = '\0';
+	*ret_plain = plain;
+	return 0;
+}

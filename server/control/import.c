@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* import.c - copies from other servers: a folder tree into a share, a LUN into a volume.
  *
- * Each is a file DIR/imports/NAME.json (0600: it holds the password until the import is done), replaced by rename: what was asked
- * for, how far it is, how it ended.  A run is a task; one that the daemon's end cut off goes on at the next start, and one that
+ * Each is a file DIR/imports/NAME.json (0600; the password is sealed, and gone when the import is done), replaced by rename: what was
+ * asked for, how far it is, how it ended.  A run is a task; one that the daemon's end cut off goes on at the next start, and one that
  * failed when somebody says so.  All of the list below belongs to the control thread. */
 #include "control/import_priv.h"
 #include "control/operate.h"
@@ -62,6 +62,7 @@ static int file_write(const char *name, const json_t *doc)
 /* On the worker: its own copy of the state; the control thread's follows at the end. */
 int import_save(struct import *m)
 {
+	json_object_set_new(m->wish, "rate_limit", json_integer((json_int_t)atomic_load(&m->rate)));
 	json_t *doc = json_pack("{s:O, s:O}", "wish", m->wish, "state", m->state);
 	int r = doc ? file_write(m->name, doc) : -ENOMEM;
 	json_decref(doc);
@@ -124,79 +125,10 @@ static uint64_t rate(void *arg)
 	return atomic_load(&m->rate);
 }
 
-/* ---- the folder that is filled -------------------------------------------------------------------------------------------- */
-struct folder_call {
-	struct import *m;
-	json_t *job;
-	char path[4096];
-	struct config_error *e;
-};
-
-static void numbers(json_t *job, const char *member, enum model_kind k, const char *number)
-{
-	json_t *rows, *row, *table = json_object();
-	struct config_error e;
-	size_t i;
-	if (config_list(ctl.db, k, NULL, &rows, &e) == 0) {
-		json_array_foreach(rows, i, row)
-			if (json_is_integer(json_object_get(row, number)))
-				json_object_set(table, text_of(row, "name"), json_object_get(row, number));
-		json_decref(rows);
-	}
-	json_object_set_new(job, member, table);
-}
-
-static int folder_run(void *arg)
-{
-	struct folder_call *f = arg;
-	json_t *share, *pool;
-	int r = config_get(ctl.db, MODEL_SHARE, text_of(f->m->wish, "share"), &share, f->e);
-	if (r)
-		return r;
-	r = config_get(ctl.db, MODEL_POOL, text_of(share, "pool"), &pool, f->e);
-	if (!r) {
-		snprintf(f->path, sizeof(f->path), "%s/%s", text_of(pool, "path"), *text_of(share, "path") ? text_of(share, "path") : text_of(share, "name"));
-		json_decref(pool);
-	}
-	json_decref(share);
-	numbers(f->job, "users", MODEL_USER, "uid");
-	numbers(f->job, "groups", MODEL_GROUP, "gid");
-	return r;
-}
-
-/* From the share's folder on no link is followed. */
-static int folder_open(struct import *m, json_t *job, char *why, size_t why_bytes)
-{
-	struct config_error e = { 0 };
-	struct folder_call f = { .m = m, .job = job, .e = &e };
-	if (control_task_ask(m->task, folder_run, &f)) {
-		snprintf(why, why_bytes, "%s", e.why);
-		return e.code ? e.code : -EIO;
-	}
-	int fd = open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *path = strdup(text_of(m->wish, "path")), *save = NULL;
-	for (char *part = path ? strtok_r(path, "/", &save) : NULL; part && fd >= 0; part = strtok_r(NULL, "/", &save)) {
-		if (strcmp(part, ".") == 0)
-			continue;
-		int next = strcmp(part, "..") == 0 ? -1 : (mkdirat(fd, part, 0755), openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-		close(fd);
-		fd = next;
-	}
-	free(path);
-	if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, 0)) {
-		int r = errno ? -errno : -EACCES;
-		snprintf(why, why_bytes, "folder %.300s cannot be written: %s (the server's own user copies; give it the folder, or run it as root)", f.path, strerror(-r));
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	return fd;
-}
-
 /* ---- a run, on a worker -------------------------------------------------------------------------------------------------------- */
 static json_t *job_of(const struct import *m)
 {
-	static const char *const copied[] = { "user", "password", "domain", "mutual_user", "mutual_password", "initiator", "verify", "owners", "acls" };
+	static const char *const copied[] = { "user", "domain", "mutual_user", "initiator", "verify", "owners", "acls" };
 	json_t *job = json_pack("{s:s, s:O, s:s, s:I}", "do", "copy", "url", json_object_get(m->wish, "source"), "id", text_of(m->wish, "id"), "rate", (json_int_t)atomic_load(&m->rate));
 	for (size_t i = 0; i < ARRAY_COUNT(copied); i++)
 		if (json_object_get(m->wish, copied[i]))
@@ -208,15 +140,17 @@ static int import_work(struct task *task, void *arg)
 {
 	struct import *m = arg;
 	char why[512] = "";
+	struct config_error e = { 0 };
 	json_t *job = job_of(m);
-	int dir = -1, r = 0;
+	struct import_job f = { .m = m, .job = job, .e = &e };
+	struct remote_job j = { .job = job, .dir_fd = -1, .frame = frame, .is_cancelled = is_cancelled, .rate = rate, .arg = m };
 	m->task = task;
-	if (strncasecmp(text_of(m->wish, "source"), "iscsi:", 6) != 0) {
-		dir = folder_open(m, job, why, sizeof(why));
-		r = dir < 0 ? dir : 0;
-	}
+	int r = control_task_ask(task, import_job_complete, &f);
+	if (r && e.code)
+		snprintf(why, sizeof(why), "%s", e.why);
+	if (!r && *text_of(m->wish, "share"))
+		r = import_place_open(&f, &j, why, sizeof(why));
 	if (!r) {
-		const struct remote_job j = { .job = job, .dir_fd = dir, .frame = frame, .is_cancelled = is_cancelled, .rate = rate, .arg = m };
 		r = remote_run(&j, why, sizeof(why));
 		if (*m->said && (!r || r != -ECANCELED))
 			snprintf(why, sizeof(why), "%s", m->said);
@@ -224,15 +158,15 @@ static int import_work(struct task *task, void *arg)
 		if (!r)
 			r = end ? end : m->ended_well ? 0 : -EIO;
 	}
-	if (dir >= 0)
-		close(dir);
+	if (j.dir_fd >= 0)
+		close(j.dir_fd);
+	if (j.running_fd > 0)
+		close(j.running_fd);
 	json_decref(job);
 	json_object_set_new(m->state, "state", json_string(!r ? "done" : r == -ECANCELED ? (atomic_load(&m->keep) ? "running" : "stopped") : "failed"));
 	json_object_set_new(m->state, "message", json_string(*why ? why : strerror(-r)) ?: json_string("it failed"));
-	if (!r) {                        /* no longer needed */
-		json_object_del(m->wish, "password");
-		json_object_del(m->wish, "mutual_password");
-	}
+	if (!r)
+		import_secrets_forget(m->wish);  /* no longer needed */
 	if (import_save(m))
 		log_warn(&log_control, "the state of an import cannot be kept", "import=%s", m->name);
 	control_task_result(task, m->state);
@@ -470,6 +404,11 @@ static int create_run(void *arg)
 			json_object_set_new(wish, defaults[i], json_true());
 	if (!json_object_get(wish, "rate_limit"))
 		json_object_set_new(wish, "rate_limit", json_integer(0));
+	r = import_secrets_seal(wish, c->e);
+	if (r) {
+		json_decref(wish);
+		return r;
+	}
 	json_object_set_new(all, name, json_pack("{s:o, s:{s:s}}", "wish", wish, "state", "state", "stopped"));
 	r = start(name, c->e);
 	if (r)
@@ -499,6 +438,48 @@ static int start_run(void *arg)
 	int r = find(c);
 	if (!r)
 		r = start(c->name, c->e);
+	if (!r)
+		*c->ret = shown(c->name);
+	return r;
+}
+
+/* The rate counts at once; what runs has its passwords already. */
+static int set_run(void *arg)
+{
+	const struct import_call *c = arg;
+	int r = find(c);
+	struct import *m = r ? NULL : running_find(c->name);
+	const json_t *doc = json_object_get(all, c->name);
+	json_t *v, *wish = r ? NULL : json_deep_copy(json_object_get(doc, "wish"));
+	const char *key;
+	json_object_foreach((json_t *)c->body, key, v) {
+		bool number = strcmp(key, "rate_limit") == 0, secret = strcmp(key, "password") == 0 || (strcmp(key, "mutual_password") == 0 && *text_of(wish, "volume"));
+		if (r)
+			break;
+		if (!number && !secret)
+			r = config_fail(c->e, -EINVAL, key, "of an import only rate_limit and its passwords change, not %.40s", key);
+		else if (number ? !json_is_integer(v) || json_integer_value(v) < 0 : !json_is_string(v))
+			r = config_fail(c->e, -EINVAL, key, number ? "%s is a number of bytes per second, 0 for none" : "%s must be a text", key);
+		else if (secret && m)
+			r = config_fail(c->e, -EBUSY, key, "the import runs with the %s that it has; stop it first", key);
+		else
+			json_object_set(wish, key, v);
+	}
+	if (!r)
+		r = import_secrets_seal(wish, c->e);
+	if (!r) {
+		json_t *changed = json_pack("{s:O, s:O}", "wish", wish, "state", json_object_get(doc, "state"));
+		if (m)           /* its own thread writes the file, with the rate that it has then */
+			atomic_store(&m->rate, (uint64_t)int_of(wish, "rate_limit"));
+		else
+			r = file_write(c->name, changed);
+		if (r)
+			config_fail(c->e, r, "", "the import's file cannot be written: %s", strerror(-r));
+		else
+			json_object_set(all, c->name, changed);
+		json_decref(changed);
+	}
+	json_decref(wish);
 	if (!r)
 		*c->ret = shown(c->name);
 	return r;
@@ -542,6 +523,11 @@ int control_import_start(const char *name, json_t **ret_import, struct config_er
 	struct import_call c = { name, NULL, ret_import, e, false };
 	return reactor_call(ctl.reactor, start_run, &c);
 }
+int control_import_set(const char *name, const json_t *patch, json_t **ret_import, struct config_error *e)
+{
+	struct import_call c = { name, patch, ret_import, e, false };
+	return reactor_call(ctl.reactor, set_run, &c);
+}
 int control_import_delete(const char *name, struct config_error *e)
 {
 	struct import_call c = { name, NULL, NULL, e, false };
@@ -565,7 +551,13 @@ static void load(const char *file, size_t name_len)
 	if (!name_is_good(name) || path_of(name, "", path))
 		return;
 	json_t *doc = json_load_file(path, 0, &je);
-	if (json_is_object(json_object_get(doc, "wish")) && json_is_object(json_object_get(doc, "state")))
+	json_t *wish = json_object_get(doc, "wish");
+	struct config_error e;
+	bool clear = json_is_string(json_object_get(wish, "password")) || json_is_string(json_object_get(wish, "mutual_password"));
+	/* A version before this one did not seal. */
+	if (clear && (import_secrets_seal(wish, &e) || file_write(name, doc)))
+		log_warn(&log_control, "the password of an import stays as it is in its file", "import=%s", name);
+	if (json_is_object(wish) && json_is_object(json_object_get(doc, "state")))
 		json_object_set(all, name, doc);
 	else
 		log_warn(&log_control, "the file of an import cannot be read, continuing without it", "file=%s", path);

@@ -3,11 +3,13 @@
  * The reading is remote/'s and needs nothing of this room; what is known here are the names that are taken, the pools that are
  * there, and how large a device is. */
 #include "control/control_priv.h"
+#include "broker/keeper.h"
 #include "control/operate.h"
 #include "remote/remote.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,19 +55,87 @@ static long long size_of_path(const char *path)
 	return r ? r : S_ISBLK(st.st_mode) ? (long long)bytes : (long long)st.st_size;
 }
 
+static void lost(json_t *report, json_int_t line, const char *fmt, ...) _printf_(3, 4);
+static void lost(json_t *report, json_int_t line, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(json_object_get(report, "findings"), json_pack("{s:I, s:s, s:o?}", "line", line, "level", "lost", "text", json_string(text)));
+}
+
 /* False: the volume cannot be made, and neither what hangs on it. */
-static bool fill_size(json_t *body, json_t *findings, json_int_t line)
+static bool fill_size(json_t *report, json_t *body, json_int_t line)
 {
 	const char *path = text_of(json_object_get(body, "options"), "path");
 	long long block = int_of(body, "block_size") == 4096 ? 4096 : 512, size = *path ? size_of_path(path) : 0;
-	char text[512];
-	if (*path && size < 0) {
-		snprintf(text, sizeof(text), "%.300s: %s; volume %.63s begins offline, or is left out without a size", path, strerror((int)-size), text_of(body, "name"));
-		json_array_append_new(findings, json_pack("{s:I, s:s, s:s}", "line", line, "level", "lost", "text", text));
-	}
+	if (*path && size < 0)
+		lost(report, line, "%.300s: %s; volume %.63s begins offline, or is left out without a size", path, strerror((int)-size), text_of(body, "name"));
 	if (!json_object_get(body, "size_bytes") && size >= block)
 		json_object_set_new(body, "size_bytes", json_integer(size / block * block));
 	return json_object_get(body, "size_bytes") != NULL && size >= 0;
+}
+
+/* Verbatim lines that would be refused: the rest of the file is worth having without them. */
+static void keep_lines(json_t *report, json_t *body, json_int_t at)
+{
+	_cleanup_(freep) char *raw = strdup(text_of(body, "smb_raw")), *kept = raw ? calloc(1, strlen(raw) + 2) : NULL;
+	char *save = NULL;
+	size_t n = 0, room = raw ? strlen(raw) + 2 : 0;
+	for (char *line = kept ? strtok_r(raw, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+		const char *why = keeper_smb_line(line);
+		if (why)
+			lost(report, at, "share %.63s: \"%.150s\" is left out: %s", text_of(body, "name"), line + strspn(line, " \t"), why);
+		else
+			n += (size_t)snprintf(kept + n, room - n, "%s\n", line);
+	}
+	if (kept && *kept)
+		json_object_set_new(body, "smb_raw", json_string(kept));
+	else
+		json_object_del(body, "smb_raw");
+}
+
+/* The share that serves this folder over the same protocol already; "": none. */
+static void same_folder(const json_t *body, char name[128])
+{
+	json_t *rows, *row;
+	struct config_error e;
+	size_t i;
+	*name = '\0';
+	if (config_list(ctl.db, MODEL_SHARE, NULL, &rows, &e))
+		return;
+	json_array_foreach(rows, i, row) {
+		const char *path = *text_of(body, "path") ? text_of(body, "path") : text_of(body, "name");
+		if (strcmp(text_of(row, "pool"), text_of(body, "pool")) == 0 && strcmp(*text_of(row, "path") ? text_of(row, "path") : text_of(row, "name"), path) == 0 &&
+		    ((true_of(row, "smb") && true_of(body, "smb")) || (true_of(row, "nfs") && true_of(body, "nfs"))))
+			snprintf(name, 128, "%s", text_of(row, "name"));
+	}
+	json_decref(rows);
+}
+
+/* On the control thread. */
+static int shares_run(void *arg)
+{
+	json_t *report = arg, *objects = json_object_get(report, "objects"), *o;
+	char there[128];
+	for (size_t i = 0; (o = json_array_get(objects, i)) != NULL;) {
+		json_t *body = json_object_get(o, "body");
+		json_int_t line = int_of(o, "line");
+		*there = '\0';
+		if (strcmp(text_of(o, "kind"), "share") == 0)
+			same_folder(body, there);
+		if (*there) {
+			lost(report, line, "the folder of %.63s is served already, as share %.63s: it is left out", text_of(body, "name"), there);
+			json_array_remove(objects, i);
+			continue;
+		}
+		if (json_object_get(body, "smb_raw"))
+			keep_lines(report, body, line);
+		i++;
+	}
+	return 0;
 }
 
 /* Takes out what cannot be made, and what stands on it. */
@@ -76,7 +146,7 @@ static void drop(json_t *report)
 		o = json_array_get(objects, i);
 		json_t *body = json_object_get(o, "body");
 		const char *kind = text_of(o, "kind");
-		bool out = (strcmp(kind, "volume") == 0 && !fill_size(body, json_object_get(report, "findings"), int_of(o, "line"))) ||
+		bool out = (strcmp(kind, "volume") == 0 && !fill_size(report, body, int_of(o, "line"))) ||
 			   (strcmp(kind, "lun") == 0 && json_object_get(gone, text_of(body, "volume")));
 		if (out && strcmp(kind, "volume") == 0)
 			json_object_set_new(gone, text_of(body, "name"), json_true());
@@ -193,6 +263,11 @@ int control_import_config(const json_t *body, bool dry_run, const struct config_
 	if (r)
 		return r;
 	drop(report);
+	r = reactor_call(ctl.reactor, shares_run, report);
+	if (r) {
+		json_decref(report);
+		return r;
+	}
 	struct make_call m = { .objects = json_object_get(report, "objects"), .who = who, .dry_run = dry_run, .e = e };
 	r = reactor_call(ctl.reactor, make_run, &m);
 	if (!r)

@@ -84,6 +84,8 @@ int control_import_create(const json_t *body, bool dry_run, json_t **ret_import,
 int control_import_get(const char *name, json_t **ret_import, struct config_error *e);
 json_t *control_import_list(void);
 int control_import_start(const char *name, json_t **ret_import, struct config_error *e);  /* again, after an end */
+/* patch: rate_limit at any time, passwords while it does not run. */
+int control_import_set(const char *name, const json_t *patch, json_t **ret_import, struct config_error *e);
 int control_import_delete(const char *name, struct config_error *e);     /* what was copied stays */
 
 /* ---- the machine -------------------------------------------------------------------------------------------- */

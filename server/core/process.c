@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* process.c - starts a program. */
+/* process.c - finds and starts programs. */
 #include "core/process.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <string.h>
 
 /* aside: copies of what lies where another one is to come. */
 static int arrange(posix_spawn_file_actions_t *files, const int *fd, int count, int *aside)
@@ -56,4 +58,21 @@ int process_start(const char *path, const char *const *argv, const char *const *
 		closep(&aside[i]);
 	posix_spawn_file_actions_destroy(&files);
 	return -r;
+}
+
+int process_find_ours(const char *name, char ret_path[PATH_MAX])
+{
+	char exe[PATH_MAX - 64];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(exe, '/');
+	if (slash) {
+		*slash = '\0';
+		snprintf(ret_path, PATH_MAX, "%s/%.60s", exe, name);
+		if (access(ret_path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(ret_path, PATH_MAX, "%s/../%.60s", HF_PLUGIN_DIR, name);
+	return access(ret_path, X_OK) ? -ENOENT : 0;
 }

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_CORE_PROCESS_H
 #define HOLDFAST_CORE_PROCESS_H
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "core/base.h"
@@ -15,5 +16,8 @@
  * fd        fd[i] becomes its descriptor i, -1: /dev/null; fd_count of them, 3..PROCESS_FDS_MAX; all stay the caller's
  * Otherwise as posix_spawn(3): -ENOENT, -EACCES, -ENOMEM, ..; also -EMFILE. */
 int process_start(const char *path, const char *const *argv, const char *const *envp, const int *fd, int fd_count, pid_t *ret_pid) _must_check_;
+
+/* A further program of ours: beside this one in a build tree, else where it is installed; -ENOENT. */
+int process_find_ours(const char *name, char ret_path[PATH_MAX]) _must_check_;
 
 #endif

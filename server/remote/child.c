@@ -17,7 +17,7 @@
 #define LAST_WORDS 512
 
 struct remote_child {
-	pid_t pid;
+	pid_t pid;                       /* 0: the keeper's child, not ours */
 	int in, out, err;                /* pipes to it, from it */
 	uint64_t rate;
 	uint8_t *buf;                    /* a frame that is coming */
@@ -27,32 +27,19 @@ struct remote_child {
 };
 
 /* ---- start ------------------------------------------------------------------------------------------------------------ */
-/* Beside this program in a build tree, else where it is installed. */
-static int find_program(char path[PATH_MAX])
-{
-	char exe[PATH_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n > 0) {
-		exe[n] = '\0';
-		char *slash = strrchr(exe, '/');
-		if (slash) {
-			*slash = '\0';
-			snprintf(path, PATH_MAX, "%s/holdfast-remote", exe);
-			if (access(path, X_OK) == 0)
-				return 0;
-		}
-	}
-	snprintf(path, PATH_MAX, "%s/../holdfast-remote", HF_PLUGIN_DIR);
-	return access(path, X_OK) ? -ENOENT : 0;
-}
-
 static int start(struct remote_child *c, const struct remote_job *job, char *why, size_t why_bytes)
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "SMB_CONF_PATH=/dev/null", "KRB5CCNAME=FILE:/nonexistent/cc", "ASAN_OPTIONS=detect_leaks=0", NULL };
 	const char *const argv[] = { "holdfast-remote", NULL };
 	int fd[6] = { -1, -1, -1, -1, -1, -1 };          /* in: 0 <- 1; out: 2 <- 3; err: 4 <- 5 */
 	char path[PATH_MAX];
-	int r = find_program(path);
+	if (job->running_fd > 0) {
+		c->pid = 0;
+		c->in = fcntl(job->running_fd, F_DUPFD_CLOEXEC, 4);
+		c->out = fcntl(job->running_fd, F_DUPFD_CLOEXEC, 4);
+		return c->in < 0 || c->out < 0 ? -errno : 0;
+	}
+	int r = process_find_ours("holdfast-remote", path);
 	if (r) {
 		snprintf(why, why_bytes, "the program holdfast-remote is not installed");
 		return r;
@@ -201,6 +188,14 @@ static int follow(struct remote_child *c, const struct remote_job *job, char *wh
 	}
 }
 
+static void end(const struct remote_child *c)
+{
+	if (c->pid > 0)
+		kill(-c->pid, SIGKILL);
+	else
+		shutdown(c->in, SHUT_RDWR);      /* it notices, and ends */
+}
+
 int remote_run(const struct remote_job *job, char *why, size_t why_bytes)
 {
 	struct remote_child c = { .pid = -1, .in = -1, .out = -1, .err = -1, .rate = (uint64_t)json_integer_value(json_object_get(job->job, "rate")) };
@@ -214,14 +209,14 @@ int remote_run(const struct remote_job *job, char *why, size_t why_bytes)
 		tell_job(&c, job->job);
 		r = follow(&c, job, why, why_bytes);
 		if (r)
-			kill(-c.pid, SIGKILL);
+			end(&c);
 		if (r && !*why)
 			snprintf(why, why_bytes, "%s", strerror(-r));
 		while (c.err >= 0 && !r && !c.ended)
 			keep_words(&c);
 		if (!c.ended)
-			kill(-c.pid, SIGKILL);
-		while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
+			end(&c);
+		while (c.pid > 0 && waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
 			;
 		if (!r && !c.ended) {
 			r = -EIO;

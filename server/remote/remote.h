@@ -41,6 +41,7 @@ struct remote_child;
 struct remote_job {
 	const json_t *job;               /* borrowed: what the child reads first; docs in README.md */
 	int dir_fd;                      /* borrowed: descriptor 3 of the child; -1: none */
+	int running_fd;                  /* borrowed: the socket of a child that the keeper has started; 0: start one */
 	/* On the calling thread, for each frame; not 0: stop, that is what remote_run() returns. */
 	int (*frame)(void *arg, struct remote_child *child, enum remote_frame kind, const uint8_t *data, size_t len_bytes);
 	/* Asked ten times a second and more; true: stop with -ECANCELED. */
@@ -52,7 +53,6 @@ struct remote_job {
 /* Runs the child to its end; blocks, so on a worker thread.  0: it said REMOTE_END; -ECANCELED; -ENOENT: the program is
  * not installed; -EIO: it died (why has what it said last); what frame() returned. */
 int remote_run(const struct remote_job *job, char *why, size_t why_bytes);
-
 
 
 /* To a child that has told REMOTE_FACTS: begin there. */

@@ -257,47 +257,65 @@ static void ace(const char *text, size_t len, struct tree_acl *a)
 	char one[300];
 	unsigned type = 0, flags = 0, mask = 0;
 	snprintf(one, sizeof(one), "%.*s", (int)(len < sizeof(one) - 1 ? len : sizeof(one) - 1), text);
-	*a = (struct tree_acl){ 0 };
+	*a = (struct tree_acl){ .type = UINT8_MAX };
 	char *colon = strrchr(one, ':');
 	if (!colon || sscanf(colon + 1, "%u/%u/0x%x", &type, &flags, &mask) != 3)
 		return;
 	*colon = '\0';
 	const char *plain = strrchr(one, '\\') ? strrchr(one, '\\') + 1 : one;
 	snprintf(a->who, sizeof(a->who), "%s", strcasecmp(plain, "Everyone") == 0 ? "" : one);
+	a->type = (uint8_t)type;
+	a->flags = (uint8_t)flags;
+	a->mask = mask;
 	a->deny = type == 1;
-	if (flags & 8)                   /* only for what is made below */
-		return;
+	/* MS-DTYP 2.4.4.1: OBJECT_INHERIT, CONTAINER_INHERIT; INHERIT_ONLY: only for what is made below. */
+	a->here = !(flags & 8);
+	a->below = flags & 3;
 	/* MS-DTYP 2.4.3: FILE_READ_DATA, FILE_WRITE_DATA, FILE_EXECUTE; GENERIC_* and all. */
 	a->rights = (mask & (0x1 | 0x80000000u | 0x10000000u) ? 4 : 0) | (mask & (0x2 | 0x40000000u | 0x10000000u) ? 2 : 0) | (mask & (0x20 | 0x20000000u | 0x10000000u) ? 1 : 0);
 }
 
-static int acl_read(void *arg, const char *path, char owner[128], char group[128], struct tree_acl *acl, size_t *count)
+static char acl_text[65536];
+static int acl_ask(const char *path, const char *attribute)
 {
-	static char text[65536];
 	char url[URL_BYTES];
-	size_t room = *count;
+	/* It returns 0 for a text that is there, too, and ends that with a NUL. */
+	memset(acl_text, 0, sizeof(acl_text));
+	return smbc_getxattr(full(path, url), attribute, acl_text, sizeof(acl_text) - 1) < 0 ? -errno : 0;
+}
+
+static int acl_read(void *arg, const char *path, bool with_sids, struct tree_acls *ret)
+{
+	size_t n = 0;
 	(void)arg;
-	*count = 0;
-	int n = smbc_getxattr(full(path, url), "system.nt_sec_desc.*+", text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[(size_t)n < sizeof(text) ? n : (int)sizeof(text) - 1] = '\0';
-	for (const char *p = text; *p;) {
+	*ret = (struct tree_acls){ 0 };
+	int r = acl_ask(path, "system.nt_sec_desc.*+");
+	for (const char *p = acl_text; !r && *p;) {
 		size_t len = strcspn(p, ",\n\t");
 		if (strncmp(p, "OWNER:", 6) == 0)
-			snprintf(owner, 128, "%.*s", (int)(len - 6 < 127 ? len - 6 : 127), p + 6);
+			snprintf(ret->owner, sizeof(ret->owner), "%.*s", (int)(len - 6 < 127 ? len - 6 : 127), p + 6);
 		else if (strncmp(p, "GROUP:", 6) == 0)
-			snprintf(group, 128, "%.*s", (int)(len - 6 < 127 ? len - 6 : 127), p + 6);
-		else if (strncmp(p, "ACL:", 4) == 0 && *count < room)
-			ace(p + 4, len - 4, &acl[(*count)++]);
+			snprintf(ret->group, sizeof(ret->group), "%.*s", (int)(len - 6 < 127 ? len - 6 : 127), p + 6);
+		else if (strncmp(p, "ACL:", 4) == 0 && ret->count < TREE_ACLS_MAX)
+			ace(p + 4, len - 4, &ret->entry[ret->count++]);
 		p += len + (p[len] != '\0');
 	}
-	return 0;
+	if (r || !with_sids)
+		return r;
+	/* The same list once more, with numbers for names. */
+	r = acl_ask(path, "system.nt_sec_desc.*");
+	for (const char *p = acl_text; !r && *p;) {
+		size_t len = strcspn(p, ",\n\t"), sid = strncmp(p, "ACL:", 4) == 0 ? strcspn(p + 4, ":,") : 0;
+		if (sid && n < ret->count)
+			snprintf(ret->entry[n++].sid, sizeof(ret->entry[0].sid), "%.*s", (int)(sid < 127 ? sid : 127), p + 4);
+		p += len + (p[len] != '\0');
+	}
+	return r;
 }
 
 void smb_tree_run(const json_t *job, const struct remote_url *u)
 {
 	start(job, u);
 	const struct tree_source s = { .open_dir = open_dir, .read_dir = read_dir, .close_dir = close_dir, .open = open_file, .read = read_file, .close = close_file, .acl = acl_read };
-	tree_run(job, &s);
+	relay_serve(&s);
 }

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "core/crc32c.h"
 #include "remote/worker_priv.h"
@@ -25,6 +24,9 @@ struct walk {
 	uint8_t *buf;
 	char path[PATH_MAX];             /* of the entry, below the folder that is copied */
 	char temp[64];
+	struct tree_links seen;
+	struct tree_acls *acls;
+	unsigned owner, group;           /* of the folder that is filled */
 	unsigned depth;
 	uint64_t told_us;
 };
@@ -42,7 +44,7 @@ static void tell(struct walk *w, bool always)
 		return;
 	w->told_us = now;
 	const struct tree_sum *t = w->sum;
-	out_json(REMOTE_PROGRESS, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files", (json_int_t)t->files, "folders", (json_int_t)t->dirs, "links", (json_int_t)t->links,
+	out_json(REMOTE_PROGRESS, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files", (json_int_t)t->files, "folders", (json_int_t)t->dirs, "links", (json_int_t)t->links, "hard_links", (json_int_t)t->hard_links,
 					    "bytes", (json_int_t)t->bytes, "same", (json_int_t)t->same, "skipped", (json_int_t)t->skipped, "kept", (json_int_t)t->kept, "failed",
 					    (json_int_t)t->failed, "owners_lost", (json_int_t)t->owners_lost, "acls", (json_int_t)t->acls, "acls_lost", (json_int_t)t->acls_lost, "done", always));
 }
@@ -66,118 +68,37 @@ static void skipped(struct walk *w, const char *name, const char *why)
 }
 
 /* ---- who owns it, and who may what ------------------------------------------------------------------------------------- */
-static bool number_of(const json_t *table, const char *name, unsigned *ret)
-{
-	const char *plain = strrchr(name, '\\');
-	json_t *v = json_object_get(table, plain ? plain + 1 : name);
-	if (!json_is_integer(v))
-		return false;
-	*ret = (unsigned)json_integer_value(v);
-	return true;
-}
-
-/* acl(5), as the kernel takes it in system.posix_acl_access. */
-struct acl_entry {
-	uint16_t tag, perm;
-	uint32_t id;
-};
-#define ACL_BYTES(n) (4 + 8 * (n))
-enum { USER_OBJ = 1, USER = 2, GROUP_OBJ = 4, GROUP = 8, MASK = 16, OTHER = 32 };
-
-static void put_le(uint8_t *p, uint32_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static int acl_order(const void *a, const void *b)
-{
-	const struct acl_entry *x = a, *y = b;
-	return x->tag != y->tag ? (int)x->tag - (int)y->tag : x->id < y->id ? -1 : x->id > y->id;
-}
-
-#define ACLS_MAX 64
-/* Names with rights become mode and entries; what denies has no place there and is counted as lost. */
-static mode_t acl_apply(struct walk *w, int fd, const struct tree_acl *acl, size_t count, const char *owner, const char *group, mode_t mode)
-{
-	struct acl_entry e[ACLS_MAX + 4];
-	size_t n = 0;
-	unsigned other = 0, user = 0, of_group = 0, mask = 0, id;
-	bool lost = false;
-	for (size_t i = 0; i < count && i < ACLS_MAX; i++) {
-		if (acl[i].deny) {
-			lost = true;
-			continue;
-		}
-		if (!*acl[i].who) {
-			other |= acl[i].rights;
-		} else if (strcmp(acl[i].who, owner) == 0) {
-			user |= acl[i].rights;
-		} else if (strcmp(acl[i].who, group) == 0) {
-			of_group |= acl[i].rights;
-		} else if (number_of(acl[i].is_group ? w->o->groups : w->o->users, acl[i].who, &id) || number_of(acl[i].is_group ? w->o->users : w->o->groups, acl[i].who, &id)) {
-			bool is_group = json_object_get(w->o->groups, strrchr(acl[i].who, '\\') ? strrchr(acl[i].who, '\\') + 1 : acl[i].who) != NULL;
-			e[n++] = (struct acl_entry){ is_group ? GROUP : USER, (uint16_t)acl[i].rights, id };
-		} else {
-			lost = true;
-		}
-	}
-	w->sum->acls_lost += lost;
-	if (!user && !of_group && !other && !n)
-		return mode;
-	mode = (mode & 07000) | (mode_t)(user << 6 | of_group << 3 | other);
-	if (!n)
-		return mode;
-	for (size_t i = 0; i < n; i++)
-		mask |= e[i].perm;
-	mask |= of_group;
-	e[n++] = (struct acl_entry){ USER_OBJ, (uint16_t)user, UINT32_MAX };
-	e[n++] = (struct acl_entry){ GROUP_OBJ, (uint16_t)of_group, UINT32_MAX };
-	e[n++] = (struct acl_entry){ MASK, (uint16_t)mask, UINT32_MAX };
-	e[n++] = (struct acl_entry){ OTHER, (uint16_t)other, UINT32_MAX };
-	qsort(e, n, sizeof(e[0]), acl_order);
-	uint8_t raw[ACL_BYTES(ACLS_MAX + 4)];
-	put_le(raw, 2, 4);
-	for (size_t i = 0; i < n; i++) {
-		put_le(raw + 4 + 8 * i, e[i].tag, 2);
-		put_le(raw + 6 + 8 * i, e[i].perm, 2);
-		put_le(raw + 8 + 8 * i, e[i].id, 4);
-	}
-	if (fsetxattr(fd, "system.posix_acl_access", raw, ACL_BYTES(n), 0) == 0) {
-		w->sum->acls++;
-		return (mode & ~(mode_t)070) | (mode_t)(mask << 3);
-	}
-	w->sum->acls_lost++;
-	return mode;
-}
-
 /* Owner, rights and times of what fd is; the last thing that is done to it. */
 static int finish(struct walk *w, int fd, const struct stat *st)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
 	mode_t mode = st->st_mode & 07777;
-	char owner[128] = "", group[128] = "";
-	struct tree_acl acl[ACLS_MAX];
-	size_t count = 0;
-	bool has_acl = w->o->acls && w->s->acl && (count = ACLS_MAX, w->s->acl(w->s->arg, w->path, owner, group, acl, &count) == 0);
-	if (w->o->owners) {
-		unsigned uid = st->st_uid, gid = st->st_gid;
-		bool known = w->s->has_owners;
-		if (!known) {
-			known = number_of(w->o->users, owner, &uid);
-			if (!number_of(w->o->groups, group, &gid))
-				gid = (unsigned)-1;
-		}
-		if (!known || fchown(fd, uid, gid))
-			w->sum->owners_lost++;
+	bool is_dir = S_ISDIR(st->st_mode);
+	struct tree_acls *a = w->o->acls && w->s->acl && w->s->acl(w->s->arg, w->path, w->o->windows_acls, w->acls) == 0 ? w->acls : NULL;
+	w->sum->acls_lost += w->o->acls && w->s->acl && !a;
+	/* What root makes for somebody else belongs to whom the folder belongs, if to nobody else. */
+	unsigned uid = w->o->privileged ? w->owner : (unsigned)-1, gid = w->o->privileged ? w->group : (unsigned)-1;
+	if (w->o->owners && w->s->has_owners) {
+		uid = st->st_uid;
+		gid = st->st_gid;
+	} else if (w->o->owners) {
+		w->sum->owners_lost += !a || !tree_number_of(w->o->users, a->owner, &uid);
+		if (a)
+			(void)tree_number_of(w->o->groups, a->group, &gid);
 	}
-	if (has_acl)
-		mode = acl_apply(w, fd, acl, count, owner, group, mode);
+	if ((uid != (unsigned)-1 || gid != (unsigned)-1) && fchown(fd, uid, gid))
+		w->sum->owners_lost++;
+	if (a)
+		mode = tree_acl_posix(w->o, fd, a, mode, is_dir, w->sum);
 	/* Foreign owners' set-uid programs are nobody's here. */
 	if (!w->s->has_owners || !w->o->owners)
 		mode &= (mode_t)~06000;
+	if (w->o->privileged && !is_dir)
+		mode &= (mode_t)~06000;
 	if (fchmod(fd, mode))
 		return -errno;
+	if (a && w->o->windows_acls)
+		tree_acl_windows(w->o, fd, a, w->sum);
 	return futimens(fd, times) ? -errno : 0;
 }
 
@@ -270,9 +191,16 @@ static int compare(int dir_fd, const char *name, const struct stat *st)
 static int copy_file(struct walk *w, int dir_fd, const char *name, const struct stat *st)
 {
 	void *file = NULL;
+	bool linked = w->s->has_inodes && st->st_nlink > 1;
 	int r = compare(dir_fd, name, st);
 	if (r == 1) {
 		w->sum->same++;
+		if (linked)
+			tree_link_keep(&w->seen, st, w->path);
+		return 0;
+	}
+	if (r == 0 && linked && tree_link_make(&w->seen, w->o->root_fd, st, dir_fd, name)) {
+		w->sum->hard_links++;
 		return 0;
 	}
 	if (r == -EEXIST) {
@@ -300,6 +228,8 @@ static int copy_file(struct walk *w, int dir_fd, const char *name, const struct 
 		return failed(w, r == -EBADMSG ? "what was written reads back otherwise" : "copying", r);
 	}
 	w->sum->files++;
+	if (linked)
+		tree_link_keep(&w->seen, st, w->path);
 	return 0;
 }
 
@@ -325,7 +255,8 @@ static int copy_link(struct walk *w, int dir_fd, const char *name, const struct 
 		}
 		return failed(w, "making a symbolic link", -errno);
 	}
-	if (w->o->owners && w->s->has_owners && fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW))
+	bool kept = w->o->owners && w->s->has_owners;
+	if ((kept || w->o->privileged) && fchownat(dir_fd, name, kept ? st->st_uid : w->owner, kept ? st->st_gid : w->group, AT_SYMLINK_NOFOLLOW))
 		w->sum->owners_lost++;
 	(void)utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
 	w->sum->links++;
@@ -403,33 +334,40 @@ static int copy_dir(struct walk *w, int dir_fd, const struct stat *st, bool is_r
 int tree_copy(const struct tree_source *s, const struct tree_opts *o, struct tree_sum *ret_sum)
 {
 	struct walk *w = calloc(1, sizeof(*w));
-	struct stat none = { 0 };
+	struct stat none = { 0 }, root;
 	memset(ret_sum, 0, sizeof(*ret_sum));
-	if (!w || !(w->buf = malloc(BUF_BYTES))) {
+	if (!w || !(w->buf = malloc(BUF_BYTES)) || !(w->acls = malloc(sizeof(*w->acls))) || fstat(o->root_fd, &root)) {
+		free(w ? w->buf : NULL);
+		free(w ? w->acls : NULL);
 		free(w);
 		return -ENOMEM;
 	}
+	w->owner = root.st_uid;
+	w->group = root.st_gid;
 	w->s = s;
 	w->o = o;
 	w->sum = ret_sum;
 	snprintf(w->temp, sizeof(w->temp), ".holdfast-import-%.36s", o->id);
 	int r = copy_dir(w, o->root_fd, &none, true);
 	tell(w, true);
+	tree_links_done(&w->seen);
+	free(w->acls);
 	free(w->buf);
 	free(w);
 	return r ? r : ret_sum->failed ? -EIO : 0;
 }
 
-void tree_run(const json_t *job, const struct tree_source *s)
+void tree_run(const json_t *job, const struct tree_source *s, bool privileged)
 {
 	struct tree_sum sum;
 	struct tree_opts o = {
 		.root_fd = 3, .id = job_text(job, "id") ? job_text(job, "id") : "0", .verify = job_true(job, "verify"), .owners = job_true(job, "owners"), .acls = job_true(job, "acls"),
-		.users = json_object_get(job, "users"), .groups = json_object_get(job, "groups"),
+		.windows_acls = job_true(job, "windows_acls"), .privileged = privileged, .users = json_object_get(job, "users"), .groups = json_object_get(job, "groups"),
 	};
 	umask(0);
 	int r = tree_copy(s, &o, &sum);
 	if (r)
 		out_end(false, "%llu of the entries could not be copied; first: %s", (unsigned long long)sum.failed, *sum.first_error ? sum.first_error : strerror(-r));
-	out_end(true, "%llu files, %llu folders and %llu links copied, %llu were there", (unsigned long long)sum.files, (unsigned long long)sum.dirs, (unsigned long long)sum.links, (unsigned long long)sum.same);
+	out_end(true, "%llu files, %llu folders and %llu links copied, %llu were there", (unsigned long long)sum.files, (unsigned long long)sum.dirs, (unsigned long long)(sum.links + sum.hard_links),
+		(unsigned long long)sum.same);
 }

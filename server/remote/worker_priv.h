@@ -4,7 +4,9 @@
 #ifndef HOLDFAST_REMOTE_WORKER_PRIV_H
 #define HOLDFAST_REMOTE_WORKER_PRIV_H
 
+#include <limits.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "remote/remote.h"
 
@@ -41,14 +43,23 @@ void nfs_test_run(const json_t *job, const struct remote_url *u);
 void nvme_test_run(const json_t *job);
 
 /* ---- tree.c: a folder tree, from whatever can be listed and read ------------------------------------------------------ */
+#define TREE_ACLS_MAX 64
 struct tree_acl {                        /* names as the server says them; who "" is everyone */
-	char who[128];
-	bool is_group, deny;
+	char who[128], sid[128];         /* sid: when it was asked for */
+	bool deny, here, below;          /* counts for the thing itself, is inherited by what is below it */
 	unsigned rights;                 /* r 4, w 2, x 1 */
+	uint8_t type, flags;             /* as MS-DTYP 2.4.4 has them */
+	uint32_t mask;
+};
+struct tree_acls {
+	char owner[128], group[128];
+	size_t count;
+	struct tree_acl entry[TREE_ACLS_MAX];
 };
 struct tree_source {
 	void *arg;
 	bool has_owners;                 /* uid and gid of stat are numbers that mean something here */
+	bool has_inodes;                 /* st_dev, st_ino and st_nlink tell which names are one file */
 	/* All: 0 or -errno.  path: below the folder that is copied, "" for it. */
 	int (*open_dir)(void *arg, const char *path, void **ret_dir);
 	/* 1: an entry; 0: no more.  st_mode, st_size, st_mtim, st_atim, st_uid, st_gid. */
@@ -59,24 +70,47 @@ struct tree_source {
 	void (*close)(void *arg, void *file);
 	int (*read_link)(void *arg, const char *path, char *buf, size_t bytes);
 	/* Owner, group and entries; NULL where there are none. */
-	int (*acl)(void *arg, const char *path, char owner[128], char group[128], struct tree_acl *acl, size_t *count);
+	int (*acl)(void *arg, const char *path, bool with_sids, struct tree_acls *ret);
 };
 struct tree_opts {
 	int root_fd;                     /* the folder that is filled */
 	const char *id;                  /* of this import: what is half done carries it */
 	bool verify, owners, acls;
+	bool windows_acls;               /* Samba keeps Windows rights in this folder */
+	bool privileged;                 /* writes as root for somebody who is not: no set-id bits, nothing is left to root */
 	const json_t *users, *groups;    /* name -> number */
 };
 struct tree_sum {
-	uint64_t files, dirs, links, bytes, same, skipped, kept, failed, owners_lost, acls, acls_lost;
+	uint64_t files, dirs, links, hard_links, bytes, same, skipped, kept, failed, owners_lost, acls, acls_lost;
 	char first_error[400];
 };
 /* 0: all is there; -EIO: something could not be copied (sum says how much); -ENOSPC and the like end it at once. */
 int tree_copy(const struct tree_source *s, const struct tree_opts *o, struct tree_sum *ret_sum);
 /* May an entry of a foreign folder be called so here? */
 bool tree_name_is_good(const char *name);
+/* ---- tree_acl.c ---- */
+bool tree_number_of(const json_t *table, const char *name, unsigned *ret);
+/* Sets the entries; the mode that goes with them. */
+mode_t tree_acl_posix(const struct tree_opts *o, int fd, const struct tree_acls *a, mode_t mode, bool is_dir, struct tree_sum *sum);
+/* After owner and mode are what they will be. */
+void tree_acl_windows(const struct tree_opts *o, int fd, const struct tree_acls *a, struct tree_sum *sum);
+/* ---- tree_link.c: names that are one file ---- */
+struct tree_links {
+	void *root;
+	size_t count;
+};
+void tree_links_done(struct tree_links *l);
+/* path: below the folder that is filled, and whole. */
+void tree_link_keep(struct tree_links *l, const struct stat *st, const char *path);
+/* False: it was not seen yet, or cannot be linked to. */
+bool tree_link_make(struct tree_links *l, int root_fd, const struct stat *st, int dir_fd, const char *name);
+/* ---- relay.c: a source in another process ---- */
+void relay_serve_on(int sock);
+void relay_serve(const struct tree_source *s) __attribute__((noreturn));
+void relay_source(int sock, pid_t pid, struct tree_source *ret);
 void smb_tree_run(const json_t *job, const struct remote_url *u);
 void nfs_tree_run(const json_t *job, const struct remote_url *u);
-void tree_run(const json_t *job, const struct tree_source *s) __attribute__((noreturn));
+/* privileged: see struct tree_opts. */
+void tree_run(const json_t *job, const struct tree_source *s, bool privileged) __attribute__((noreturn));
 
 #endif

@@ -65,17 +65,17 @@ class Network:
         return f"nfs://{address}/{path}?{'&'.join(words)}"
 
 
-def ask(place, op, *args, text=None, timeout=120):
-    """One request to a keeper, as the daemon makes it: (result, text, long answer)."""
+def ask(place, op, *args, text=None, fd=None, timeout=120):
+    """One request to a keeper, as the daemon makes it, with a text or a descriptor along: (result, text, long answer)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         s.settimeout(timeout)
-        fd = os.open(place, os.O_PATH)
+        folder = os.open(place, os.O_PATH)
         try:
-            s.connect(f"/proc/self/fd/{fd}/keeper.sock")
+            s.connect(f"/proc/self/fd/{folder}/keeper.sock")
         finally:
-            os.close(fd)
+            os.close(folder)
         message = b"".join(a.encode() + b"\0" for a in (op, *args))
-        extra = []
+        extra = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
         if text is not None:
             memory = os.memfd_create("request")
             os.write(memory, text.encode())

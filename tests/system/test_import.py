@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from harness import SRC, Refused, free_port, need, wait_for
+from harness import SRC, Refused, free_port, need, own_etc, wait_for
+import iscsi_client
 from iscsi_client import Session
 from openapi import check_answer
 from scsi_client import Lun
@@ -159,12 +160,16 @@ def test_what_is_attached_is_not_overwritten(daemon_factory):
     daemon.cli("volume", "create", "v", "--size", "8M")
     daemon.cli("target", "create", "t")
     daemon.cli("target", "attach", "t", "v")
+    with pytest.raises(Refused, match="detach"):
+        daemon.cli("import", "create", "i", "--from", url, "--volume", "v")
+    daemon.cli("target", "detach", "t", "v", "--force")
     daemon.cli("import", "create", "i", "--from", url, "--volume", "v")
+    assert ended(daemon, "i")["state"] == "done"
+    # Attached since: a further run is stopped, too.
+    daemon.cli("target", "attach", "t", "v")
+    daemon.cli("import", "start", "i")
     last = ended(daemon, "i")
     assert last["state"] == "failed" and "detach" in last["message"], last
-    daemon.cli("target", "detach", "t", "v", "--force")
-    daemon.cli("import", "start", "i")
-    assert ended(daemon, "i")["state"] == "done"
     daemon.cli("import", "delete", "i", "--yes")
     assert daemon.json("import", "list") == []
 
@@ -295,6 +300,8 @@ def test_a_tree_comes_over_nfs_with_owners_links_and_odd_names(daemon, tmp_path)
     os.symlink("../../etc/passwd", root / "link")
     os.symlink("/absolute", root / "sub" / "far")
     os.mkfifo(root / "pipe")
+    os.link(root / "sub" / "script", root / "again")
+    os.link(root / "sub" / "script", root / "sub" / "third")
     os.utime(root / "sub" / "script", ns=(10**18, 10**18 + 123456789))
     for d in ("recovery",):
         (tmp_path / d).mkdir()
@@ -323,6 +330,7 @@ EXPORT {{ Export_Id = 2; Path = {root}; Pseudo = /data; Protocols = 4; Transport
         assert (st.st_uid, st.st_gid, st.st_mode & 0o7777, st.st_mtime_ns) == (1234, 4321, 0o751, 10**18 + 123456789)
         assert os.stat(f"{folder}/sub").st_mode == os.stat(root / "sub").st_mode
         assert os.readlink(f"{folder}/link") == "../../etc/passwd" and os.readlink(f"{folder}/sub/far") == "/absolute"
+        assert st.st_nlink == 3 and st.st_ino == os.stat(f"{folder}/again").st_ino and last["progress"]["hard_links"] == 2, last
         assert last["progress"]["skipped"] == 1 and any("pipe" in line["text"] for line in last["log"]), last
     finally:
         nfsd.kill()
@@ -359,7 +367,7 @@ def test_wishes_that_make_no_sense_are_refused(daemon):
     assert "make volume v" in daemon.cli("import", "create", "x", "--from", "iscsi://h/iqn.x/0", "--volume", "v", "--dry-run")
     assert daemon.json("import", "list") == []
     for method, path, body in (("GET", "/api/v1/imports", None), ("GET", "/api/v1/imports/none", None), ("POST", "/api/v1/imports", {}), ("POST", "/api/v1/imports/config", {"text": "x"}),
-                               ("DELETE", "/api/v1/imports/none", None), ("POST", "/api/v1/imports/none/start", None)):
+                               ("DELETE", "/api/v1/imports/none", None), ("POST", "/api/v1/imports/none/start", None), ("PATCH", "/api/v1/imports/none", {"rate_limit": 1})):
         status, headers, answer = daemon.rest(method, path, body)
         check_answer(method, path, status, headers, answer)
 
@@ -411,3 +419,93 @@ def test_configuration_of_scst_keeps_every_name(daemon, tmp_path):
     with pytest.raises(Refused, match="none"):
         (tmp_path / "prose").write_text("hello world\n")
         daemon.cli("import", "config", str(tmp_path / "prose"))
+
+
+# ---- what was shown is what is made -------------------------------------------------------------------------------------
+NAMED = {"volume": "volume", "target": "target", "host": "host", "share": "share", "user": "user", "group": "group"}
+HIDDEN = {"chap_secret", "mutual_secret", "password"}
+
+
+def holds(made, wish):
+    """Is a stored value what was wished?  A list in any order; a REF's name."""
+    return made == wish or (isinstance(wish, list) and sorted(map(str, made or [])) == sorted(map(str, wish)))
+
+
+def dry_run_and_apply(d, file):
+    shown = d.json("import", "config", str(file), "--dry-run", timeout=120)
+    assert shown["plan"]["steps"] and shown["objects"]
+    for noun in ("volume", "target", "host", "share"):
+        assert d.json(noun, "list") == [], noun
+    made = d.json("import", "config", str(file), timeout=120)
+    assert (made["format"], made["objects"], made["findings"]) == (shown["format"], shown["objects"], shown["findings"])
+    for o in made["objects"]:
+        if o["kind"] in NAMED:
+            is_now = d.json(NAMED[o["kind"]], "show", o["body"]["name"])
+            for key, value in o["body"].items():
+                if key == "iqn":
+                    continue
+                assert is_now[key] is True if key in HIDDEN else holds(is_now[key], value), (o, key, is_now.get(key))
+        elif o["kind"] == "setting":
+            assert d.json("setting", "get", o["body"]["key"])["value"] == o["body"]["value"], o
+        elif o["kind"] == "lun":
+            luns = d.json("target", "show", o["body"]["target"])["luns"]
+            assert any(l["volume"] == o["body"]["volume"] and l["lun"] == o["body"].get("lun", l["lun"]) for l in luns), (o, luns)
+        elif o["kind"] == "portal":
+            assert any(p["address"] == o["body"]["address"] and p["port"] == o["body"]["port"] for p in d.json("portal", "list")), o
+    # A second time nothing is made twice, and nothing is half made.
+    before = [d.json(noun, "list") for noun in ("volume", "target", "host", "share")]
+    d.run_cli("import", "config", str(file), timeout=120)
+    strip = [[{k: v for k, v in o.items() if k in ("id", "name", "revision")} for o in objects] for objects in before]
+    assert [[{k: v for k, v in o.items() if k in ("id", "name", "revision")} for o in d.json(noun, "list")] for noun in ("volume", "target", "host", "share")] == strip
+    return made
+
+
+def test_configuration_of_tgt_is_made_as_shown(daemon, tmp_path):
+    text = (SAMPLES / "targets.conf").read_text().replace("/srv/tgt", str(tmp_path)).replace("/srv/iso", str(tmp_path)).replace("192.0.2.0/24", "127.0.0.0/8")
+    for name in ("vm-1.img", "vm-2.img", "debian.iso"):
+        make_image(tmp_path / name, 8, len(name))
+    with open(tmp_path / "vm-1.img", "r+b") as f:
+        f.write(b"first block".ljust(4096))
+    (tmp_path / "targets.conf").write_text(text)
+    made = dry_run_and_apply(daemon, tmp_path / "targets.conf")
+    assert made["format"] == "tgt"
+    # The initiator that could log in to tgt can here, with the same secrets, and finds its disk under the same number.
+    iqn, me = "iqn.2010-01.com.example:vm", "iqn.1994-05.com.redhat:web"
+    port = daemon.portal("iscsi")
+    with pytest.raises(iscsi_client.Refused):
+        Session(("127.0.0.1", port), iqn, name=me).connect(chap=("web", "wrong-secret-1234"))
+    connection = Session(("127.0.0.1", port), iqn, name=me).connect(chap=("web", "web-secret-1234"), mutual=("array", "array-secret-99"))
+    with Lun(("127.0.0.1", port), iqn, lun=3, connection=connection) as disk:
+        assert disk.read(0, 1)[:512] == b"first block".ljust(512)
+        assert disk.inquiry(0x80)[4:].decode().strip() == "SN-0001"
+
+
+def test_configuration_of_samba_is_made_as_shown(daemon_factory, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("shares need root")
+    need("smbd", "samba")
+    d = daemon_factory(prefix=own_etc(tmp_path))
+    pool = tmp_path / "files"
+    for name in ("projects", "tm", "docs"):
+        (pool / name).mkdir(parents=True)
+    d.cli("setting", "set", "nas_user_range", "25000-25999")
+    d.cli("pool", "create", "files", "--path", pool)
+    (tmp_path / "smb.conf").write_text((SAMPLES / "smb.conf").read_text().replace("/srv/files", str(pool)).replace("staff", "crew"))
+    made = dry_run_and_apply(d, tmp_path / "smb.conf")
+    assert made["format"] == "samba" and [o for o in made["objects"] if o["kind"] == "share"]
+    for word in ("preexec", "force group"):
+        assert not any(word in json.dumps(o) for o in made["objects"]) and any(word in f["text"] for f in made["findings"]), word
+
+
+def test_configuration_of_exports_is_made_as_shown(daemon_factory, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("shares need root")
+    d = daemon_factory(prefix=own_etc(tmp_path))
+    pool = tmp_path / "nfs"
+    for name in ("home", "with blank", "oct al", "krb"):
+        (pool / name).mkdir(parents=True)
+    d.cli("pool", "create", "nfs", "--path", pool)
+    (tmp_path / "exports").write_text((SAMPLES / "exports").read_text().replace("/srv/nfs", str(pool)))
+    made = dry_run_and_apply(d, tmp_path / "exports")
+    assert made["format"] == "exports" and len([o for o in made["objects"] if o["kind"] == "share"]) >= 3
+    assert "/pub" in json.dumps(made["findings"]), "what lies in no pool is told"

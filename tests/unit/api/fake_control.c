@@ -471,6 +471,13 @@ int control_import_start(const char *name, json_t **ret_import, struct config_er
 	return control_import_get(name, ret_import, e);
 }
 
+int control_import_set(const char *name, const json_t *patch, json_t **ret_import, struct config_error *e)
+{
+	if (!json_is_integer(json_object_get(patch, "rate_limit")))
+		return fail(e, -EINVAL, "rate_limit", "rate_limit is a number of bytes per second, 0 for none");
+	return control_import_get(name, ret_import, e);
+}
+
 int control_import_delete(const char *name, struct config_error *e)
 {
 	json_t *import = NULL;

@@ -24,6 +24,7 @@ struct fake {
 	size_t count, at;
 	unsigned opened;
 	int fail_at;                     /* this file cannot be read; -1: none */
+	const unsigned *inode;           /* of each; NULL, 0: it has one name only */
 };
 
 static int fake_open_dir(void *arg, const char *path, void **ret)
@@ -41,9 +42,11 @@ static int fake_read_dir(void *arg, void *dir, char *name, size_t bytes, struct 
 	size_t *at = dir;
 	if (*at == f->count)
 		return 0;
-	const struct entry *e = &f->entry[(*at)++];
+	const struct entry *e = &f->entry[*at];
+	unsigned inode = f->inode ? f->inode[*at] : 0;
+	(*at)++;
 	snprintf(name, bytes, "%s", e->name);
-	*st = (struct stat){ .st_mode = e->mode, .st_size = e->size, .st_mtim = { 1000000000, 7 } };
+	*st = (struct stat){ .st_mode = e->mode, .st_size = e->size, .st_mtim = { 1000000000, 7 }, .st_ino = inode, .st_nlink = inode ? 2 : 1, .st_uid = 4711, .st_gid = 4712 };
 	return 1;
 }
 static void fake_close_dir(void *arg, void *dir)
@@ -92,10 +95,12 @@ static int fake_link(void *arg, const char *path, char *buf, size_t bytes)
 static char base[64];
 static int root_fd;
 
+static bool as_root;
+
 static int run(struct fake *f, struct tree_sum *sum)
 {
-	const struct tree_source s = { .arg = f, .open_dir = fake_open_dir, .read_dir = fake_read_dir, .close_dir = fake_close_dir, .open = fake_open, .read = fake_read, .close = fake_close, .read_link = fake_link };
-	const struct tree_opts o = { .root_fd = root_fd, .id = "one", .verify = true };
+	const struct tree_source s = { .has_inodes = true, .has_owners = as_root, .arg = f, .open_dir = fake_open_dir, .read_dir = fake_read_dir, .close_dir = fake_close_dir, .open = fake_open, .read = fake_read, .close = fake_close, .read_link = fake_link };
+	const struct tree_opts o = { .root_fd = root_fd, .id = "one", .verify = true, .owners = as_root, .privileged = as_root };
 	/* What it tells goes nowhere. */
 	fflush(stdout);
 	int keep = dup(1), nowhere = open("/dev/null", O_WRONLY);
@@ -188,6 +193,51 @@ static void half_a_file_has_no_name(void **state)
 	assert_false(exists(".holdfast-import-one"));
 }
 
+/* Names of one file are that here, too, also when a run was cut off between them; a server that calls different files one does not
+ * make them so. */
+static void names_of_one_file(void **state)
+{
+	const struct entry e[] = { { "one", S_IFREG | 0644, 4, "same" }, { "two", S_IFREG | 0644, 4, "same" }, { "liar", S_IFREG | 0644, 5, "other" }, { "alone", S_IFREG | 0644, 4, "self" } };
+	const unsigned inode[] = { 5, 5, 5, 0 };
+	struct fake f = { .entry = e, .count = ARRAY_COUNT(e), .inode = inode };
+	struct tree_sum sum;
+	struct stat st, other;
+	(void)state;
+	assert_int_equal(run(&f, &sum), 0);
+	assert_int_equal(sum.files, 3);
+	assert_int_equal(sum.hard_links, 1);
+	assert_int_equal(fstatat(root_fd, "one", &st, 0) | fstatat(root_fd, "two", &other, 0), 0);
+	assert_true(st.st_ino == other.st_ino && st.st_nlink == 2);
+	assert_int_equal(fstatat(root_fd, "liar", &st, 0), 0);
+	assert_true(st.st_nlink == 1 && st.st_size == 5);
+	assert_int_equal(unlinkat(root_fd, "two", 0), 0);
+	assert_int_equal(run(&f, &sum), 0);
+	assert_int_equal(sum.hard_links, 1);
+	assert_int_equal(sum.same, 3);
+}
+
+/* What is written as root for a daemon that is not brings nobody else's rights along. */
+static void nothing_is_left_to_root(void **state)
+{
+	const struct entry e[] = { { "tool", S_IFREG | 06755, 4, "code" }, { "folder", S_IFDIR | 02750, 0, NULL } };
+	struct fake f = { .entry = e, .count = ARRAY_COUNT(e) };
+	struct tree_sum sum;
+	struct stat st;
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	as_root = true;
+	int r = run(&f, &sum);
+	as_root = false;
+	assert_int_equal(r, 0);
+	assert_int_equal(fstatat(root_fd, "tool", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(st.st_uid, 4711);
+	assert_int_equal(fstatat(root_fd, "folder", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 02750);
+	assert_int_equal(st.st_gid, 4712);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -211,7 +261,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names), cmocka_unit_test_setup_teardown(nothing_climbs_out, setup, teardown), cmocka_unit_test_setup_teardown(what_is_here_stays, setup, teardown),
-		cmocka_unit_test_setup_teardown(half_a_file_has_no_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_a_file_has_no_name, setup, teardown), cmocka_unit_test_setup_teardown(names_of_one_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_left_to_root, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
