@@ -66,7 +66,7 @@ void object_label(enum model_kind k, const json_t *o, char *buf, size_t buf_byte
 /* ---- runtime_pool.c ------------------------------------------------------------------------------------ */
 struct pool_facts {
 	bool online;
-	char reason[256], file_system[32];
+	char reason[WHY_BYTES], file_system[32];
 	uint64_t total_bytes, free_bytes;
 };
 void pool_facts(const char *path, struct pool_facts *ret_facts);

@@ -189,9 +189,9 @@ static void *listen_loop(void *arg)
 }
 
 /* What the machine can is asked once there is somebody to ask. */
+static bool known_now;
 static void ask_capabilities(void)
 {
-	static bool known_now;
 	if (known_now)
 		return;
 	known_now = keeper_present(NULL);
@@ -202,6 +202,22 @@ static void ask_capabilities(void)
 	for_each_part(p)
 		if (p->capability)
 			p->capability(&capability);
+}
+
+/* Its package, or that of a server, may have come after the daemon: what was missing is asked for again, not too often. */
+static void ask_again(void)
+{
+	static struct timespec asked;
+	struct timespec now;
+	if (pthread_mutex_trylock(&apply_lock))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((!known_now || !capability.smb || !capability.nfs) && now.tv_sec - asked.tv_sec >= 2 && keeper_present(NULL)) {
+		asked = now;
+		known_now = false;
+		ask_capabilities();
+	}
+	pthread_mutex_unlock(&apply_lock);
 }
 
 int share_start(const struct share_opts *o)
@@ -408,6 +424,7 @@ json_t *share_status(void)
 {
 	pid_t pid = 0;
 	bool running = keeper_present(&pid);
+	ask_again();
 	json_t *servers = json_array();
 	for_each_part(p)
 		if (servers && p->status)

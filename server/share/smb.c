@@ -351,6 +351,7 @@ static void smb_capability(struct share_capability *c)
 	struct keeper_answer a;
 	int r = keeper_ask(&a, -1, "smb-version", NULL);
 	c->smb = r == 0;
+	c->smb_why_not[0] = '\0';
 	if (r < 0) {
 		snprintf(c->smb_why_not, sizeof(c->smb_why_not), "%.190s", a.text);
 	} else {

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from harness import BUILD, wait_for
+from harness import BUILD, Refused, wait_for
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root to drop it")
 NOBODY = 65534
@@ -89,3 +89,17 @@ def test_block_device_is_served_through_the_helper(dropped):
 def test_root_folder_is_served_as_root_with_a_warning(daemon):
     assert status(daemon.process.pid, "Uid")[0] == "0"
     assert "serving as root" in daemon.log()
+
+
+def test_a_folder_of_others_is_refused_with_what_to_type(dropped):
+    theirs = dropped.base / "theirs"
+    theirs.mkdir(mode=0o755)
+    with pytest.raises(Refused) as e:
+        dropped.cli("pool", "create", "p", "--path", theirs)
+    assert f"chown nobody {theirs}" in e.value.stderr, e.value.stderr
+    with pytest.raises(Refused) as e:
+        dropped.cli("pool", "create", "p", "--path", dropped.base / "nowhere")
+    assert f"install -d -o nobody {dropped.base}/nowhere" in e.value.stderr, e.value.stderr
+    os.chown(theirs, NOBODY, NOBODY)
+    dropped.cli("pool", "create", "p", "--path", theirs)
+    assert list(theirs.iterdir()) == [], "what was tried is gone"

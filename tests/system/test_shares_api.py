@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import Daemon, Refused, own_etc, wait_for
+from harness import BUILD, Daemon, Refused, own_etc, wait_for
 
 LIMIT = 60                              # seconds that a condition may take on a busy machine
 
@@ -165,6 +165,20 @@ def test_restart_keeps_keeper(nas):
     other = wait_for("another keeper", LIMIT, lambda: nas.json("nas")["keeper"]["running"] and nas.json("nas")["keeper"]["pid"])
     assert other != pid
     wait_for("the alert is over", LIMIT, lambda: "nas.keeper" not in {a["type"] for a in nas.rest("GET", "/api/v1/alerts")[2]["items"]})
+
+
+def test_a_keeper_that_comes_later_is_asked_what_it_can():
+    """The package with the keeper is installed while the daemon runs."""
+    with nas_daemon() as d:
+        assert "no keeper" in d.json("nas")["capabilities"]["keeper_why_not"]
+        keeper = subprocess.Popen([*d.prefix, str(BUILD / "server/holdfastd"), "--keeper", "--state", str(d.state)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **d.env})
+        try:
+            wait_for("it was asked", LIMIT, lambda: d.json("nas")["capabilities"]["keeper_why_not"] == "")
+            assert "does not run" not in d.json("nas")["capabilities"]["smb_why_not"]
+        finally:
+            keeper.terminate()
+            keeper.wait(LIMIT)
 
 
 def test_vmware_has_one_version(nas):
