@@ -152,8 +152,9 @@ static int spawn(struct child *c)
 	int r = c->kind->argv(argv + 1, ARRAY_COUNT(argv) - 2, buf, sizeof(buf), c->reason, sizeof(c->reason));
 	if (r < 0)
 		return r;
-	for (size_t i = 0; c->kind->env && c->kind->env[i] && i < ARRAY_COUNT(env) - 3; i++)
-		env[i + 2] = (char *)c->kind->env[i];
+	const char *const *more = c->kind->env ? c->kind->env() : NULL;
+	for (size_t i = 0; more && more[i] && i < ARRAY_COUNT(env) - 3; i++)
+		env[i + 2] = (char *)more[i];
 	_cleanup_(closep) int log = open(keeper_path(log_path, "log/%s.log", c->kind->name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		return -errno;

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -85,6 +86,13 @@ int keeper_spawn(const struct keeper_run_opts *o) _must_check_;
 /* The path of a program in the system's folders, into buf; false: it is not installed. */
 bool keeper_program(const char *name, char *buf);
 
+/* ---- connections (connections.c) ------------------------------------------------------------------------- */
+/* TCP connections to a port of ours: lines "conn ADDRESS PORT RECEIVED SENT". */
+int keeper_connections(FILE *f, unsigned port) _must_check_;
+/* Those to these ports that have ended since it was asked before: lines "gone ADDRESS PORT RECEIVED SENT".  The first question
+ * begins it. */
+int keeper_connections_ended(FILE *f, const unsigned *ports, size_t count) _must_check_;
+
 /* ---- servers --------------------------------------------------------------------------------------------- */
 struct keeper_kind {
 	const char *name;                /* "smbd"; its files are run/NAME.child and its log */
@@ -99,10 +107,10 @@ struct keeper_kind {
 	void (*stopped)(void);
 	rlim_t files, memory_bytes;      /* limits; 0: the system's */
 	unsigned stop_signal;            /* 0: SIGTERM */
-	const char *const *env;          /* further "NAME=value", NULL-terminated; NULL: none */
+	const char *const *(*env)(void); /* further "NAME=value", NULL-terminated; NULL: none */
 };
 int keeper_smb_folders(void) _must_check_; /* makes them when missing */
-extern const struct keeper_kind keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
+extern const struct keeper_kind keeper_kind_nfs_bus, keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
 /* Is this configuration one that the keeper takes?  -errno with the line at fault (from 1; 0: all of it) and a constant reason. */
 int keeper_smb_text(const char *text, size_t len_bytes, unsigned *ret_line, const char **ret_why) _must_check_;
 extern const struct keeper_kind keeper_kind_smbd;

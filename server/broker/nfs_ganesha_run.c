@@ -109,7 +109,7 @@ static bool ganesha_ready(void)
 static const char *const ganesha_programs[] = { "ganesha.nfsd", NULL };
 const struct keeper_kind keeper_kind_ganesha = {
 	.name = "ganesha", .programs = ganesha_programs, .argv = ganesha_argv, .log = LOG_FILE, .ready = ganesha_ready,
-	.prepare = ganesha_prepare, .files = 1048576,
+	.prepare = ganesha_prepare, .env = nfs_bus_env, .files = 1048576,
 };
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
@@ -285,6 +285,7 @@ int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 		running = false;
 	}
 	if (!running) {
+		nfs_bus_start();
 		r = keeper_child_start(&keeper_kind_ganesha, why, why_bytes);
 		if (r == 0 && !hear(s, from, "NFS SERVER INITIALIZED", 60)) {
 			snprintf(why, why_bytes, "the NFS server does not start; its log is " LOG_FILE " in the keeper's folder");
@@ -307,5 +308,6 @@ void nfs_ganesha_stop(void)
 {
 	if (keeper_child_stop(&keeper_kind_ganesha) < 0)
 		log_warn(&log_keeper, "NFS-Ganesha does not end", " ");
+	nfs_bus_stop();
 	nfs_helpers_stop();
 }

@@ -86,9 +86,18 @@ bool nfs_kernel_can(char *why, size_t why_bytes);
 void nfs_kernel_clients(FILE *f);
 int nfs_kernel_expire(unsigned number);
 
+/* ---- what exports have moved (nfs_stats.c) ------------------------------------------------------------------- */
+/* Lines "io EXPORT-ID READ-BYTES READS WRITTEN-BYTES WRITES", any number for one export, to be added up ("-": not counted);
+ * or "no-io WHY". */
+void nfs_ganesha_io(FILE *f);
+void nfs_kernel_io(FILE *f, const struct nfs_spec *s);
+void nfs_kernel_io_read(FILE *from, FILE *f, const struct nfs_spec *s, const char *root);
+/* The bus on which NFS-Ganesha tells; nobody waits for it. */
+void nfs_bus_start(void);
+void nfs_bus_stop(void);
+const char *const *nfs_bus_env(void);    /* for Ganesha; constant */
+
 /* ---- both -------------------------------------------------------------------------------------------------- */
-/* TCP connections to a port of ours: lines "conn ADDRESS PORT RECEIVED SENT". */
-int nfs_connections(FILE *f, unsigned port) _must_check_;
 /* The description applied last; *ret is the caller's.  -ENOENT: none. */
 int nfs_spec_load(struct nfs_spec *ret, char *why, size_t why_bytes) _must_check_;
 /* Does something accept connections there?  address as in a spec. */

@@ -10,6 +10,7 @@ static const struct keeper_kind *const kinds[] = {
 	/* in the order in which NFS needs them after the machine's start */
 	&keeper_kind_rpcbind,
 	&keeper_kind_statd,
+	&keeper_kind_nfs_bus,
 	&keeper_kind_ganesha,
 	&keeper_kind_nfsdcld,
 	&keeper_kind_mountd,

@@ -146,12 +146,30 @@ static int run_clients(struct keeper_request *rq)
 	if (!f)
 		return keeper_refuse(rq, -ENOMEM, "out of memory");
 	/* A kernel without tcp_diag lists no connections; its NFS server still knows its clients of version 4. */
-	r = port ? nfs_connections(f, port) : 0;
+	r = port ? keeper_connections(f, port) : 0;
 	if (r < 0)
 		log_debug(&log_keeper, "cannot list connections, continuing without", "errno=%d", -r);
 	if (port)
 		nfs_kernel_clients(f);
 	return fclose(f) != 0 ? keeper_refuse(rq, -ENOMEM, "out of memory") : answer(rq, out, len);
+}
+
+/* nfs-io: lines of nfs_ganesha_io() or nfs_kernel_io(). */
+static int run_io(struct keeper_request *rq)
+{
+	struct nfs_spec s;
+	int r = nfs_spec_load(&s, rq->text, sizeof(rq->text));
+	if (r < 0)
+		return r;
+	_cleanup_(freep) char *out = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&out, &len);
+	if (f && keeper_child_pid(&keeper_kind_ganesha))
+		nfs_ganesha_io(f);
+	else if (f)
+		nfs_kernel_io(f, &s);
+	nfs_spec_done(&s);
+	return !f || fclose(f) != 0 ? keeper_refuse(rq, -ENOMEM, "out of memory") : answer(rq, out, len);
 }
 
 /* nfs-expire NUMBER: the kernel forgets a version 4 client and all that it holds. */
@@ -165,6 +183,7 @@ const struct keeper_op keeper_ops_nfs[] = {
 	{ .name = "nfs-probe", .args = "", .run = run_probe },
 	{ .name = "nfs-apply", .args = "f", .changes = true, .run = run_apply },
 	{ .name = "nfs-clients", .args = "", .run = run_clients },
+	{ .name = "nfs-io", .args = "", .run = run_io },
 	{ .name = "nfs-expire", .args = "u", .changes = true, .run = run_expire },
 	{ .name = NULL },
 };

@@ -288,6 +288,34 @@ static int op_status(struct keeper_request *rq)
 	return 0;
 }
 
+/* What clients have moved, by connection: lines of keeper_connections() and keeper_connections_ended(). */
+static int op_traffic(struct keeper_request *rq)
+{
+	unsigned ports[16];
+	size_t count = rq->arg_count < ARRAY_COUNT(ports) ? rq->arg_count : ARRAY_COUNT(ports), len = 0;
+	_cleanup_(freep) char *out = NULL;
+	FILE *f = open_memstream(&out, &len);
+	if (!f)
+		return keeper_refuse(rq, -ENOMEM, "out of memory");
+	int r = 0;
+	for (size_t i = 0; i < count; i++)
+		ports[i] = (unsigned)keeper_number(rq->args[i]);
+	/* Those that ended first: what is listed afterwards is still there. */
+	if (count)
+		r = keeper_connections_ended(f, ports, count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = keeper_connections(f, ports[i]);
+	if (fclose(f) != 0)
+		return keeper_refuse(rq, -ENOMEM, "out of memory");
+	if (r < 0)
+		return keeper_refuse(rq, r, "this kernel does not tell what connections have moved (sock_diag): %s", strerror(-r));
+	int fd = keeper_memfd("traffic", out, len);
+	if (fd < 0)
+		return keeper_refuse(rq, fd, "out of memory");
+	rq->answer_fd = fd;
+	return 0;
+}
+
 /* VERSION, then the VFS modules that are there. */
 static int op_version(struct keeper_request *rq)
 {
@@ -319,6 +347,7 @@ const struct keeper_op keeper_ops_smb[] = {
 	{ "smb-close-share", "n", true, op_close_share },
 	{ "smb-kick", "u", true, op_kick },           /* PID of a session's process */
 	{ "smb-status", "", false, op_status },       /* a descriptor with smbstatus's JSON */
+	{ "smb-traffic", "u*", false, op_traffic },   /* PORT..: a descriptor with lines */
 	{ "smb-version", "", false, op_version },
 	{ 0 },
 };

@@ -390,8 +390,8 @@ void share_fill(json_t *o);
 void quota_fill(json_t *o);
 void user_fill(json_t *o);
 struct share_counts {
-	bool serving, used_known;
-	uint64_t read_bytes, write_bytes, used_bytes;
+	bool serving, used_known, counts; /* counts: else the next four are 0 */
+	uint64_t read_bytes, write_bytes, read_ops, write_ops, used_bytes;
 	unsigned sessions, open_files;
 };
 void share_counts_each(void (*fn)(const char *id, const char *name, const struct share_counts *c));

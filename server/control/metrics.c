@@ -316,8 +316,7 @@ static void share_gauge(const char *id, const char *name, const struct share_cou
 static void share_bytes(FILE *f)
 {
 	const struct series *s;
-	make_series(WATCH_SHARE, MODEL_SHARE);
-	family(f, "holdfast_share_bytes_total", "counter", "Bytes that clients of the share moved, where its servers count them.");
+	family(f, "holdfast_share_bytes_total", "counter", "Bytes that clients of the share moved; no line for a share whose servers do not count.");
 	list_for_each(s, &watch.series, link) {
 		_cleanup_(freep) char *labels = s->kind == WATCH_SHARE ? labels_of(s) : NULL;
 		if (labels)

@@ -13,6 +13,7 @@
 
 int (*nas_test_hook)(const struct share_world *w, bool apply, char *why, size_t why_bytes);
 static struct timer look_timer;
+static bool keeper_lost;                 /* and not back: a keeper is summoned, where one can be */
 static bool running, applied;            /* share/ was started; the store's world was taken by it once */
 static uint64_t tried_ns;                /* shares that are not served */
 static char problem[WHY_BYTES];          /* why not */
@@ -109,6 +110,10 @@ static void look_due(struct timer *t)
 {
 	char why[WHY_BYTES] = "";
 	timer_stop(t);
+	if (keeper_lost) {
+		keeper_lost = false;     /* once; when it fails, shares are tried again as any that are not served */
+		nas_apply(why, sizeof(why));
+	}
 	bool failed = !nas_retry() && look_at_all();
 	uint64_t now = reactor_clock_ns();
 	if (failed && now >= tried_ns + VOLUME_RETRY_S * SECOND_NS) {
@@ -142,9 +147,12 @@ static void tell_server(const struct told *t)
 		return;
 	case SHARE_EVENT_KEEPER_LOST:
 		alert_raise(LOG_LEVEL_ERROR, "nas.keeper", "keeper", "%s", t->what);
+		keeper_lost = true;
+		look_soon(2);            /* a service has started it again by then */
 		return;
 	case SHARE_EVENT_KEEPER_BACK:
 		alert_resolve("nas.keeper", "keeper");
+		keeper_lost = false;
 		applied = false;         /* it begins with what we tell it */
 		look_soon(1);
 		return;
@@ -307,6 +315,24 @@ bool share_folder_is_there(const json_t *share)
 	return share_folder_of(share, folder, sizeof(folder)) == 0 && stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* What is not counted is null, and why stands beside it. */
+static json_t *number_or_null(bool known, uint64_t n)
+{
+	return known ? json_integer((json_int_t)n) : json_null();
+}
+
+static json_t *stats_of(const struct share_state *s)
+{
+	const struct share_moved *smb = &s->smb, *nfs = &s->nfs;
+	char why[400];
+	bool counts = smb->counts || nfs->counts, requests = nfs->counts && nfs->counts_requests;
+	snprintf(why, sizeof(why), "%s%s%s%s%s", *smb->why_not ? "SMB: " : "", smb->why_not, *smb->why_not && *nfs->why_not ? "; " : "", *nfs->why_not ? "NFS: " : "", nfs->why_not);
+	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:s?, s:I, s:I, s:I}", "read_bytes", number_or_null(counts, smb->read_bytes + nfs->read_bytes), "write_bytes",
+			 number_or_null(counts, smb->written_bytes + nfs->written_bytes), "read_ops", number_or_null(requests, nfs->reads), "write_ops",
+			 number_or_null(requests, nfs->writes), "estimated", (int)smb->divided, "not_counted", *why ? why : NULL, "open_files", (json_int_t)s->open_files,
+			 "limit_bytes", (json_int_t)s->limit_bytes, "free_bytes", (json_int_t)s->free_bytes);
+}
+
 void share_fill(json_t *o)
 {
 	static const char *const words[] = { [SHARE_LIVE_SERVING] = "serving", [SHARE_LIVE_DISABLED] = "disabled", [SHARE_LIVE_FAILED] = "failed" };
@@ -332,9 +358,7 @@ void share_fill(json_t *o)
 	set_text(o, "reason", s.reason);
 	json_object_set_new(o, "used_bytes", s.used_known ? json_integer((json_int_t)s.used_bytes) : json_null());
 	json_object_set_new(o, "sessions", json_integer((json_int_t)s.sessions));
-	json_object_set_new(o, "stats", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "read_bytes", (json_int_t)s.read_bytes, "write_bytes", (json_int_t)s.written_bytes, "operations",
-						  (json_int_t)s.operations, "open_files", (json_int_t)s.open_files, "limit_bytes", (json_int_t)s.limit_bytes, "free_bytes",
-						  (json_int_t)s.free_bytes));
+	json_object_set_new(o, "stats", stats_of(&s));
 }
 
 void share_counts_each(void (*fn)(const char *id, const char *name, const struct share_counts *c))
@@ -349,7 +373,8 @@ void share_counts_each(void (*fn)(const char *id, const char *name, const struct
 		if (share_state(text_of(row, "id"), &s))
 			continue;
 		const struct share_counts c = { .serving = s.live == SHARE_LIVE_SERVING && true_of(row, "enabled") && !*not_reached(row), .used_known = s.used_known,
-						.read_bytes = s.read_bytes, .write_bytes = s.written_bytes, .used_bytes = s.used_bytes, .sessions = s.sessions,
+						.counts = s.smb.counts || s.nfs.counts, .read_bytes = s.smb.read_bytes + s.nfs.read_bytes,
+						.write_bytes = s.smb.written_bytes + s.nfs.written_bytes, .read_ops = s.nfs.reads, .write_ops = s.nfs.writes, .used_bytes = s.used_bytes, .sessions = s.sessions,
 						.open_files = s.open_files };
 		fn(text_of(row, "id"), text_of(row, "name"), &c);
 	}

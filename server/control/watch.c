@@ -223,13 +223,16 @@ static void look_at_nvme(void *arg, const struct nvmf_session_info *i)
 		look_at_session(&(struct session_look){ i->id, "nvme-tcp", i->subsystem, i->host_nqn, i->host, i->read_ops, i->read_bytes, i->write_ops, i->write_bytes, i->errors, &i->latency });
 }
 
-/* ---- shares: what their servers tell; they count bytes, not requests ------------------------------------------ */
+/* ---- shares: what their servers tell; SMB counts bytes only ------------------------------------------ */
 static void look_at_share(const char *id, const char *name, const struct share_counts *now)
 {
-	struct series *s = series_get(WATCH_SHARE, id, name);
+	struct series *s = now->counts ? series_get(WATCH_SHARE, id, name) : NULL;
 	if (!s)
 		return;
-	const struct sample d = { .read_bytes = grown(now->read_bytes, &s->last.bytes[STATS_READ]), .write_bytes = grown(now->write_bytes, &s->last.bytes[STATS_WRITE]) };
+	const struct sample d = {
+		.read_ops = grown(now->read_ops, &s->last.ops[STATS_READ]), .read_bytes = grown(now->read_bytes, &s->last.bytes[STATS_READ]),
+		.write_ops = grown(now->write_ops, &s->last.ops[STATS_WRITE]), .write_bytes = grown(now->write_bytes, &s->last.bytes[STATS_WRITE]),
+	};
 	if (!sample_is_idle(&d))
 		add_to(s, &d);
 }

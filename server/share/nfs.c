@@ -6,13 +6,26 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ANSWER_MAX (4u << 20)
+#define IO_AGE_S 2                       /* as young as this is good enough for the next question */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
 static char provider[16] = "none";       /* what serves now */
 static char listening[96];
 static struct share_capability can;
+/* What exports have moved: as it was told last, and summed up since counting began (a new server begins at 0 again). */
+static struct io {
+	unsigned id;
+	bool fresh;
+	bool counts_requests;
+	uint64_t now[4], last[4], sum[4]; /* bytes read, requests for it, bytes written, requests for it */
+} *ios;
+static size_t io_count;
+static char no_io[160] = "nobody has asked yet";
+static time_t io_at;
+static bool io_begun;
 
 /* The longer answer of the keeper, as text; NULL with why.  Returns owned. */
 static char *ask(const char *op, int fd, char *why, size_t why_bytes, int *ret_error)
@@ -144,6 +157,8 @@ static void apply_line(void *arg, const char *key, const char *rest)
 			fail_share(&w->shares[i], *reason == ' ' ? reason + 1 : reason);
 }
 
+static void look_at_io(void);
+
 static int part_apply(const struct share_world *w, char *why, size_t why_bytes)
 {
 	size_t portals, wanted = 0;
@@ -179,6 +194,7 @@ static int part_apply(const struct share_world *w, char *why, size_t why_bytes)
 	_cleanup_(freep) char *answer = ask("nfs-apply", fd, why, why_bytes, &r);
 	if (answer) {
 		each_line(answer, apply_line, (void *)w);
+		look_at_io();            /* counting begins */
 		return 0;
 	}
 	/* The other protocol goes on: this concerns the shares that want NFS. */
@@ -226,6 +242,109 @@ static bool is_serving(void)
 	return serving;
 }
 
+/* ---- counters ---------------------------------------------------------------------------------------------------- */
+static struct io *io_of(unsigned id, bool make)
+{
+	for (size_t i = 0; i < io_count; i++)
+		if (ios[i].id == id)
+			return &ios[i];
+	struct io *more = make ? reallocarray(ios, io_count + 1, sizeof(*ios)) : NULL;
+	if (!more)
+		return NULL;
+	ios = more;
+	ios[io_count] = (struct io){ .id = id };
+	return &ios[io_count++];
+}
+
+static void io_line(void *arg, const char *key, const char *rest)
+{
+	char word[4][24];
+	unsigned id;
+	(void)arg;
+	if (strcmp(key, "no-io") == 0)
+		snprintf(no_io, sizeof(no_io), "%.150s", rest);
+	if (strcmp(key, "io") != 0 || sscanf(rest, "%u %23s %23s %23s %23s", &id, word[0], word[1], word[2], word[3]) != 5)
+		return;
+	struct io *x = io_of(id, true);
+	if (!x)
+		return;
+	if (!x->fresh)
+		memset(x->now, 0, sizeof(x->now));
+	x->fresh = true;
+	x->counts_requests = word[1][0] != '-' && word[3][0] != '-';
+	for (size_t i = 0; i < ARRAY_COUNT(word); i++)
+		x->now[i] += strtoull(word[i], NULL, 10);
+}
+
+static void sum_up(void)
+{
+	for (size_t k = 0; k < io_count; k++) {
+		struct io *x = &ios[k];
+		for (size_t i = 0; i < ARRAY_COUNT(x->now) && x->fresh; i++) {
+			if (io_begun)
+				x->sum[i] += x->now[i] >= x->last[i] ? x->now[i] - x->last[i] : x->now[i];
+			x->last[i] = x->now[i];
+		}
+		x->fresh = false;
+	}
+	io_begun = true;
+}
+
+/* Asks the server, unless it just answered. */
+static void look_at_io(void)
+{
+	struct timespec now;
+	char why[160];
+	int r;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&lock);
+	bool due = strcmp(provider, "none") != 0 && (!io_begun || now.tv_sec - io_at >= IO_AGE_S);
+	io_at = due ? now.tv_sec : io_at; /* others go on with what there is */
+	pthread_mutex_unlock(&lock);
+	if (!due)
+		return;
+	_cleanup_(freep) char *text = ask("nfs-io", -1, why, sizeof(why), &r);
+	pthread_mutex_lock(&lock);
+	snprintf(no_io, sizeof(no_io), "%s", text ? "" : why);
+	if (text) {
+		each_line(text, io_line, NULL);
+		sum_up();
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void part_state(const char *share_id, const char *share_name, struct share_state *ret)
+{
+	(void)share_name;
+	if (!share_is_served(share_id, true))
+		return;
+	look_at_io();
+	pthread_mutex_lock(&lock);
+	bool serving = strcmp(provider, "none") != 0;
+	const struct io *x = io_of(share_export_by_id(share_id), false);
+	struct share_moved *m = &ret->nfs;
+	*m = (struct share_moved){ .counts = serving && !no_io[0], .counts_requests = !x || x->counts_requests };
+	if (!m->counts)
+		snprintf(m->why_not, sizeof(m->why_not), "%s", serving ? no_io : "the NFS server does not run");
+	if (x) {
+		m->read_bytes = x->sum[0];
+		m->reads = x->sum[1];
+		m->written_bytes = x->sum[2];
+		m->writes = x->sum[3];
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void part_stop(void)
+{
+	pthread_mutex_lock(&lock);
+	free(ios);
+	ios = NULL;
+	io_count = 0;
+	io_begun = false;
+	pthread_mutex_unlock(&lock);
+}
+
 static void part_sessions(json_t *array)
 {
 	char why[256];
@@ -258,6 +377,6 @@ static int part_session_close(const char *id, char *why, size_t why_bytes)
 }
 
 const struct share_part share_part_nfs = {
-	.name = "nfs", .check = part_check, .apply = part_apply, .sessions = part_sessions, .session_close = part_session_close,
+	.name = "nfs", .stop = part_stop, .check = part_check, .state = part_state, .apply = part_apply, .sessions = part_sessions, .session_close = part_session_close,
 	.status = part_status, .capability = part_capability,
 };

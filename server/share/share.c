@@ -28,7 +28,8 @@ static const struct share_part *const parts[] = {
 /* What questions need of the world that was applied last. */
 struct known {
 	char id[96], name[96], folder[1024], failed[256];
-	bool enabled;
+	bool enabled, smb, nfs;
+	uint32_t export_id;
 };
 static pthread_mutex_t apply_lock = PTHREAD_MUTEX_INITIALIZER; /* one call into the parts at a time */
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER; /* guards known, failing; held for moments */
@@ -113,6 +114,24 @@ int share_folder_by_id(const char *id, char *ret_folder, size_t folder_bytes)
 	return k ? 0 : -ENOENT;
 }
 
+bool share_is_served(const char *id, bool nfs)
+{
+	pthread_mutex_lock(&known_lock);
+	const struct known *k = find_known(known, known_count, id);
+	bool served = k && k->enabled && (nfs ? k->nfs : k->smb);
+	pthread_mutex_unlock(&known_lock);
+	return served;
+}
+
+uint32_t share_export_by_id(const char *id)
+{
+	pthread_mutex_lock(&known_lock);
+	const struct known *k = find_known(known, known_count, id);
+	uint32_t n = k ? k->export_id : 0;
+	pthread_mutex_unlock(&known_lock);
+	return n;
+}
+
 void share_tell(enum share_event kind, const char *share_id, const char *what, const json_t *data)
 {
 	if (opts.event)
@@ -175,6 +194,9 @@ static void *listen_loop(void *arg)
 			}
 			hear(&e);
 		}
+		for_each_part(p)
+			if (p->settled)
+				p->settled();
 		struct timespec now;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec != ticked) {
@@ -279,6 +301,9 @@ static int remember(const struct share_world *w)
 		snprintf(k[i].name, sizeof(k[i].name), "%s", s->name);
 		snprintf(k[i].folder, sizeof(k[i].folder), "%s", s->folder);
 		k[i].enabled = s->enabled;
+		k[i].smb = s->smb;
+		k[i].nfs = s->nfs;
+		k[i].export_id = s->export_id;
 	}
 	pthread_mutex_lock(&known_lock);
 	free(failing);

@@ -152,7 +152,15 @@ struct share_state {
 	uint64_t used_bytes, limit_bytes, free_bytes; /* limit 0: none; used may be of a minute ago */
 	bool used_known;
 	unsigned sessions, open_files;
-	uint64_t read_bytes, written_bytes, operations; /* since the servers started, where they count */
+	/* What clients moved, of those servers of the share that count. */
+	struct share_moved {
+		bool counts;             /* else why_not says why, and the rest is 0 */
+		bool divided;            /* SMB: partly an estimate, see smb_traffic.c */
+		uint64_t read_bytes, written_bytes;
+		bool counts_requests;
+		uint64_t reads, writes;
+		char why_not[160];
+	} smb, nfs;
 };
 /* -ENOENT: the world applied last has no such share. */
 int share_state(const char *share_id, struct share_state *ret) _must_check_;

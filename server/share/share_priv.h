@@ -29,6 +29,7 @@ struct share_part {
 	void (*tick)(void);
 	/* A line that a server logged, on the room's thread.  It is data: anybody who can log in may choose parts of it. */
 	void (*line)(const char *child, const char *text);
+	void (*settled)(void);                           /* after those lines that there were */
 };
 extern const struct share_part share_part_account, share_part_folder, share_part_smb, share_part_nfs, share_part_space;
 
@@ -41,6 +42,11 @@ void share_tell(enum share_event kind, const char *share_id, const char *what, c
 int share_id_by_name(const char *name, char *ret_id, size_t id_bytes);
 /* Its folder; copied.  -ENOENT. */
 int share_folder_by_id(const char *id, char *ret_folder, size_t folder_bytes);
+
+/* Is it to be served over NFS (else SMB)? */
+bool share_is_served(const char *id, bool nfs);
+/* Its number among NFS exports; 0: no such share. */
+uint32_t share_export_by_id(const char *id);
 
 /* One entry of allow or deny, taken apart.  name points into the entry. */
 enum share_who { SHARE_WHO_USER, SHARE_WHO_GROUP, SHARE_WHO_ADDRESS };

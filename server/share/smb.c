@@ -12,6 +12,8 @@
 #define RAWS_MAX 1024
 #define NAMES_MAX_BYTES (1u << 20)
 #define STATUS_MAX_BYTES (64u << 20)
+#define PORTS_MAX 16
+#define LOGIN_MS 20
 #define STATUS_AGE_S 2                   /* a status younger than this is good enough for the next question */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
@@ -20,6 +22,13 @@ static char *listens;                    /* the lines that need a new smbd, appl
 static json_t *status;                   /* of smbstatus */
 static time_t status_at;
 static bool running;
+static struct smb_traffic *traffic;      /* NULL: none yet */
+static char no_traffic[160];             /* why it does not count; "": it does */
+static unsigned ports[PORTS_MAX];        /* of smbd */
+static size_t port_count;
+static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER; /* one question at a time; taken before lock */
+
+static json_t *ask_status(void);
 
 static bool has_portal(const struct share_world *w)
 {
@@ -215,6 +224,19 @@ static char *names_of(const struct share_world *w)
 	return t.failed ? NULL : t.bytes;
 }
 
+static size_t ports_of(const struct share_world *w)
+{
+	size_t n = 0;            /* under lock */
+	for (size_t i = 0; i < w->portal_count && n < PORTS_MAX; i++) {
+		bool have = w->portals[i].nfs;
+		for (size_t k = 0; k < n; k++)
+			have |= ports[k] == w->portals[i].port;
+		if (!have)
+			ports[n++] = w->portals[i].port;
+	}
+	return n;
+}
+
 static int smb_apply(const struct share_world *w, char *why, size_t why_bytes)
 {
 	struct share_text t = { 0 };
@@ -240,40 +262,90 @@ static int smb_apply(const struct share_world *w, char *why, size_t why_bytes)
 		served = TAKE(names);
 		listens = TAKE(now_listens);
 		running = portal;
+		port_count = ports_of(w);
 		pthread_mutex_unlock(&lock);
 	}
 	for (size_t i = 0; i < w->share_count && !portal; i++)
 		if (w->shares[i].enabled && w->shares[i].smb)
 			share_fail(&w->shares[i], "no SMB portal; holdfast portal add smb 0.0.0.0:445");
 	share_text_done(&t);
+	if (r == 0 && portal && !traffic)
+		json_decref(ask_status()); /* counting begins */
 	return r;
 }
 
 /* ---- what smbd says about itself ------------------------------------------------------------------------------------ */
-/* The status, at most a moment old; a reference, or NULL: smbd does not run. */
-static json_t *ask_status(void)
+static bool folder_of(const char *share, char *ret, size_t ret_bytes)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	char id[96];
+	return share_id_by_name(share, id, sizeof(id)) == 0 && share_folder_by_id(id, ret, ret_bytes) == 0;
+}
+
+/* What the kernel says of connections, as text; NULL: nothing can be known.  Returns owned. */
+static char *ask_traffic(void)
+{
+	struct keeper_answer a;
+	char text[PORTS_MAX][16];
+	const char *args[PORTS_MAX];
 	pthread_mutex_lock(&lock);
-	bool fresh = status && now.tv_sec - status_at < STATUS_AGE_S;
-	json_t *s = fresh ? json_incref(status) : NULL;
-	bool runs = running;
+	size_t count = port_count;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(text[i], sizeof(text[i]), "%u", ports[i]);
+		args[i] = text[i];
+	}
 	pthread_mutex_unlock(&lock);
-	if (fresh || !runs)
-		return s;
+	int r = keeper_ask_list(&a, -1, "smb-traffic", args, count);
+	char *lines = r == 0 ? keeper_read_fd(a.fd, STATUS_MAX_BYTES, NULL) : NULL;
+	pthread_mutex_lock(&lock);
+	snprintf(no_traffic, sizeof(no_traffic), "%.150s", lines ? "" : a.text[0] ? a.text : "the keeper does not answer");
+	pthread_mutex_unlock(&lock);
+	keeper_answer_done(&a);
+	return lines;
+}
+
+static json_t *ask_smbstatus(void)
+{
 	struct keeper_answer a;
 	size_t len = 0;
 	int r = keeper_ask(&a, -1, "smb-status", NULL);
 	_cleanup_(freep) char *text = r == 0 ? keeper_read_fd(a.fd, STATUS_MAX_BYTES, &len) : NULL;
 	keeper_answer_done(&a);
-	s = text ? json_loadb(text, len, 0, NULL) : NULL;
+	return text ? json_loadb(text, len, 0, NULL) : NULL;
+}
+
+/* The status, at most a moment old; a reference, or NULL: smbd does not run.  Counts what was moved until now.  When nobody
+ * is connected, no program is run for it. */
+static json_t *ask_status(void)
+{
+	struct timespec now;
+	pthread_mutex_lock(&ask_lock);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&lock);
-	json_decref(status);
-	status = json_incref(s);
-	status_at = now.tv_sec;
+	bool fresh = status && now.tv_sec - status_at < STATUS_AGE_S, runs = running;
+	json_t *s = fresh ? json_incref(status) : NULL;
 	pthread_mutex_unlock(&lock);
+	if (!fresh && runs) {
+		_cleanup_(freep) char *lines = ask_traffic();
+		s = lines && !lines[0] ? json_object() : ask_smbstatus();
+		pthread_mutex_lock(&lock);
+		if (!traffic)
+			traffic = smb_traffic_new();
+		if (traffic && lines)
+			smb_traffic_count(traffic, lines, s, folder_of, now.tv_sec);
+		json_decref(status);
+		status = json_incref(s);
+		status_at = smb_status_incomplete(s) ? 0 : now.tv_sec;
+		pthread_mutex_unlock(&lock);
+	}
+	pthread_mutex_unlock(&ask_lock);
 	return s;
+}
+
+static void forget_status(void)
+{
+	pthread_mutex_lock(&lock);
+	status_at = 0;
+	pthread_mutex_unlock(&lock);
 }
 
 static void smb_sessions(json_t *array)
@@ -298,6 +370,16 @@ static void smb_state(const char *share_id, const char *share_name, struct share
 	json_t *s = ask_status();
 	smb_status_count(s, share_name, folder, &ret->sessions, &ret->open_files);
 	json_decref(s);
+	if (!share_is_served(share_id, false))
+		return;
+	struct smb_moved m = { 0 };
+	pthread_mutex_lock(&lock);
+	if (traffic)
+		smb_traffic_of(traffic, share_name, &m);
+	ret->smb = (struct share_moved){ .counts = running && !no_traffic[0], .divided = m.divided, .read_bytes = m.read_bytes, .written_bytes = m.written_bytes };
+	if (!ret->smb.counts)
+		snprintf(ret->smb.why_not, sizeof(ret->smb.why_not), "%s", running ? no_traffic : "the SMB server does not run");
+	pthread_mutex_unlock(&lock);
 }
 
 /* The connection that carries it ends; a client that may come back does. */
@@ -313,9 +395,7 @@ static int kick(const char *id, char *why, size_t why_bytes)
 	if (r < 0)
 		snprintf(why, why_bytes, "%s", a.text);
 	keeper_answer_done(&a);
-	pthread_mutex_lock(&lock);
-	status_at = 0;
-	pthread_mutex_unlock(&lock);
+	forget_status();
 	return r;
 }
 
@@ -365,6 +445,32 @@ static void smb_capability(struct share_capability *c)
 	keeper_answer_done(&a);
 }
 
+/* Somebody logged in: what they use must be known before they have gone again.  However many log in, looking takes a
+ * tenth of one processor at most. */
+static bool look_wanted;                 /* the room's thread only, as the next */
+static uint64_t look_at_ms;              /* not before */
+static uint64_t clock_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void smb_settled(void)
+{
+	if (!look_wanted)
+		return;
+	uint64_t began = clock_ms() + LOGIN_MS; /* first it logs in, then it opens the share */
+	began = began < look_at_ms ? look_at_ms : began;
+	while (clock_ms() < began)
+		usleep(1000 * LOGIN_MS / 4);
+	forget_status();
+	json_t *s = ask_status();
+	look_wanted = smb_status_incomplete(s);
+	json_decref(s);
+	look_at_ms = clock_ms() + 10 * (clock_ms() - began);
+}
+
 static void smb_line(const char *child, const char *text)
 {
 	static struct log_limit limit = LOG_LIMIT_INIT;
@@ -373,6 +479,7 @@ static void smb_line(const char *child, const char *text)
 	json_t *data;
 	if (strcmp(child, "smbd") != 0)
 		return;
+	look_wanted |= smb_log_is_login(text);
 	if (!smb_log_line(text, &kind, share, sizeof(share), what, sizeof(what), &data)) {
 		if (log_limit_ok(&limit, &log_share))
 			log_debug(&log_share, "smbd", "line=\"%.400s\"", text);
@@ -390,13 +497,15 @@ static void smb_stop(void)
 	free(served);
 	free(listens);
 	json_decref(status);
+	free(traffic);
 	served = listens = NULL;
 	status = NULL;
+	traffic = NULL;
 	running = false;
 	pthread_mutex_unlock(&lock);
 }
 
 const struct share_part share_part_smb = {
 	.name = "smb", .stop = smb_stop, .check = smb_check, .apply = smb_apply, .state = smb_state, .sessions = smb_sessions, .session_close = kick,
-	.open_files = smb_open_files, .file_close = smb_file_close, .status = smb_status, .capability = smb_capability, .line = smb_line,
+	.open_files = smb_open_files, .file_close = smb_file_close, .status = smb_status, .capability = smb_capability, .line = smb_line, .settled = smb_settled,
 };

@@ -97,3 +97,9 @@ bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share,
 	}
 	return false;
 }
+
+bool smb_log_is_login(const char *text)
+{
+	text += strspn(text, " \t");
+	return text[0] == '{' && strstr(text, "\"Authentication\"") && strstr(text, "NT_STATUS_OK");
+}

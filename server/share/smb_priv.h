@@ -26,9 +26,28 @@ int smb_conf(const struct share_world *w, bool (*skip)(const struct share_spec *
  * data: returns owned.  share: copied, "" when there is none. */
 bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data);
 
+/* Does this line tell that somebody logged in? */
+bool smb_log_is_login(const char *text);
+
+/* smb_traffic.c: what was moved by share.  Not locked. */
+struct smb_moved {
+	uint64_t read_bytes, written_bytes; /* by clients, on the network */
+	bool divided;                    /* a part of it comes from dividing what clients moved that use several shares */
+};
+struct smb_traffic *smb_traffic_new(void); /* release by free(); NULL: no memory */
+/* lines: of the keeper's "smb-traffic"; status: smbstatus's JSON of the same moment, or NULL. */
+void smb_traffic_count(struct smb_traffic *t, const char *lines, const json_t *status, bool (*folder_of)(const char *share, char *ret, size_t ret_bytes),
+		       int64_t now_s);
+void smb_traffic_of(const struct smb_traffic *t, const char *share, struct smb_moved *ret);
+
 /* From smbstatus's JSON to ours. */
 void smb_status_sessions(const json_t *status, json_t *array);
 void smb_status_open_files(const json_t *status, const char *share_name, const char *folder, json_t *array);
+/* For each share that a connection uses: where it comes from, how many files it has open there. */
+void smb_status_uses(const json_t *status, bool (*folder_of)(const char *share, char *ret, size_t ret_bytes),
+		     void (*use)(void *arg, const char *address, unsigned port, const char *share, unsigned files), void *arg);
+/* Somebody has logged in and has no share open yet: a moment later there is more to know. */
+bool smb_status_incomplete(const json_t *status);
 void smb_status_count(const json_t *status, const char *share_name, const char *folder, unsigned *sessions, unsigned *files);
 
 #endif

@@ -145,3 +145,60 @@ void smb_status_count(const json_t *status, const char *share_name, const char *
 		if (is_below(text_of(file, "service_path"), folder))
 			*files += (unsigned)json_object_size(json_object_get(file, "opens"));
 }
+
+static bool is_tcon_of(const json_t *tcon, const char *session)
+{
+	const char *service = text_of(tcon, "service");
+	return service[0] && strcmp(service, "IPC$") != 0 && strcmp(text_of(tcon, "session_id"), session) == 0;
+}
+
+static unsigned files_in(const json_t *status, const char *pid, const char *folder)
+{
+	const char *path, *key;
+	json_t *file, *open;
+	unsigned n = 0;
+	json_object_foreach(json_object_get(status, "open_files"), path, file)
+		if (is_below(text_of(file, "service_path"), folder))
+			json_object_foreach(json_object_get(file, "opens"), key, open)
+				n += strcmp(pid_of(open), pid) == 0;
+	return n;
+}
+
+void smb_status_uses(const json_t *status, bool (*folder_of)(const char *share, char *ret, size_t ret_bytes),
+		     void (*use)(void *arg, const char *address, unsigned port, const char *share, unsigned files), void *arg)
+{
+	const char *key, *tkey;
+	json_t *s, *tcon;
+	json_object_foreach(json_object_get(status, "sessions"), key, s) {
+		char address[96], folder[1024];
+		const char *host = text_of(s, "hostname"), *colon = strrchr(host, ':');
+		size_t shares = 0;
+		address_of(host, address, sizeof(address));
+		json_object_foreach(json_object_get(status, "tcons"), tkey, tcon)
+			shares += is_tcon_of(tcon, key);
+		if (!colon)
+			continue;
+		json_object_foreach(json_object_get(status, "tcons"), tkey, tcon) {
+			if (!is_tcon_of(tcon, key))
+				continue;
+			const char *share = text_of(tcon, "service");
+			/* Only who uses several has them told apart by files. */
+			bool ask = shares > 1 && folder_of(share, folder, sizeof(folder));
+			use(arg, address, (unsigned)strtoul(colon + 1, NULL, 10), share, ask ? files_in(status, pid_of(s), folder) : 0);
+		}
+	}
+}
+
+bool smb_status_incomplete(const json_t *status)
+{
+	const char *key, *tkey;
+	json_t *s, *tcon;
+	json_object_foreach(json_object_get(status, "sessions"), key, s) {
+		bool any = false;
+		json_object_foreach(json_object_get(status, "tcons"), tkey, tcon)
+			any |= is_tcon_of(tcon, key);
+		if (!any)
+			return true;
+	}
+	return false;
+}

@@ -47,6 +47,10 @@ class Server:
     def pid(self):
         return next((s["pid"] for s in self.d.json("nas")["servers"] if s["name"] == "nfs"), 0)
 
+    def child(self, name):
+        """The pid of a process of the keeper's."""
+        return int((pathlib.Path(self.d.state) / "nas/run" / f"{name}.child").read_text().split()[0])
+
     def close(self):
         try:
             self.d.close()
@@ -183,6 +187,35 @@ def test_sessions(server):
     finally:
         reader.kill()
         reader.communicate()
+
+
+def test_what_clients_moved_is_counted(server, payload):
+    server.share("counted")
+    server.share("idle")
+
+    def stats(name):
+        return server.d.json("share", "show", name)["stats"]
+    if stats("counted")["not_counted"]:
+        pytest.skip(stats("counted")["not_counted"])
+    size = len(payload.read_bytes())
+    written = server.put_in_time(payload, "counted/f")
+    read = subprocess.run([*server.net.prefix, "nfs-cat", server.net.nfs(written, 4)], stdin=subprocess.DEVNULL, capture_output=True, timeout=GENEROUS)
+    assert read.stdout == payload.read_bytes()
+    now = wait_for("it is counted", GENEROUS, lambda: (s := stats("counted"))["read_bytes"] >= size and s)
+    assert now["write_bytes"] == now["read_bytes"] == size and now["write_ops"] >= 1 and now["read_ops"] >= 1, now
+    assert stats("idle")["read_bytes"] == stats("idle")["write_bytes"] == 0
+    wait_for("metrics have it", GENEROUS, lambda: f'holdfast_share_bytes_total{{share="counted",op="write"}} {size}' in metrics(server.d))
+    # With its bus the server ends, and both come back: it is served and counted on.
+    pid = server.pid()
+    os.kill(server.child("nfs-bus"), signal.SIGKILL)
+    wait_for("files again", GENEROUS, lambda: server.pid() not in (0, pid) and server.ls("counted"))
+    wait_for("it goes on counting", GENEROUS, lambda: subprocess.run([*server.net.prefix, "nfs-cat", server.net.nfs(written)], stdin=subprocess.DEVNULL,
+             capture_output=True, timeout=GENEROUS).returncode == 0 and (stats("counted")["read_bytes"] or 0) >= 2 * size, 0.5)
+
+
+def metrics(d):
+    body = d.rest("GET", "/metrics")[2]
+    return body.decode() if isinstance(body, bytes) else body
 
 
 def test_the_server_dies(server, payload):

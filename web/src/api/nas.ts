@@ -44,7 +44,15 @@ export interface Share extends Entity {
   folder: string | null;
   used_bytes: number | null;
   sessions: number;
-  stats: Record<string, number | null> | null;
+  stats: ShareStats | null;
+}
+/** What is not counted is null, and not_counted says why. */
+export interface ShareStats {
+  read_bytes?: number | null;
+  write_bytes?: number | null;
+  open_files?: number;
+  estimated?: boolean;
+  not_counted?: string | null;
 }
 export interface User extends Entity {
   name: string;

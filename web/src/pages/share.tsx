@@ -4,7 +4,7 @@ import { Button, Grid, GridItem, Progress } from "@patternfly/react-core";
 import { useState, type ReactNode } from "react";
 import { request } from "~/api/client";
 import { useAll, useItems, useMay, useRefresh } from "~/api/data";
-import { useHas, type OpenFile, type Quota, type Share } from "~/api/nas";
+import { useHas, type OpenFile, type Quota, type Share, type ShareStats } from "~/api/nas";
 import type { Session } from "~/api/types";
 import type { FieldSpec } from "~/lib/form";
 import { _ } from "~/lib/i18n";
@@ -167,7 +167,7 @@ function Quotas({ share }: { share: Share }) {
 }
 
 function Overview({ share }: { share: Share }) {
-  const s = share.stats ?? {};
+  const s: ShareStats = share.stats ?? {};
   return (
     <Grid hasGutter>
       <GridItem lg={5}>
@@ -181,6 +181,8 @@ function Overview({ share }: { share: Share }) {
               [_("Folder"), share.folder ? <code className="hf-break">{share.folder}</code> : share.path],
               [_("Sessions"), share.sessions],
               [_("Open files"), s.open_files ?? undefined],
+              [_("Read by clients"), typeof s.read_bytes === "number" ? formatBytes(s.read_bytes) : undefined],
+              [_("Written by clients"), typeof s.write_bytes === "number" ? formatBytes(s.write_bytes) : undefined],
               [_("Created"), formatTime(share.created_at)],
               [_("Comment"), share.comment || undefined],
             ]}
@@ -201,6 +203,8 @@ function Overview({ share }: { share: Share }) {
       </GridItem>
       <GridItem>
         <Section title={_("Performance")}>
+          {s.not_counted && <Notice variant="info" isInline isPlain title={_("Not counted: {why}", { why: s.not_counted })} />}
+          {s.estimated && <Notice variant="info" isInline isPlain title={_("Some clients use several shares in one connection; what they moved is divided by their open files.")} />}
           <HistoryCharts object={`share/${share.name}`} isOptional />
         </Section>
       </GridItem>
