@@ -64,7 +64,9 @@ CREATE TABLE volume (
 	vendor TEXT,
 	product TEXT,
 	sanitize TEXT,
-	mode_pages TEXT
+	mode_pages TEXT,
+	encrypted INTEGER NOT NULL DEFAULT 0 CHECK (encrypted IN (0, 1)),
+	encryption_key BLOB
 );
 CREATE UNIQUE INDEX volume_naa ON volume (naa_override);
 CREATE UNIQUE INDEX volume_serial ON volume (serial);

@@ -254,6 +254,16 @@ static int file_resize(void *handle, uint64_t new_size_bytes, char *why, size_t 
 	return f->preallocate ? find_extents(f, &h, why, why_bytes) : 0;
 }
 
+static int file_note_read(void *handle, char *buf, size_t buf_bytes)
+{
+	return store_note_read(((struct file *)handle)->dir_fd, buf, buf_bytes);
+}
+
+static int file_note_write(void *handle, const char *text)
+{
+	return store_note_write(((struct file *)handle)->dir_fd, text);
+}
+
 static const struct hf_option options[] = {
 	{ "cache", HF_ENUM, 0, "writeback|direct", "writeback",
 	  "writeback: through the page cache; direct: past it (O_DIRECT). Both are durable after a flush" },
@@ -278,5 +288,7 @@ static struct hf_plugin plugin = {
 	.used_bytes = file_used_bytes,
 	.submit = file_submit,
 	.extents = file_extents,
+	.note_read = file_note_read,
+	.note_write = file_note_write,
 };
 HOLDFAST_REGISTER_PLUGIN(plugin)

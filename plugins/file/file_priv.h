@@ -29,6 +29,8 @@ int store_destroy(const struct hf_volume *v, char *why, size_t why_bytes);
 /* Opens and locks the folder and reads its header.  Never makes anything. */
 int store_open(const struct hf_volume *v, int *ret_dir_fd, struct header *ret_header, char *why, size_t why_bytes);
 int store_write_header(int dir_fd, const struct header *h);
+int store_note_read(int dir_fd, char *buf, size_t buf_bytes);    /* -ENOENT: none yet */
+int store_note_write(int dir_fd, const char *text);
 /* Removes extents past the end, and what the last one holds past it. */
 int store_trim(int dir_fd, const struct header *h);
 int store_preallocate(int dir_fd, const struct header *h, uint64_t from_bytes, char *why, size_t why_bytes);

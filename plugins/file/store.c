@@ -23,6 +23,8 @@
 
 #define HEADER "volume"
 #define HEADER_NEW "volume.new"
+#define NOTE "note"
+#define NOTE_NEW "note.new"
 #define HEADER_BYTES 4096                /* padded: one block, also for direct I/O */
 #define TITLE "holdfast-volume 1\n"
 
@@ -131,6 +133,22 @@ static int write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
+/* Durable: the old text or the new one. */
+static int replace(int dir_fd, const char *fresh, const char *name, const char *text, size_t len)
+{
+	_close_ int fd = openat(dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	int err = write_all(fd, text, len);
+	if (!err && fsync(fd))
+		err = -errno;
+	if (!err && renameat(dir_fd, fresh, dir_fd, name))
+		err = -errno;
+	if (!err && fsync(dir_fd))
+		err = -errno;
+	return err;
+}
+
 int store_write_header(int dir_fd, const struct header *h)
 {
 	char text[HEADER_BYTES];
@@ -143,17 +161,23 @@ int store_write_header(int dir_fd, const struct header *h)
 			 TITLE "uuid %s\nsize %" PRIu64 "\nblock %u\nextent %" PRIu64 "\nwritten %s\n", h->uuid,
 			 h->size_bytes, h->block_bytes, h->extent_bytes, when);
 	text[n] = '\n';
-	_close_ int fd = openat(dir_fd, HEADER_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
+	return replace(dir_fd, HEADER_NEW, HEADER, text, sizeof(text));
+}
+
+/* ---- the server's note ---------------------------------------------------------------------------------- */
+int store_note_read(int dir_fd, char *buf, size_t buf_bytes)
+{
+	_close_ int fd = openat(dir_fd, NOTE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, buf_bytes - 1);
+	if (n < 0)
 		return -errno;
-	int err = write_all(fd, text, sizeof(text));
-	if (!err && fsync(fd))
-		err = -errno;
-	if (!err && renameat(dir_fd, HEADER_NEW, dir_fd, HEADER))
-		err = -errno;
-	if (!err && fsync(dir_fd))
-		err = -errno;
-	return err;
+	buf[n] = 0;
+	return 0;
+}
+
+int store_note_write(int dir_fd, const char *text)
+{
+	return replace(dir_fd, NOTE_NEW, NOTE, text, strlen(text));
 }
 
 /* ---- folders -------------------------------------------------------------------------------------------- */

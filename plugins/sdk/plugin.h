@@ -198,7 +198,13 @@ struct hf_plugin {
 	/* Which parts are allocated: fills up to *count extents from offset on; NULL: all mapped.
 	 * On a worker thread. */
 	int (*extents)(void *handle, uint64_t offset_bytes, uint64_t len_bytes, struct hf_extent *ext, size_t *count);
+
+	/* A short text of the server's (HF_NOTE_BYTES with its NUL) that stays with the data; NULL: there is no place for it.
+	 * Management calls.  note_read(): -ENOENT when none was written; note_write(): durable, the old text or the new. */
+	int (*note_read)(void *handle, char *buf, size_t buf_bytes);
+	int (*note_write)(void *handle, const char *text);
 };
+#define HF_NOTE_BYTES 1024
 
 #define HOLDFAST_REGISTER_PLUGIN(p)                                              \
 	__attribute__((visibility("default"))) struct hf_plugin *hf_plugin_init(void); \

@@ -103,6 +103,11 @@ int volume_set_option(struct volume *v, const char *name, const char *value);
 /* An encrypted volume gets another key, so that what it holds is noise from then on.  save() makes the key durable, while no
  * request is in flight; when it fails nothing has changed.  0, -ENOTSUP not encrypted, -ETIMEDOUT, what save() says. */
 int volume_rekey(struct volume *v, const uint8_t key[VOLUME_KEY_BYTES], int (*save)(void *arg), void *arg) _must_check_;
+/* Asks whoever keeps keys, control/, for another one: SANITIZE's cryptographic erase.  On a worker; 0 when the new key is
+ * durable and in force and the old one is gone, -ENOTSUP. */
+int volume_key_renew(struct volume *v) _must_check_;
+typedef int volume_key_renew_fn(void *arg, const char *volume_uuid);
+void volume_key_on_renew(volume_key_renew_fn *fn, void *arg);
 /* Holds new requests back and returns when none is in flight; resume lets them go.  Calls nest.
  * Blocks (control thread). -ETIMEDOUT: resumed. */
 int volume_quiesce(struct volume *v, unsigned deadline_ms);

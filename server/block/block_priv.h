@@ -146,6 +146,8 @@ struct crypt_states {
 extern const struct volume_cipher *crypt_cipher;         /* NULL: none is installed */
 int crypt_states_new(const uint8_t key[VOLUME_KEY_BYTES], uint32_t unit_bytes, struct crypt_states **ret_states);
 void crypt_states_free(struct crypt_states *s);
+int crypt_note_check(struct layer *below, const struct crypt_states *s, char *why, size_t why_bytes);
+struct crypt_states *crypt_states(void *handle);         /* returns borrowed */
 struct crypt_states *crypt_swap(void *handle, struct crypt_states *fresh);       /* nothing is in flight; returns owned */
 
 /* Hands io to a layer: status <= 0, or HF_PENDING and io->done will run (or has). */

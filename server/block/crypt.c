@@ -286,6 +286,11 @@ static int crypt_open(const struct hf_volume *hv, struct hf_next *next, void **r
 		snprintf(why, why_bytes, "its key cannot be used: %s", strerror(-err));
 		return err;
 	}
+	err = crypt_note_check(below, c->states, why, why_bytes);
+	if (err) {
+		crypt_states_free(c->states);
+		return err;
+	}
 	*ret_handle = TAKE(c);
 	return 0;
 }
@@ -295,6 +300,11 @@ static void crypt_close(void *handle)
 	struct crypt *c = handle;
 	crypt_states_free(c->states);
 	free(c);
+}
+
+struct crypt_states *crypt_states(void *handle)
+{
+	return ((struct crypt *)handle)->states;
 }
 
 struct crypt_states *crypt_swap(void *handle, struct crypt_states *fresh)

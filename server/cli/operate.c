@@ -58,7 +58,7 @@ static void move(json_t *body, const char *from, const char *below, const char *
 
 static int serve_body(const struct cli *c, json_t *body)
 {
-	static const char *const volume[] = { "size_bytes", "pool", "pool_path", "plugin", "block_size", "options" };
+	static const char *const volume[] = { "size_bytes", "pool", "pool_path", "plugin", "block_size", "encrypted", "options" };
 	static const char *const host[] = { "iqn", "nqn", "chap_user", "chap_secret", "mutual_user", "mutual_secret" };
 	const char *portal = cli_flag(c, "portal");
 	char address[64];

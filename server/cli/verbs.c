@@ -59,6 +59,7 @@ static const struct flag volume_create[] = {
 	{ .name = "option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "options",
 	  .help = "Option of the plugin; may be repeated.  See: holdfast plugin show PLUGIN." },
 	{ .name = "read-only", .type = FLAG_YES, .field = "read_only", .help = "Refuse writes." },
+	{ .name = "encrypted", .type = FLAG_YES, .field = "encrypted", .help = "Keep its data encrypted; see holdfast-security(7)." },
 	TEXT("naa", "NAME", "naa_override", "SCSI name that it brings from another array, as naa.6001405.."),
 	TEXT("serial", "TEXT", "serial", "Serial number that it brings from another array."),
 	TEXT("vendor", "TEXT", "vendor", "Vendor that SCSI hosts are told."), TEXT("product", "TEXT", "product", "Product that SCSI hosts are told."),

@@ -20,6 +20,7 @@ static const struct flag serve_flags[] = {
 	REF("plugin", "PLUGIN", "plugin", "plugin", "Backend of a new volume: file (default), block, ram, .."),
 	{ .name = "block-size", .metavar = "512|4096", .type = FLAG_INT, .field = "block_size", .values = "512|4096", .help = "Logical block size of a new volume." },
 	{ .name = "option", .metavar = "KEY=VALUE", .type = FLAG_MAP, .field = "options", .help = "Option of the plugin; may be repeated." },
+	{ .name = "encrypted", .type = FLAG_YES, .field = "encrypted", .help = "Keep the data of a new volume encrypted." },
 	{ .name = "os", .metavar = "linux|windows|esxi", .type = FLAG_TEXT, .where = IN_VERB, .values = "linux|windows|esxi", .help = "Tell what to type only for this system." },
 	END_FLAGS
 };

@@ -105,6 +105,10 @@ int config_drop(struct config *c, enum model_kind k, const char *id, struct conf
 /* Keeps at most this many of audit, events, finished tasks. */
 int config_trim(struct config *c, enum model_kind k, size_t keep);
 
+/* After a secret got another value, in no transaction: the old one goes from the log of the database and from the copies in
+ * backup/ too. */
+int config_forget(struct config *c, enum model_kind k, const char *id, const char *field, struct config_error *e) _must_check_;
+
 /* Work on backing stores that must survive a crash; see db/schema.sql.  In the open transaction, or in
  * one of their own.  The list is an array of {"id","action","spec"}, owned. */
 int config_pending_put(struct config *c, const char *id, const char *action, const json_t *spec, struct config_error *e);

@@ -161,7 +161,7 @@ int config_open_path(struct config *c, const char *path, int busy_ms, struct con
 		return r;
 	if (strcmp(text, "wal") != 0)
 		return config_fail(e, -EIO, "", "the file system of %s cannot hold the database: it must be a local one with shared memory maps", c->dir);
-	return db_exec(c, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;", e);
+	return db_exec(c, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON;", e);
 }
 
 static int load_counters(struct config *c, struct config_error *e)

@@ -74,7 +74,7 @@ void batch_done(struct batch *b)
 /* ---- one change inside the transaction ------------------------------------------------------------------------ */
 static int run_create(struct batch *b, size_t at, const struct control_change *c, struct config_error *e)
 {
-	json_t *row, *body;
+	json_t *row = NULL, *body;
 	int r = model_check(c->kind, c->body, true, e);
 	if (r)
 		return r;
@@ -93,8 +93,12 @@ static int run_create(struct batch *b, size_t at, const struct control_change *c
 		r = config_put(ctl.db, c->kind, b->new_id[at], c->own, NULL, e);
 	if (!r)
 		r = row_get(c->kind, b->new_id[at], &row, e);
-	if (r)
+	if (!r && c->kind == MODEL_VOLUME)
+		r = volume_key_make(row, b->adopt, e);
+	if (r) {
+		json_decref(row);
 		return r;
+	}
 	r = batch_touch(b, c->kind, b->new_id[at], NULL, json_incref(row), at);
 	if (!r)
 		r = check_row(c->kind, NULL, row, c, e);

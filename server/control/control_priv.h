@@ -92,9 +92,17 @@ struct volume_spec_hold {
 	struct volume_spec spec;
 	struct volume_setting setting[64];
 	json_t *pool;                    /* owned */
+	uint8_t key[VOLUME_KEY_BYTES];
+	char key_why[WHY_BYTES];
 };
 int volume_spec_of(const json_t *row, struct volume_spec_hold *ret_hold, char *why, size_t why_bytes);
 void volume_spec_done(struct volume_spec_hold *h);
+/* volume_key.c.  The key of an encrypted volume's row: made in the transaction that makes the volume (adopt: it must be there
+ * already), and lent to a spec that is going to be opened, or why there is none. */
+int volume_key_make(const json_t *row, bool adopt, struct config_error *e);
+void volume_key_lend(const json_t *row, struct volume_spec_hold *h);
+void volume_keys_start(void);
+void volume_keys_stop(void);
 /* The same for a volume without a row: the note that pending keeps, {"row","pool_path"}. */
 json_t *volume_note_of(const json_t *row); /* returns owned */
 int volume_spec_of_note(const json_t *note, struct volume_spec_hold *ret_hold, char *why, size_t why_bytes);

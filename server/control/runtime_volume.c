@@ -38,6 +38,7 @@ static int fill_spec(const json_t *row, struct volume_spec_hold *ret_hold, char 
 		.size_bytes = (uint64_t)int_of(row, "size_bytes"),
 		.block_bytes = is_cdrom(row) ? 2048 : (uint32_t)int_of(row, "block_size"),
 		.read_only = true_of(row, "read_only"),
+		.encrypted = true_of(row, "encrypted"),
 		.settings = ret_hold->setting,
 		.setting_count = n,
 	};
@@ -80,6 +81,7 @@ void volume_spec_done(struct volume_spec_hold *h)
 {
 	json_decref(h->pool);
 	h->pool = NULL;
+	explicit_bzero(h->key, sizeof(h->key));
 }
 
 /* Writing every block of a large volume takes its time: a task does it. */
@@ -217,6 +219,7 @@ static int try_open(struct rt_volume *v, char *why, size_t why_bytes)
 	int r = volume_spec_of(v->row, &h, why, why_bytes);
 	if (r)
 		return r;
+	volume_key_lend(v->row, &h);
 	r = volume_open(&h.spec, &vol);
 	if (r) {
 		snprintf(why, why_bytes, "the volume cannot be opened: %s", strerror(-r));
@@ -427,6 +430,7 @@ int reservations_start(void)
 	volume_resv_on_save(resv_save, NULL);
 	volume_wipe_on_save(wipe_save, NULL);
 	scsi_on_save_modes(modes_save, NULL);
+	volume_keys_start();
 	return 0;
 }
 
@@ -435,4 +439,5 @@ void reservations_stop(void)
 	volume_resv_on_save(NULL, NULL);
 	volume_wipe_on_save(NULL, NULL);
 	scsi_on_save_modes(NULL, NULL);
+	volume_keys_stop();
 }

@@ -136,6 +136,8 @@ static int wish_volume(struct wish *w)
 		if (given(wish, "size_bytes") && int_of(wish, "size_bytes") != int_of(w->volume_row, "size_bytes"))
 			return config_fail(w->e, -EEXIST, "volume.size_bytes", "there is a volume %s already, of %" PRId64 " bytes; leave the size out to serve it as it is", name,
 					   int_of(w->volume_row, "size_bytes"));
+		if (true_of(wish, "encrypted") && !true_of(w->volume_row, "encrypted"))
+			return config_fail(w->e, -EEXIST, "volume.encrypted", "there is a volume %s already, and it is not encrypted: that is chosen when a volume is made", name);
 		return bundle_found(&w->b, MODEL_VOLUME, w->volume_row);
 	}
 	if (!given(wish, "size_bytes"))

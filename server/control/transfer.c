@@ -16,7 +16,7 @@ static const enum model_kind order[] = {
 	MODEL_ACCOUNT,                   /* only in documents sealed by a passphrase; never pruned */
 };
 
-/* What only the server writes, and a backup carries all the same: the second factor of accounts. */
+/* What only the server writes, and a backup carries all the same: the second factor of accounts, the keys of volumes. */
 static bool is_carried(const struct field *f)
 {
 	return f->type == FIELD_SECRET && (f->flags & FIELD_SERVER);
@@ -40,7 +40,7 @@ static json_t *export_object(enum model_kind k, const json_t *o, bool sealed, co
 	json_object_set(out, "id", json_object_get(o, "id"));
 	for (size_t i = 0; i < models[k].field_count; i++) {
 		const struct field *f = &models[k].fields[i];
-		if ((f->flags & FIELD_SERVER) && !(key && is_carried(f)))
+		if ((f->flags & FIELD_SERVER) && !((key || sealed) && is_carried(f)))
 			continue;
 		if (f->type == FIELD_SECRET && key)
 			json_object_set_new(out, f->name, backup_secret(key, k, o, f));
@@ -207,8 +207,9 @@ static json_t *import_body(enum model_kind k, const json_t *item)
 	return body;
 }
 
-/* Moves what only the server writes out of the body, into the change. */
-static int import_own(struct import *m, enum model_kind k, json_t *body, const json_t **ret_own)
+/* Moves what only the server writes out of the body, into the change.  A volume that is here keeps the key that it has: its data
+ * is written with that one, and a document may be older. */
+static int import_own(struct import *m, enum model_kind k, json_t *body, const json_t *match, const json_t **ret_own)
 {
 	struct config_error *e = &m->result->error;
 	json_t *own = NULL;
@@ -218,7 +219,11 @@ static int import_own(struct import *m, enum model_kind k, json_t *body, const j
 		size_t len = json_string_length(v);
 		if (!v)
 			continue;
-		if (!json_is_string(v) || len < (size_t)f->min || len > (size_t)f->max)
+		if (k == MODEL_VOLUME && true_of(match, f->name)) {
+			json_object_del(body, f->name);
+			continue;
+		}
+		if (!json_is_string(json_object_get(v, "sealed")) && (!json_is_string(v) || len < (size_t)f->min || len > (size_t)f->max))
 			return config_fail(e, -EINVAL, f->name, "%s is not what an export holds", f->name);
 		if (!own) {
 			own = json_object();
@@ -286,7 +291,7 @@ static int import_item(struct import *m, enum model_kind k, const json_t *item, 
 	}
 	struct control_change c = { .kind = k };
 	const char *id = json_string_value(json_object_get(item, "id"));
-	int r = import_own(m, k, body, &c.own);
+	int r = import_own(m, k, body, match, &c.own);
 	if (r) {
 		json_decref(body);
 		return r;

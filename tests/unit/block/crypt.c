@@ -171,6 +171,14 @@ static void without_its_key(void **state)
 	assert_int_equal(volume_state(v), VOLUME_OFFLINE);
 	rig_close(v);
 
+	/* Another key than its data was written with is refused, and leaves no trace. */
+	s.key = other_key;
+	v = open_as(&s);
+	assert_int_equal(volume_state(v), VOLUME_OFFLINE);
+	volume_reason(v, why, sizeof(why));
+	assert_non_null(strstr(why, "not the one that its data was written with"));
+	rig_close(v);
+
 	s.key = key;
 	v = open_as(&s);
 	assert_rw(v, VOLUME_READ, 0, back, 1);
@@ -178,8 +186,16 @@ static void without_its_key(void **state)
 	unmake(v);
 }
 
+/* The note beside the data as it is while a new key is made durable: a crash may leave it so. */
+static char note[1024];
 static int save_fails(void *arg)
 {
+	char path[256];
+	snprintf(path, sizeof(path), "%s/volumes/%s/note", pool, RIG_UUID);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	note[fread(note, 1, sizeof(note) - 1, f)] = 0;
+	fclose(f);
 	++*(int *)arg;
 	return -ENOSPC;
 }
@@ -187,6 +203,16 @@ static int save_works(void *arg)
 {
 	++*(int *)arg;
 	return 0;
+}
+
+static void write_note(void)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/volumes/%s/note", pool, RIG_UUID);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(note, f) >= 0);
+	assert_int_equal(fclose(f), 0);
 }
 
 static void another_key(void **state)
@@ -210,10 +236,22 @@ static void another_key(void **state)
 	assert_rw(v, VOLUME_WRITE, 5, block, 1);
 	rig_close(v);
 	struct volume_spec s = spec(true);
+	v = open_as(&s);                         /* the old key is good for nothing now */
+	assert_int_equal(volume_state(v), VOLUME_OFFLINE);
+	rig_close(v);
+	write_note();                            /* a crash before or after the store took the key */
 	s.key = other_key;
 	v = open_as(&s);
 	assert_rw(v, VOLUME_READ, 5, back, 1);
 	assert_memory_equal(back, block, 512);
+	rig_close(v);
+	s.key = key;                             /* whichever it took: the other one is forgotten */
+	v = open_as(&s);
+	assert_int_equal(volume_state(v), VOLUME_OFFLINE);
+	rig_close(v);
+	write_note();
+	v = open_as(&s);
+	assert_int_equal(volume_state(v), VOLUME_ONLINE);
 	unmake(v);
 
 	s = spec(false);

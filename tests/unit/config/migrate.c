@@ -133,7 +133,7 @@ static void from_golden(void **state)
 static const struct db_migration later[] = {
 	{ 1, "0001-a", "CREATE TABLE store (one INTEGER PRIMARY KEY, revision INTEGER NOT NULL, key_check BLOB); INSERT INTO store VALUES (1, 5, NULL);"
 		       "CREATE TABLE audit (id TEXT); CREATE TABLE event (id TEXT); CREATE TABLE task (id TEXT); CREATE TABLE host (id TEXT PRIMARY KEY, chap_secret BLOB, mutual_secret BLOB, dhchap_key BLOB, dhchap_ctrl_key BLOB, tls_psk BLOB); CREATE TABLE account (password BLOB, totp_secret BLOB, recovery_codes BLOB); CREATE TABLE token (secret_hash BLOB);"
-		       "CREATE TABLE acme_account (eab_hmac BLOB, key_pem BLOB); CREATE TABLE certificate (dns_secret BLOB, key_pem BLOB); CREATE TABLE channel (secret BLOB, password BLOB); CREATE TABLE target (chap_secret BLOB, mutual_secret BLOB); CREATE TABLE nas_user (password BLOB)" },
+		       "CREATE TABLE acme_account (eab_hmac BLOB, key_pem BLOB); CREATE TABLE certificate (dns_secret BLOB, key_pem BLOB); CREATE TABLE channel (secret BLOB, password BLOB); CREATE TABLE target (chap_secret BLOB, mutual_secret BLOB); CREATE TABLE nas_user (password BLOB); CREATE TABLE volume (encryption_key BLOB)" },
 	{ 2, "0002-b", "CREATE TABLE extra (x); INSERT INTO extra VALUES (1)" },
 	{ 3, "0003-c", "CREATE TABLE child (p TEXT REFERENCES host (id)); INSERT INTO extra VALUES (2); INSERT INTO child VALUES ('gone')" },
 };
