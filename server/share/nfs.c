@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define ANSWER_MAX (4u << 20)
+#define LOOK_S 12                        /* counters are looked at this often at least */
 #define IO_AGE_S 2                       /* as young as this is good enough for the next question */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
@@ -20,12 +21,14 @@ static struct io {
 	unsigned id;
 	bool fresh;
 	bool counts_requests;
+	int64_t grown_s;                 /* when a look saw that something was moved; 0: never */
 	uint64_t now[4], last[4], sum[4]; /* bytes read, requests for it, bytes written, requests for it */
 } *ios;
 static size_t io_count;
 static char no_io[160] = "nobody has asked yet";
 static time_t io_at;
 static bool io_begun;
+static char *described;                  /* the description applied last: who may mount what */
 
 /* The longer answer of the keeper, as text; NULL with why.  Returns owned. */
 static char *ask(const char *op, int fd, char *why, size_t why_bytes, int *ret_error)
@@ -185,6 +188,10 @@ static int part_apply(const struct share_world *w, char *why, size_t why_bytes)
 	struct share_text t = { 0 };
 	nfs_describe(&t, w, identity, fail_share);
 	_cleanup_(closep) int fd = t.failed ? -ENOMEM : keeper_memfd("nfs", t.bytes, t.len_bytes);
+	pthread_mutex_lock(&lock);
+	free(described);
+	described = t.failed ? NULL : strdup(t.bytes);
+	pthread_mutex_unlock(&lock);
 	share_text_done(&t);
 	if (fd < 0) {
 		snprintf(why, why_bytes, "out of memory");
@@ -278,8 +285,11 @@ static void io_line(void *arg, const char *key, const char *rest)
 
 static void sum_up(void)
 {
+	int64_t now_s = time(NULL);
 	for (size_t k = 0; k < io_count; k++) {
 		struct io *x = &ios[k];
+		if (x->fresh && io_begun && memcmp(x->now, x->last, sizeof(x->now)) != 0)
+			x->grown_s = now_s;
 		for (size_t i = 0; i < ARRAY_COUNT(x->now) && x->fresh; i++) {
 			if (io_begun)
 				x->sum[i] += x->now[i] >= x->last[i] ? x->now[i] - x->last[i] : x->now[i];
@@ -339,10 +349,19 @@ static void part_stop(void)
 {
 	pthread_mutex_lock(&lock);
 	free(ios);
+	free(described);
+	described = NULL;
 	ios = NULL;
 	io_count = 0;
 	io_begun = false;
 	pthread_mutex_unlock(&lock);
+}
+
+/* Was anything moved on this export since then?  The look before may have been a while before. */
+static bool was_used(unsigned id, int64_t since_s)
+{
+	const struct io *x = io_of(id, false);
+	return x && x->grown_s && x->grown_s + LOOK_S >= since_s;
 }
 
 static void part_sessions(json_t *array)
@@ -351,9 +370,13 @@ static void part_sessions(json_t *array)
 	int r;
 	if (!is_serving())
 		return;
+	look_at_io();
 	_cleanup_(freep) char *text = ask("nfs-clients", -1, why, sizeof(why), &r);
-	if (text)
-		nfs_sessions_append(array, text);
+	if (!text)
+		return;
+	pthread_mutex_lock(&lock);
+	nfs_sessions_append(array, text, described ? described : "", was_used);
+	pthread_mutex_unlock(&lock);
 }
 
 static int part_session_close(const char *id, char *why, size_t why_bytes)

@@ -191,3 +191,23 @@ void nfs_describe(struct share_text *t, const struct share_world *w, const char 
 		if (nfs_is_served(&w->shares[i]) && !share_has_failed(&w->shares[i]))
 			describe_share(t, &w->shares[i], failed);
 }
+
+int nfs_who_fits(const char *who, const char *address)
+{
+	unsigned char have[16], want[16];
+	char network[64];
+	size_t len = strcspn(who, "/");
+	if (strcmp(who, "*") == 0)
+		return 1;
+	snprintf(network, sizeof(network), "%.*s", (int)len, who);
+	int family = strchr(network, ':') ? AF_INET6 : AF_INET;
+	if (len >= sizeof(network) || inet_pton(family, network, want) != 1)
+		return -1;
+	if (inet_pton(family, address, have) != 1)
+		return 0;
+	unsigned bits = who[len] ? (unsigned)strtoul(who + len + 1, NULL, 10) : 128;
+	for (unsigned i = 0; i < (family == AF_INET ? 32u : 128u) && i < bits; i++)
+		if ((have[i / 8] ^ want[i / 8]) & (0x80u >> i % 8))
+			return 0;
+	return 1;
+}

@@ -18,7 +18,10 @@ int nfs_who_parse(const char *text, struct nfs_who *ret) _must_check_;
 /* Is this share described at all? */
 bool nfs_is_served(const struct share_spec *s);
 
-/* nfs_session.c: the answer of nfs-clients as sessions. */
-void nfs_sessions_append(json_t *array, const char *answer);
+/* nfs_session.c: the answer of nfs-clients as sessions, with the names of shares that they use (see there).
+ * described: by nfs_describe().  was_used: was anything moved on that export since then? */
+void nfs_sessions_append(json_t *array, const char *answer, const char *described, bool (*was_used)(unsigned id, int64_t since_s));
+/* Does a client's address fit "10.0.0.0/24", "fd00::1", "*"?  1, 0; -1: a name or a netgroup, so it may. */
+int nfs_who_fits(const char *who, const char *address);
 
 #endif

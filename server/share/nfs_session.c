@@ -81,7 +81,39 @@ static void cut_port(char *address)
 	}
 }
 
-void nfs_sessions_append(json_t *array, const char *answer)
+/* ---- of which shares ------------------------------------------------------------------------------------------- */
+/* No server tells which client uses which export.  So it is those that the client may mount and that something was moved on
+ * while it was there; when that is none, the only one that it may mount. */
+static void name_shares(json_t *session, const char *described, bool (*was_used)(unsigned id, int64_t since_s))
+{
+	const char *address = json_string_value(json_object_get(session, "address"));
+	int64_t since_s = json_integer_value(json_object_get(session, "since"));
+	json_t *used = json_array(), *may = json_array();
+	char name[96] = "", access[8], root[8], who[256];
+	bool decided = true;
+	unsigned id = 0, number;
+	for (const char *p = described; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		if (sscanf(p, "export %u", &number) == 1) {
+			id = number;
+			decided = false;
+		} else if (strncmp(p, "name ", 5) == 0) {
+			snprintf(name, sizeof(name), "%.*s", (int)strcspn(p + 5, "\n"), p + 5);
+		} else if (!decided && sscanf(p, "client %7s %7s %255[^\n]", access, root, who) == 3 && nfs_who_fits(who, address) != 0) {
+			decided = true; /* the first that fits counts; a name may be this address's */
+			if (strcmp(access, "none") == 0)
+				continue;
+			json_array_append_new(may, json_string(name));
+			if (was_used(id, since_s))
+				json_array_append_new(used, json_string(name));
+		}
+	}
+	bool only = json_array_size(used) == 0 && json_array_size(may) == 1;
+	json_object_set(session, "shares", only ? may : used);
+	json_decref(used);
+	json_decref(may);
+}
+
+static void append(json_t *array, const char *answer)
 {
 	_cleanup_(freep) char *text = strdup(answer);
 	char *save = NULL;
@@ -107,4 +139,12 @@ void nfs_sessions_append(json_t *array, const char *answer)
 				json_object_set_new(one, "host", json_string(name));
 		}
 	}
+}
+
+void nfs_sessions_append(json_t *array, const char *answer, const char *described, bool (*was_used)(unsigned id, int64_t since_s))
+{
+	size_t first = json_array_size(array);
+	append(array, answer);
+	for (size_t i = first; i < json_array_size(array); i++)
+		name_shares(json_array_get(array, i), described, was_used);
 }

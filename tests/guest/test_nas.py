@@ -288,6 +288,10 @@ exec 8>/m4.2/lock
 flock -n 8
 refused flock -n /m4.1/lock true
 at "mounted over 4.0, 4.1, 4.2"
+dd if=/dev/zero of=/m4.2/counted bs=64k count=16 conv=fsync 2>/dev/null
+counted() { hf share show docs -o json | tr -d ' \n' | sed 's/.*"stats":{//' | tr ',' '\n' | sed -n 's/^"write_bytes"://p'; }
+enough() { n=$(counted); [ "$n" != null ] && [ "$n" -ge $((1 << 20)) ]; }
+waitfor 60 enough
 hf session list
 hf session list -o json | grep -c 'NFS 4' || die "no session of version 4"
 threads=$(cat /new/proc/fs/nfsd/threads)

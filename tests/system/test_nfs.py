@@ -182,6 +182,8 @@ def test_sessions(server):
         reader.stdout.read(1)      # the rest stays in its pipe, so it stays connected
         found = wait_for("the session", GENEROUS, lambda: [s for s in server.d.json("session", "list") if s["protocol"] == "nfs"])
         assert found[0]["id"] == f"nfs-{ADDRESS}"
+        if not server.d.json("share", "show", "seen")["stats"]["not_counted"]:
+            wait_for("its share", GENEROUS, lambda: any("seen" in s["target"].split(", ") for s in server.d.json("session", "list") if s["protocol"] == "nfs"))
         with pytest.raises(Refused, match="comes back by itself"):
             server.d.cli("session", "close", found[0]["id"])
     finally:

@@ -279,12 +279,18 @@ static void test_kernel(void **state)
 }
 
 /* ---- sessions -------------------------------------------------------------------------------------------------- */
+static unsigned used_id;
+static bool used(unsigned id, int64_t since_s)
+{
+	return id == used_id && since_s > 0;
+}
+
 static void test_sessions(void **state)
 {
 	(void)state;
 	json_t *a = json_array();
 	nfs_sessions_append(a, "conn 10.0.0.2 785 100 2000\nconn 10.0.0.2 786 1 2\nconn fd00::2 700 5 6\n"
-			       "client 3 10.0.0.2:785 4.2 Linux NFSv4.2 guest\nclient 4 [fd00::2]:700 4.1 b\nconn broken\n\n");
+			       "client 3 10.0.0.2:785 4.2 Linux NFSv4.2 guest\nclient 4 [fd00::2]:700 4.1 b\nconn broken\n\n", "", used);
 	assert_int_equal(json_array_size(a), 4);
 	json_t *one = json_array_get(a, 0);
 	assert_string_equal(json_string_value(json_object_get(one, "id")), "nfs-10.0.0.2");
@@ -301,10 +307,63 @@ static void test_sessions(void **state)
 	json_decref(a);
 }
 
+static void test_shares_of_sessions(void **state)
+{
+	(void)state;
+	static const char three[] = "export 1\nname docs\npath /p/docs\nclient rw - 10.0.0.0/8\n"
+				  "export 2\nname a b\npath /p/x\nclient none - 10.0.0.9\nclient ro root 10.0.0.0/24\n"
+				  "export 3\nname host\npath /p/h\nclient rw - host.example\n";
+	static const struct {
+		const char *what, *described, *address, *shares;
+		unsigned used;
+	} rows[] = {
+		{ "the one that was used", three, "10.0.0.2", "[\"a b\"]", 2 },
+		{ "another", three, "10.0.0.2", "[\"docs\"]", 1 },
+		{ "by name, perhaps", three, "10.0.0.2", "[\"host\"]", 3 },
+		{ "none was used, and it may several", three, "10.0.0.2", "[]", 0 },
+		{ "used by somebody else: it may not", three, "10.0.0.9", "[]", 2 },
+		{ "the only one that it may", "export 1\nname docs\nclient rw - 10.0.0.0/8\n", "10.0.0.2", "[\"docs\"]", 0 },
+		{ "none that it may", "export 1\nname docs\nclient rw - 10.0.0.0/8\n", "192.0.2.1", "[]", 1 },
+		{ "everybody", "export 1\nname docs\nclient rw - *\n", "fd00::1", "[\"docs\"]", 1 },
+		{ "nothing is described", "", "fd00::1", "[]", 1 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char line[128];
+		json_t *a = json_array();
+		used_id = rows[i].used;
+		snprintf(line, sizeof(line), "conn %s 700 1 2\n", rows[i].address);
+		nfs_sessions_append(a, line, rows[i].described, used);
+		char *shares = json_dumps(json_object_get(json_array_get(a, 0), "shares"), JSON_COMPACT);
+		if (strcmp(shares, rows[i].shares) != 0)
+			fail_msg("%s: %s", rows[i].what, shares);
+		free(shares);
+		json_decref(a);
+	}
+}
+
+static void test_who_fits(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *who, *address;
+		int fits;
+	} rows[] = {
+		{ "*", "10.0.0.1", 1 }, { "10.0.0.1", "10.0.0.1", 1 }, { "10.0.0.1", "10.0.0.2", 0 }, { "10.0.0.0/25", "10.0.0.127", 1 },
+		{ "10.0.0.0/25", "10.0.0.128", 0 }, { "0.0.0.0/0", "192.0.2.1", 1 }, { "0.0.0.0/0", "fd00::1", 0 }, { "fd00::/16", "fd00:1::5", 1 },
+		{ "fd00::/16", "fe00::1", 0 }, { "fd00::/16", "10.0.0.1", 0 }, { "host.example", "10.0.0.1", -1 }, { "@net", "10.0.0.1", -1 }, { "*.example", "10.0.0.1", -1 },
+		{ "10.0.0.1", "rubbish", 0 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (nfs_who_fits(rows[i].who, rows[i].address) != rows[i].fits)
+			fail_msg("%s %s", rows[i].who, rows[i].address);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who),
+		cmocka_unit_test(test_who_fits),
+		cmocka_unit_test(test_shares_of_sessions),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_ganesha),
