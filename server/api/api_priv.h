@@ -174,6 +174,8 @@ void answer_json(struct api_response *rs, int status, json_t *j);
 void answer_text(struct api_response *rs, int status, const char *type, char *text, size_t len);
 void answer_empty(struct api_response *rs, int status);
 void answer_header(struct api_response *rs, const char *name, const char *fmt, ...) _printf_(3, 4);
+/* Holdfast-Revision, when something was changed. */
+void answer_revision(struct api_call *c, const struct control_result *r);
 
 /* ---- accounts and tokens, account.c, login.c, audit.c ----------------------------------------------- */
 const struct auth_caller *call_caller(const struct api_call *c); /* never NULL */

@@ -175,6 +175,7 @@ static void answer_batch(struct api_call *c, const struct control_result *result
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_pack("{s:O?, s:O?}", "object", results[i].object, "plan", results[i].plan));
 	answer_json(c->rs, 200, json_pack("{s:o}", "results", list));
+	answer_revision(c, &results[0]);
 }
 
 void api_do_batch(struct api_call *c)

@@ -240,6 +240,13 @@ void api_do_get(struct api_call *c)
 	json_decref(object);
 }
 
+/* By it the change can be taken back: POST /api/v1/changes/REVISION/undo. */
+void answer_revision(struct api_call *c, const struct control_result *r)
+{
+	if (r->revision)
+		answer_header(c->rs, "Holdfast-Revision", "%" PRIu64, r->revision);
+}
+
 /* What a change answers: the object with its ETag, or the plan of a dry run. */
 static void answer_change(struct api_call *c, const struct control_change *ch, struct control_result *r)
 {
@@ -251,9 +258,11 @@ static void answer_change(struct api_call *c, const struct control_change *ch, s
 	}
 	if (ch->verb == CONTROL_DELETE) {
 		answer_empty(c->rs, 204);
+		answer_revision(c, r);
 		return;
 	}
 	answer_json(c->rs, ch->verb == CONTROL_CREATE ? 201 : 200, json_incref(r->object));
+	answer_revision(c, r);
 	id = json_string_value(json_object_get(r->object, "id"));
 	if (ch->verb == CONTROL_CREATE && id)
 		answer_header(c->rs, "Location", "%s/%s", c->route->pattern, id);

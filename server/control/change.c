@@ -311,6 +311,7 @@ static int batch_apply(struct batch *b, struct config_error *e)
 int batch_run(struct batch *b, const struct config_actor *who, bool dry_run)
 {
 	struct config_error e = { 0 }, ignored;
+	uint64_t before = config_revision(ctl.db);
 	b->new_id = calloc(b->count ? b->count : 1, sizeof(*b->new_id));
 	int r = b->new_id ? batch_execute(b, who, &e) : config_fail(&e, -ENOMEM, "", "out of memory");
 	if (!r && dry_run) {
@@ -351,6 +352,8 @@ int batch_run(struct batch *b, const struct config_actor *who, bool dry_run)
 		return r;
 	}
 	trace(TRACE_CONTROL_APPLY, config_revision(ctl.db), b->step_count);
+	for (size_t i = 0; i < b->count && config_revision(ctl.db) != before; i++)
+		b->result[i].revision = config_revision(ctl.db);
 	plan_finish(b);
 	answer(b);
 	return 0;

@@ -59,6 +59,7 @@ struct control_result {
 	struct config_error error;       /* code 0: done.  Beside config.h's: -ESTALE if_match is old */
 	json_t *object;                  /* as it is now; NULL after DELETE */
 	json_t *plan;                    /* dry run: {"steps":[{"action","object","text"}],"sessions_touched":n,"sessions_closed":n} */
+	uint64_t revision;               /* of the store with this change in it: control_undo() takes it back; 0: nothing was changed */
 };
 int control_change(const struct control_change *c, struct control_result *r);
 /* Several, all or none, one transaction; results has count entries, the failing one has its error. */

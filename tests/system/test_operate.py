@@ -176,3 +176,26 @@ def test_a_damaged_history_is_put_aside(daemon):
     daemon.start()
     assert (daemon.state / "history.db.damaged").exists()
     assert rest(daemon, "GET", "/api/v1/history")[0] == 200
+
+
+def test_a_change_tells_the_revision_that_takes_it_back(daemon):
+    daemon.cli("volume", "create", "v", "--size", "16M", "--plugin", "ram")
+    daemon.cli("target", "create", "t")
+    daemon.cli("target", "attach", "t", "v", "--lun", "5")
+    daemon.cli("host", "create", "h", "--iqn", "iqn.2026-11.test:h")
+    daemon.cli("target", "allow", "t", "--host", "h")
+    was = daemon.json("target", "show", "t")
+    status, headers, _ = daemon.rest("DELETE", "/api/v1/targets/t?force=true", headers={"If-Match": "*"})
+    assert status == 204 and int(headers["Holdfast-Revision"]) == daemon.json("status")["revision"]
+    status, _, undone = daemon.rest("POST", f"/api/v1/changes/{headers['Holdfast-Revision']}/undo")
+    assert status == 200, undone
+    now = daemon.json("target", "show", "t")
+    lun = [{k: v for k, v in x.items() if k != "id"} for x in was["luns"]]
+    assert (now["qualified_name"], now["hosts"]) == (was["qualified_name"], was["hosts"]) and [{k: v for k, v in x.items() if k != "id"} for x in now["luns"]] == lun
+    # What changes nothing has none: it would take back what somebody else did.
+    status, headers, _ = daemon.rest("PATCH", "/api/v1/hosts/h", {"comment": ""}, headers={"If-Match": "*"})
+    assert status == 200 and "Holdfast-Revision" not in headers
+    many = {"changes": [{"verb": "update", "kind": "host", "id": "h", "if_match": "*", "body": {"comment": "x"}}, {"verb": "update", "kind": "target", "id": "t", "if_match": "*", "body": {"enabled": False}}]}
+    status, headers, _ = daemon.rest("POST", "/api/v1/batch", many)
+    assert status == 200 and daemon.rest("POST", f"/api/v1/changes/{headers['Holdfast-Revision']}/undo")[0] == 200
+    assert daemon.json("target", "show", "t")["enabled"] and daemon.json("host", "show", "h")["comment"] == ""

@@ -117,6 +117,7 @@ static int create(const struct control_change *c, struct control_result *r)
 		json_decref(o);
 	else
 		json_array_append_new(kind_list(c->kind), o);
+	r->revision = c->dry_run ? 0 : 1;
 	return 0;
 }
 
@@ -139,6 +140,7 @@ static int update(const struct control_change *c, struct control_result *r)
 		json_decref(now);
 	else
 		json_array_set_new(kind_list(c->kind), at, now);
+	r->revision = c->dry_run ? 0 : 2;
 	return 0;
 }
 
@@ -153,6 +155,7 @@ static int delete_object(const struct control_change *c, struct control_result *
 		return fail(&r->error, -ESTALE, "", "It has changed since.");
 	if (!c->dry_run)
 		json_array_remove(kind_list(c->kind), at);
+	r->revision = c->dry_run ? 0 : 3;
 	return 0;
 }
 
