@@ -6,7 +6,7 @@ import http from "node:http";
 import path from "node:path";
 import { after, before } from "node:test";
 import { hands } from "./hands.mjs";
-import { Browser, confirmIfAsked, freePort, login, PASSWORD, run, Server } from "./lib.mjs";
+import { Browser, confirmIfAsked, freePort, login, PASSWORD, run, Server, until } from "./lib.mjs";
 
 let server, browser, context, page;
 before(async () => {
@@ -41,7 +41,7 @@ each("pools", async () => {
   await page.getByRole("button", { name: "Change" }).click();
   await fillAndApply({ Comment: "fast disks" }, "Apply", "pool p was changed");
   await page.getByText("fast disks").waitFor();
-  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "Undo" }).last().click();
   await toast("Undone").waitFor();
   await page.getByText("fast disks").waitFor({ state: "detached" });
 });
@@ -121,6 +121,39 @@ each("targets: create, attach, allow, what to type", async () => {
   await dialog().getByLabel("Also take away what depends on it").check();
   await dialog().getByText(/close and destroy the data/).waitFor();
   await press("Cancel");
+});
+
+each("what was done is taken back: a deletion with all that hung on it, several at once, and by the audit", async () => {
+  const state = async () => {
+    const t = await server.json("target", "show", "t1");
+    return [t.enabled, t.hosts, t.luns.map((l) => l.volume)];
+  };
+  await server.cli("target", "create", "t2");
+  await open("/targets");
+  await deleteRow(/t1/, "t1");
+  await toast("target t1 was deleted").waitFor();
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await toast("Undone").waitFor();
+  assert.deepEqual(await state(), [true, ["h1"], ["v1"]]);
+  await open("/targets");
+  for (const name of [/t1/, /t2/]) await page.getByRole("row", { name }).getByRole("checkbox").check();
+  await page.getByRole("button", { name: /^Switch off/ }).first().click();
+  await dialog().locator(".hf-plan li").first().waitFor();
+  assert.deepEqual((await state())[0], true, "the plan changes nothing");
+  await press("Switch off");
+  await toast("2 were switched off").waitFor();
+  assert.deepEqual((await server.json("target", "list")).map((t) => t.enabled), [false, false]);
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await until("both are on", async () => (await server.json("target", "list")).every((t) => t.enabled));
+  await server.cli("target", "set", "t2", "--alias", "by-hand");
+  await open("/audit");
+  await page.getByRole("row", { name: /target.*t2/ }).first().getByRole("button", { name: /^Actions of/ }).click();
+  await page.getByRole("menuitem", { name: "Take it back" }).click();
+  await dialog().locator(".hf-plan").waitFor();
+  await press("Take it back");
+  await toast("The change was taken back").waitFor();
+  assert.equal((await server.json("target", "show", "t2")).alias, "");
+  await server.cli("target", "delete", "t2", "--yes");
 });
 
 each("hosts and groups", async () => {

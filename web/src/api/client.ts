@@ -129,3 +129,7 @@ export const remove = async <T>(path: string, revision: number | "*", query?: Qu
 
 /** Path of one object; ids and names may hold anything. */
 export const at = (plural: string, id: string | number): string => `/${plural}/${encodeURIComponent(String(id))}`;
+
+/** How the server takes a change back, for those that it can; null: nothing was changed, or it has no way. */
+export const wayBack = (headers: Headers): (() => Promise<void>) | null => undoOf(Number(headers.get("Holdfast-Revision") ?? 0));
+export const undoOf = (revision: number): (() => Promise<void>) | null => (revision ? async () => void (await post(`/changes/${revision}/undo`)) : null);

@@ -293,10 +293,14 @@ export interface Connect {
 }
 export interface Touched {
   kind: string;
-  verb: "create" | "update" | "keep";
+  verb: "create" | "update" | "delete" | "keep";
   id: string | null;
   name: string | null;
+  object?: { revision?: number } | null;
 }
+/** The revision that a change of several objects made; 0: it made none. */
+export const revisionOf = (objects: Touched[] | undefined): number => Math.max(0, ...(objects ?? []).filter((o) => o.verb !== "keep").map((o) => o.object?.revision ?? 0));
+
 export interface Served extends Connect {
   objects: Touched[];
   plan: Plan | null;

@@ -2,7 +2,7 @@
 // form.ts - from an object to what stands in a form's fields and back to a body or a merge patch.  Pure functions.
 import type { FieldError } from "~/api/client";
 import { _ } from "~/lib/i18n";
-import { editBytes, parseSize } from "~/lib/units";
+import { editBytes, formatBytes, parseSize } from "~/lib/units";
 
 export type FieldKind = "text" | "area" | "size" | "int" | "bool" | "enum" | "ref" | "refs" | "texts" | "secret" | "options" | "map" | "time";
 export type Values = Record<string, unknown>;
@@ -167,6 +167,25 @@ export function errorsByField(fields: FieldSpec[], errors: FieldError[]): { byFi
     else other.push(e.detail);
   }
   return { byField, other };
+}
+
+/** A value as people read it, in one line. */
+export function inWords(f: FieldSpec, value: unknown): string {
+  if (f.kind === "secret") return value === null ? _("removed") : value ? _("a new one") : _("none");
+  if (value == null || value === "" || same(value, []) || same(value, {})) return _("empty");
+  if (f.kind === "bool") return value ? _("yes") : _("no");
+  if (f.kind === "size" && typeof value === "number") return formatBytes(value);
+  if (f.kind === "enum") return f.options?.find(([v]) => v === String(value))?.[1] ?? String(value);
+  const text = Array.isArray(value) ? value.join(", ") : typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k}=${v ?? "–"}`).join(", ") : String(value);
+  const line = text.replace(/\s+/g, " ");
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}
+
+/** What a patch changes, a sentence for each field. */
+export function changesOf(fields: FieldSpec[], before: Values, body: Values): string[] {
+  return fields
+    .filter((f) => f.name in body)
+    .map((f) => (f.kind === "secret" ? `${f.label}: ${inWords(f, body[f.name])}` : _("{field}: {before} becomes {after}", { field: f.label, before: inWords(f, before[f.name]), after: inWords(f, body[f.name]) })));
 }
 
 export interface Conflict {

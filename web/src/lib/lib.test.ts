@@ -2,7 +2,7 @@
 // lib.test.ts - the pure functions: tables of cases with an input and the answer.
 import { describe, expect, it } from "vitest";
 import { differences } from "~/lib/diff";
-import { bodyOf, compareEdits, errorsByField, randomSecret, startOf, type FieldSpec } from "~/lib/form";
+import { bodyOf, changesOf, compareEdits, errorsByField, type FieldSpec, randomSecret, startOf } from "~/lib/form";
 import { _, _n, loadLanguage } from "~/lib/i18n";
 import { rate } from "~/lib/rates";
 import { searchRows, sortRows, windowOf } from "~/lib/rows";
@@ -172,4 +172,25 @@ describe("where an import comes from", () => {
     expect(composeSource(splitSource(text)!)).toBe(text);
   });
   it.each(["", "ftp://x/y", "nas/data"])("none: %s", (text) => expect(splitSource(text)).toBeNull());
+});
+
+describe("what a patch changes, in words", () => {
+  const fields: FieldSpec[] = [
+    { name: "size", label: "Size", kind: "size" },
+    { name: "on", label: "On", kind: "bool" },
+    { name: "how", label: "How", kind: "enum", options: [["a", "the first"], ["b", "the second"]] },
+    { name: "who", label: "Who", kind: "texts" },
+    { name: "secret", label: "Secret", kind: "secret" },
+    { name: "map", label: "Map", kind: "map" },
+  ];
+  const before = { size: 1024, on: true, how: "a", who: [], secret: true, map: { x: "1" } };
+  it.each([
+    [{ size: 1649267441664 }, ["Size: 1 KiB becomes 1.5 TiB"]],
+    [{ on: false, how: "b" }, ["On: yes becomes no", "How: the first becomes the second"]],
+    [{ who: ["anna", "@crew"] }, ["Who: empty becomes anna, @crew"]],
+    [{ secret: "x" }, ["Secret: a new one"]],
+    [{ secret: null }, ["Secret: removed"]],
+    [{ map: { x: null, y: "2" } }, ["Map: x=1 becomes x=–, y=2"]],
+    [{ other: 1 }, []],
+  ])("%j", (patch, words) => expect(changesOf(fields, before, patch)).toEqual(words));
 });

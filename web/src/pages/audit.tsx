@@ -5,13 +5,15 @@ import { DownloadIcon } from "@patternfly/react-icons";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import { request } from "~/api/client";
-import type { AuditRow } from "~/api/types";
+import { post, request, undoOf } from "~/api/client";
+import type { AuditRow, DryRun } from "~/api/types";
 import { brief, differences } from "~/lib/diff";
 import { save } from "~/lib/save";
 import { _ } from "~/lib/i18n";
 import { formatTime } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
+import { canUndo } from "~/parts/kinds";
 import { useOlder } from "~/parts/older";
 import { Facts, Screen } from "~/parts/page";
 import { explain, Nothing } from "~/parts/states";
@@ -63,6 +65,18 @@ export default function AuditPage() {
   const [shown, setShown] = useState<AuditRow | null>(null);
   const [typed, setTyped] = useState(search);
   const toast = useToast();
+  const [acting, setActing] = useState<Action | null>(null);
+  const takeBack = (r: AuditRow): Action => ({
+    title: _("Take this change back?"),
+    text: _("{name}: what was made is removed, what was changed is as it was, what was removed is made again; all that was done together.", { name: `${words()[r.verb] ?? r.verb} ${r.kind} ${r.object_name ?? ""}` }),
+    button: _("Take it back"),
+    preview: async () => (await post<DryRun>(`/changes/${r.revision}/undo`, undefined, { dry_run: true })).plan,
+    run: async () => {
+      await undoOf(r.revision)!();
+      await data.reload();
+    },
+    done: _("The change was taken back"),
+  });
   const set = (k: string, v: string) =>
     setParams((old) => {
       const next = new URLSearchParams(old);
@@ -125,10 +139,14 @@ export default function AuditPage() {
             width: 30,
           },
         ]}
-        actions={(r) => [{ title: _("Before and after"), onClick: () => setShown(r) }]}
+        actions={(r) => [
+          { title: _("Before and after"), onClick: () => setShown(r) },
+          ...((["create", "update", "delete"] as const).some((v) => v === r.verb && canUndo(r.kind, v)) ? [{ title: _("Take it back"), onClick: () => setActing(takeBack(r)) }] : []),
+        ]}
         empty={<Nothing title={_("Nothing found")} text={_("No change or login fits.")} />}
         footer={data.button}
       />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
       {shown && <Shown row={shown} onClose={() => setShown(null)} />}
     </Screen>
   );

@@ -12,6 +12,7 @@ import { DataTable } from "~/parts/data-table";
 import { Field } from "~/parts/fields";
 import { Notice } from "~/parts/notice";
 import { Facts, Screen } from "~/parts/page";
+import { PlanView } from "~/parts/plan";
 import { explain, Nothing, State, stateWord } from "~/parts/states";
 import { useToast } from "~/parts/toast";
 
@@ -78,6 +79,15 @@ function FormatDialog({ disks, onClose }: { disks: Disk[]; onClose: () => void }
           <Field id="format-path" label={_("Folder")} error={errors.folder} help={_("Where it is mounted, now and at every start; {folder} when left empty.", { folder: usual })}>
             <TextInput id="format-path" value={path} onChange={(_e, v) => setPath(v)} validated={errors.folder ? "error" : "default"} aria-describedby="format-path-help" />
           </Field>
+          <PlanView
+            plan={{
+              steps: [
+                { action: "format", object: null, text: disks.length > 1 ? _("make a btrfs on {disks}, which keeps everything twice", { disks: disks.map((d) => d.path).join(", ") }) : _("make {fs} on {disk}", { fs: fileSystem === "xfs" ? "XFS" : "btrfs", disk: disks[0]!.path }) },
+                { action: "mount", object: null, text: _("mount it at {folder}, now and at every start", { folder: path.trim() || usual }) },
+                { action: "create", object: name, text: _("make pool {name} in it, {size}", { name: name.trim() || "…", size: formatBytes(disks.reduce((n, d) => n + d.size_bytes, 0) / (disks.length > 1 ? 2 : 1)) }) },
+              ],
+            }}
+          />
           <Field id="format-guard" label={_("Type {name} to confirm", { name: name.trim() || _("the name of the pool") })} isRequired error={errors.confirm}>
             <TextInput id="format-guard" value={typed} onChange={(_e, v) => setTyped(v)} autoComplete="off" />
           </Field>

@@ -4,12 +4,13 @@ import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patte
 import { Notice } from "~/parts/notice";
 import { InboxIcon } from "@patternfly/react-icons";
 import { useState } from "react";
-import { at, post, Problem, request } from "~/api/client";
+import { at, post, Problem, request, undoOf } from "~/api/client";
 import { useMay, useRefresh, type All } from "~/api/data";
-import type { DryRun, Plan, Refused } from "~/api/types";
+import { revisionOf, type Plan, type Refused, type Touched } from "~/api/types";
 import { errorsByField } from "~/lib/form";
 import { _, _n } from "~/lib/i18n";
 import { formatAgo } from "~/lib/units";
+import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
 import { Field, NameInput } from "~/parts/fields";
 import { PlanView } from "~/parts/plan";
@@ -21,6 +22,11 @@ import { protocolName } from "~/pages/targets";
 export function suggestName(qualified: string): string {
   const last = qualified.split(/[:.]/).filter(Boolean).at(-1) ?? "";
   return last.replace(/[^A-Za-z0-9._-]/g, "-").slice(0, 40) || "host";
+}
+
+interface Done {
+  plan: Plan | null;
+  objects: Touched[];
 }
 
 export function ApproveDialog({ row, onClose }: { row: Refused; onClose: () => void }) {
@@ -38,10 +44,10 @@ export function ApproveDialog({ row, onClose }: { row: Refused; onClose: () => v
     setErrors({});
     try {
       const body = { host: host.trim(), ...(target.trim() ? { target: target.trim() } : {}) };
-      const answer = await post<DryRun>(`${at("refused", row.id)}/approve`, body, { dry_run: dryRun });
+      const answer = await post<Done>(`${at("refused", row.id)}/approve`, body, { dry_run: dryRun });
       if (dryRun) return setPlan(answer?.plan ?? null);
       await refresh("refused", "hosts", "targets", "accesses");
-      toast({ title: _("{name} may log in now", { name: host }), text: _("It is let in when it tries again.") });
+      toast({ title: _("{name} may log in now", { name: host }), text: _("It is let in when it tries again."), undo: undoOf(revisionOf(answer.objects)) ?? undefined });
       onClose();
     } catch (e) {
       const found = errorsByField([{ name: "host", label: "", kind: "text" }, { name: "target", label: "", kind: "text" }], e instanceof Problem ? e.errors : []);
@@ -103,16 +109,21 @@ export function Inbox({ refused }: { refused: All<Refused> }) {
   const may = useMay("operator");
   const [approving, setApproving] = useState<Refused | null>(null);
   const refresh = useRefresh();
-  const toast = useToast();
-  const dismiss = async (rows: Refused[]) => {
-    try {
-      for (const r of rows) await request("DELETE", at("refused", r.id), { revision: "*" });
-      toast({ title: _n("{n} entry was forgotten", "{n} entries were forgotten", rows.length) });
-    } catch (e) {
-      toast({ title: _("It could not be forgotten"), text: explain(e), variant: "danger" });
-    }
-    await refresh("refused");
-  };
+  const [acting, setActing] = useState<Action | null>(null);
+  const dismiss = (rows: Refused[]): Action => ({
+    title: _n("Forget {n} entry?", "Forget {n} entries?", rows.length),
+    text: _("It changes nothing for the host: when it knocks again, it stands here again."),
+    choices: <PlanView plan={{ steps: rows.slice(0, 12).map((r) => ({ action: "forget", object: r.name, text: `${r.name || r.address}: ${r.text || r.reason}` })) }} />,
+    button: _("Forget"),
+    run: async () => {
+      try {
+        for (const r of rows) await request("DELETE", at("refused", r.id), { revision: "*" });
+      } finally {
+        await refresh("refused");
+      }
+    },
+    done: _n("{n} entry was forgotten", "{n} entries were forgotten", rows.length),
+  });
   return (
     <>
       <DataTable<Refused>
@@ -147,12 +158,13 @@ export function Inbox({ refused }: { refused: All<Refused> }) {
         ]}
         {...(may
           ? {
-              actions: (r: Refused) => [{ title: _("Forget"), onClick: () => void dismiss([r]) }],
-              bulk: [{ title: _("Forget"), run: (rows: Refused[]) => void dismiss(rows) }],
+              actions: (r: Refused) => [{ title: _("Forget"), onClick: () => setActing(dismiss([r])) }],
+              bulk: [{ title: _("Forget"), run: (rows: Refused[]) => setActing(dismiss(rows)) }],
             }
           : {})}
         empty={<Nothing icon={InboxIcon} title={_("Nobody waits")} text={_("A host that tries to log in and is refused appears here, and one click lets it in.")} />}
       />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
       {approving && <ApproveDialog row={approving} onClose={() => setApproving(null)} />}
     </>
   );

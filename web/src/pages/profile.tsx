@@ -67,6 +67,7 @@ function Password() {
         <Field id="password-again" label={_("New password again")} isRequired error={errors.again}>
           <SecretInput id="password-again" value={again} onChange={(v) => setAgain(v ?? "")} error={errors.again} />
         </Field>
+        <p className="hf-quiet">{_("The password is changed at once. Other browsers have to log in again; tokens stay as they are.")}</p>
         <div>
           <Button type="submit" isDisabled={isBusy || !current || !next} isLoading={isBusy}>
             {_("Change the password")}

@@ -4,9 +4,9 @@ import { Button, Card, CardBody, Checkbox, ExpandableSection, Form, FormSelect, 
 import { Notice } from "~/parts/notice";
 import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
-import { post, Problem } from "~/api/client";
+import { post, Problem, undoOf } from "~/api/client";
 import { useAll, useItems, useMay, useNamed, useRefresh } from "~/api/data";
-import type { ConnectLines, Host, Pool, Refused, Served, Volume } from "~/api/types";
+import { revisionOf, type ConnectLines, type Host, type Pool, type Refused, type Served, type Volume } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatBytes, parseSize } from "~/lib/units";
 import { ConnectTabs, CopyText } from "~/parts/copy";
@@ -14,6 +14,7 @@ import { Field, NameInput, SecretInput } from "~/parts/fields";
 import { Facts, Screen, Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
+import { useToast } from "~/parts/toast";
 import { suggestName } from "~/pages/inbox";
 import { protocolName } from "~/pages/targets";
 
@@ -174,6 +175,7 @@ export default function ServePage() {
   const refused = useItems<Refused>("refused", {}, { refreshMs: 10_000 }).rows;
   const isAdmin = useMay("admin");
   const refresh = useRefresh();
+  const toast = useToast();
   const set = (change: Partial<Wish>) => setWish((old) => ({ ...old, ...change }));
   const existing = volumes.find((v) => v.name === w.volume.trim());
   const bytes = parseSize(w.size);
@@ -192,6 +194,9 @@ export default function ServePage() {
       else {
         setServed(answer);
         setPlan(null);
+        // A volume that was made may hold data by the time that somebody thinks better of it.
+        const back = answer.objects.some((o) => o.kind === "volume" && o.verb === "create") ? null : undoOf(revisionOf(answer.objects));
+        if (back) toast({ title: _("{volume} is served", { volume: w.volume.trim() }), undo: () => back().then(() => setServed(null)) });
         await refresh("volumes", "targets", "hosts", "pools", "portals", "luns", "accesses", "refused");
       }
     } catch (e) {

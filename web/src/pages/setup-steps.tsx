@@ -7,12 +7,13 @@ import { useState, type FormEvent, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { patch, post, Problem, request } from "~/api/client";
 import { useAll, useItems, useRead } from "~/api/data";
-import { useHas, type Nas } from "~/api/nas";
-import type { Channel, Pool, Portal, ServerAddress, Setting, Status } from "~/api/types";
+import { useHas, type Disk, type Nas } from "~/api/nas";
+import type { Channel, DryRun, Plan, Pool, Portal, ServerAddress, Setting, Status } from "~/api/types";
 import { bodyOf, errorsByField, startOf, type Values } from "~/lib/form";
-import { _ } from "~/lib/i18n";
+import { _, _n } from "~/lib/i18n";
 import { formatBytes, formatSeconds, formatTime } from "~/lib/units";
 import { Field, Fields } from "~/parts/fields";
+import { PlanView } from "~/parts/plan";
 import { channelFields } from "~/pages/channels";
 import { explain, Loading } from "~/parts/states";
 
@@ -20,38 +21,65 @@ interface StepProps {
   onDone: () => void;
 }
 
-/** A form whose work may fail, with a way past it. */
-function Step({ work, onDone, button, children }: StepProps & { work: () => Promise<boolean | void>; button: string; children: (errors: Record<string, string>) => ReactNode }) {
+/** A form that says what it will do, and does it; with a way past it.  plan: null: there is nothing to do. */
+function Step({ plan, work, onDone, button, fields = [], children }: StepProps & { plan: () => Promise<Plan | null | "wrong">; work: () => Promise<unknown>; button: string; fields?: string[]; children: (errors: Record<string, string>) => ReactNode }) {
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [trouble, setTrouble] = useState<string[]>([]);
+  const [shown, setShown] = useState<Plan | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const send = async (e: FormEvent) => {
-    e.preventDefault();
+  const run = async (f: () => Promise<void>) => {
     setBusy(true);
     setErrors({});
     setTrouble([]);
     try {
-      if ((await work()) !== false) onDone();
+      await f();
     } catch (problem) {
       const all = problem instanceof Problem ? problem.errors : [];
-      const names = all.map((x) => x.pointer.split("/")[1] ?? "");
-      const found = errorsByField(names.map((n) => ({ name: n, label: "", kind: "text" as const })), all);
+      const found = errorsByField(fields.map((n) => ({ name: n, label: "", kind: "text" as const })), all);
       setErrors(found.byField);
       setTrouble(all.length ? found.other : [explain(problem)]);
+      setShown(null);
     } finally {
       setBusy(false);
     }
   };
+  const look = async () => {
+    const found = await plan();
+    if (found === null) onDone();
+    else if (found !== "wrong") setShown(found);
+  };
+  const apply = async () => {
+    await work();
+    onDone();
+  };
   return (
-    <Form onSubmit={(e) => void send(e)} noValidate>
+    <Form
+      onSubmit={(e: FormEvent) => {
+        e.preventDefault();
+        void run(shown ? apply : look);
+      }}
+      noValidate
+    >
       {trouble.map((t) => (
         <Notice key={t} variant="danger" isInline title={t} isLiveRegion />
       ))}
-      {children(errors)}
+      {shown ? (
+        <div>
+          <h2 className="hf-legend">{_("This is what will be done.")}</h2>
+          <PlanView plan={shown} />
+        </div>
+      ) : (
+        children(errors)
+      )}
       <div className="hf-buttons">
-        <Button type="submit" isLoading={isBusy} isDisabled={isBusy}>
-          {button}
+        <Button type="submit" isLoading={isBusy} isDisabled={isBusy} key={shown ? "apply" : "look"}>
+          {shown ? button : _("Continue")}
         </Button>
+        {shown && (
+          <Button variant="secondary" onClick={() => setShown(null)} isDisabled={isBusy}>
+            {_("Back")}
+          </Button>
+        )}
         <Button variant="link" onClick={onDone}>
           {_("Later")}
         </Button>
@@ -59,6 +87,9 @@ function Step({ work, onDone, button, children }: StepProps & { work: () => Prom
     </Form>
   );
 }
+
+/** The server's own words for what a request would do. */
+const ask = async (method: "POST" | "PATCH", path: string, body: unknown): Promise<Plan> => (await request<DryRun>(method, path, { body, query: { dry_run: true }, ...(method === "PATCH" ? { revision: "*" as const } : {}) })).data.plan ?? {};
 
 /** Seconds that the clock of the server is ahead of this browser's. */
 function useClock() {
@@ -84,10 +115,10 @@ export function NameStep({ onDone }: StepProps) {
   return (
     <Step
       onDone={onDone}
-      button={_("Continue")}
-      work={async () => {
-        if (name.trim() !== stored) await patch("/settings/server_name", { value: name.trim() }, "*");
-      }}
+      fields={["value"]}
+      button={_("Name it so")}
+      plan={async () => (name.trim() === stored ? null : ask("PATCH", "/settings/server_name", { value: name.trim() }))}
+      work={() => patch("/settings/server_name", { value: name.trim() }, "*")}
     >
       {(errors) => (
         <>
@@ -141,14 +172,20 @@ export function PortalStep({ onDone }: StepProps) {
   const nas = useRead<Nas>("/nas", {}, { enabled: hasNas }).data?.capabilities;
   if (addresses.isLoading || portals.isLoading) return <Loading />;
   const there = portals.rows.filter((p) => p.protocol !== "https" && p.protocol !== "nvme-discovery");
+  const bodyOfOffer = (o: Offer) => ({ protocol: o.protocol, address: o.address, port: o.port });
   const list = offers(addresses.rows, (["smb", "nfs"] as const).filter((p) => nas?.[p] === true)).filter((o) => !there.some((p) => p.protocol === o.protocol && p.address === o.address && p.port === o.port));
+  const wanted = list.filter((x) => chosen.has(x.label));
   return (
     <Step
       onDone={onDone}
       button={_("Open these portals")}
+      plan={async () => {
+        const changes = wanted.map((o) => ({ verb: "create", kind: "portal", body: bodyOfOffer(o) }));
+        return changes.length ? ((await post<{ results: DryRun[] }>("/batch", { changes }, { dry_run: true })).results[0]?.plan ?? {}) : null;
+      }}
       work={async () => {
-        for (const o of list.filter((x) => chosen.has(x.label))) {
-          const made = await post<Portal>("/portals", { protocol: o.protocol, address: o.address, port: o.port });
+        for (const o of wanted) {
+          const made = await post<Portal>("/portals", bodyOfOffer(o));
           if (made.state === "failed") throw new Error(`${o.label}: ${made.reason ?? ""}`);
           setChosen((old) => new Set([...old].filter((l) => l !== o.label)));
         }
@@ -193,26 +230,30 @@ export function PortalStep({ onDone }: StepProps) {
 
 export function PoolStep({ onDone }: StepProps) {
   const pools = useAll<Pool>("pools");
+  const hasDisks = useHas("/disks");
+  const empty = useItems<Disk>("disks", {}, { enabled: hasDisks }).rows.filter((d) => d.empty && !d.in_use);
   const [name, setName] = useState("main");
   const [path, setPath] = useState("");
   if (pools.isLoading) return <Loading />;
   if (pools.rows.length)
     return (
-      <Step onDone={onDone} button={_("Continue")} work={async () => undefined}>
+      <Step onDone={onDone} button={_("Continue")} plan={async () => null} work={async () => undefined}>
         {() => <Notice variant="success" isInline title={_("There is a pool: {name}, {free} free", { name: pools.rows[0]!.name, free: formatBytes(pools.rows[0]!.free_bytes) })} />}
       </Step>
     );
+  const body = { name: name.trim(), path: path.trim() };
   return (
     <Step
       onDone={onDone}
       button={_("Create the pool")}
-      work={async () => {
-        await post("/pools", { name: name.trim(), path: path.trim() });
-      }}
+      fields={["name", "path"]}
+      plan={() => ask("POST", "/pools", body)}
+      work={() => post("/pools", body)}
     >
       {(errors) => (
         <>
           <p>{_("A pool is a folder that holds volumes. Choose one on the disk that shall hold the data.")}</p>
+          {empty.length > 0 && <Notice variant="info" isInline title={_n("{n} empty disk is here", "{n} empty disks are here", empty.length)}>{_("A pool of whole disks is made later on the page of disks: choose “Later” then.")}</Notice>}
           <Field id="setup-pool" label={_("Name")} isRequired error={errors.name}>
             <TextInput id="setup-pool" value={name} onChange={(_e, v) => setName(v)} validated={errors.name ? "error" : "default"} aria-describedby="setup-pool-help" />
           </Field>
@@ -233,13 +274,15 @@ export function ChannelStep({ onDone }: StepProps) {
     <Step
       onDone={onDone}
       button={_("Create the channel")}
-      work={async () => {
+      fields={fields.map((f) => f.name)}
+      plan={async () => {
         const read = bodyOf(fields, state, null);
         setLocal(read.errors);
-        if (Object.keys(read.errors).length) return false;
-        await post<Channel>("/channels", read.body);
-        return true;
+        if (Object.keys(read.errors).length) return "wrong";
+        const found = await ask("POST", "/channels", read.body);
+        return found.steps?.length ? found : { ...found, steps: [{ action: "create", object: null, text: _("make {kind} {name}", { kind: _("channel"), name: String(read.body.name) }) }] };
       }}
+      work={() => post<Channel>("/channels", bodyOf(fields, state, null).body)}
     >
       {(errors) => (
         <>

@@ -10,6 +10,7 @@ import type { SetupState } from "~/api/types";
 import { errorsByField } from "~/lib/form";
 import { _, _n } from "~/lib/i18n";
 import { Field, SecretInput } from "~/parts/fields";
+import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
 import { ChannelStep, DoneStep, NameStep, PoolStep, PortalStep } from "~/pages/setup-steps";
 import { Front } from "~/shell/front";
@@ -72,6 +73,14 @@ function AccountStep({ state, onDone }: { state: SetupState; onDone: () => void 
       <Field id="setup-again" label={_("Password again")} isRequired error={errors.again}>
         <SecretInput id="setup-again" value={again} onChange={(v) => setAgain(v ?? "")} error={errors.again} />
       </Field>
+      <PlanView
+        plan={{
+          steps: [
+            { action: "create", object: name, text: _("make account {name}, an administrator who may do everything", { name: name.trim() || "…" }) },
+            { action: "login", object: name, text: _("log this browser in, and use up the code") },
+          ],
+        }}
+      />
       <Button type="submit" isLoading={isBusy} isDisabled={isBusy || !code || !name || !password}>
         {_("Create the administrator")}
       </Button>

@@ -17,7 +17,8 @@ export interface Action {
   isDanger?: boolean;
   /** The server's dry run; left out where it has none. */
   preview?: () => Promise<Plan | null>;
-  run: () => Promise<void>;
+  /** Does it; may return how to take it back. */
+  run: () => Promise<void | (() => Promise<unknown>) | null>;
   done: string;
   undo?: (() => Promise<void>) | undefined;
   /** Choices that the action takes. */
@@ -44,8 +45,8 @@ export function ActionDialog({ action, onClose }: { action: Action; onClose: () 
     setBusy(true);
     setTrouble(null);
     try {
-      await action.run();
-      toast({ title: action.done, undo: action.undo });
+      const back = await action.run();
+      toast({ title: action.done, undo: back ? async () => void (await back()) : action.undo });
       onClose();
     } catch (e) {
       setTrouble(explain(e));

@@ -4,13 +4,13 @@
 import { Button, Checkbox, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useEffect, useState } from "react";
-import { at, post, Problem, remove } from "~/api/client";
+import { at, Problem, remove, request, wayBack } from "~/api/client";
 import { useRefresh } from "~/api/data";
 import type { DryRun, Entity, Plan } from "~/api/types";
 import type { Values } from "~/lib/form";
 import { _, _n } from "~/lib/i18n";
 import { Field } from "~/parts/fields";
-import { nameOf, type Kind } from "~/parts/kinds";
+import { canUndo, hasSecret, nameOf, type Kind } from "~/parts/kinds";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
 import { useToast } from "~/parts/toast";
@@ -68,14 +68,17 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
   const run = async () => {
     setBusy(true);
     let done = 0;
+    // The last that went is the first that comes back.
+    const back: (ReturnType<typeof wayBack>)[] = [];
+    const isUndoable = canUndo(kind.kind, "delete") && !dropData && !objects.some((o) => hasSecret(kind, o as unknown as Values));
     try {
       for (const o of objects) {
-        await remove(at(kind.plural, o.id), objects.length === 1 ? o.revision : "*", query);
+        back.unshift(wayBack((await request("DELETE", at(kind.plural, o.id), { revision: objects.length === 1 ? o.revision : "*", query })).headers));
         done++;
       }
       toast({
         title: one ? _("{kind} {name} was deleted", { kind: kind.one, name: guard }) : _n("{n} object was deleted", "{n} objects were deleted", done),
-        undo: one && kind.isUndoable && !force ? () => restore(one) : undefined,
+        undo: isUndoable && back.every(Boolean) ? () => restore(back) : undefined,
       });
       onDone?.();
       onClose();
@@ -88,10 +91,12 @@ export function DeleteDialog({ kind, objects, onClose, onDone }: { kind: Kind; o
     }
   };
 
-  const restore = async (o: Entity) => {
-    const from = o as unknown as Values;
-    await post(`/${kind.plural}`, Object.fromEntries(kind.fields.filter((f) => f.kind !== "secret" && from[f.name] != null).map((f) => [f.name, from[f.name]])));
-    await refresh(kind.plural);
+  const restore = async (back: (ReturnType<typeof wayBack>)[]) => {
+    try {
+      for (const f of back) await f?.();
+    } finally {
+      await refresh(kind.plural);
+    }
   };
 
   const isReady = plan !== null && (!kind.isGuarded || typed === guard);

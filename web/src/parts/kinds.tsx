@@ -15,8 +15,6 @@ export interface Kind {
   isGuarded?: boolean;
   /** What is lost with it, said before it is deleted. */
   loss?: string;
-  /** Creating it can be undone by deleting it, deleting it by creating it again. */
-  isUndoable?: boolean;
   nameOf?: (object: Values) => string;
   /** The field that an error without one is about. */
   fieldOf?: (body: Values) => string | null;
@@ -26,6 +24,14 @@ export const nameOf = (k: Kind, o: Entity | Values): string => {
   const v = o as Values;
   return k.nameOf?.(v) ?? String(v.name ?? v.key ?? v.id ?? "");
 };
+
+/** Kinds whose changes the server takes back; of volumes only those that lose nothing. */
+const UNDOABLE = new Set(["pool", "volume", "portal", "target", "lun", "host", "host-group", "access", "setting", "share", "user", "group", "quota"]);
+export function canUndo(kind: string, verb: "create" | "update" | "delete", body: Values = {}): boolean {
+  return UNDOABLE.has(kind) && (kind !== "volume" || (verb === "update" && !("size_bytes" in body)));
+}
+/** Secrets that are gone, nobody brings back. */
+export const hasSecret = (k: Kind, o: Values): boolean => k.fields.some((f) => f.kind === "secret" && f.name in o && o[f.name] !== false);
 
 const name = (): FieldSpec => ({ name: "name", label: _("Name"), kind: "text", isRequired: true, help: _("Letters, digits, '.', '_' and '-'.") });
 const comment = (): FieldSpec => ({ name: "comment", label: _("Comment"), kind: "area" });
@@ -118,7 +124,6 @@ export const groupKind = (): Kind => ({
   plural: "host-groups",
   one: _("host group"),
   least: "operator",
-  isUndoable: true,
   fields: [name(), { name: "hosts", label: _("Hosts"), kind: "refs", ref: "hosts" }, comment()],
 });
 
@@ -127,7 +132,6 @@ export const portalKind = (): Kind => ({
   plural: "portals",
   one: _("portal"),
   least: "admin",
-  isUndoable: true,
   loss: _("Hosts that come in by it lose their sessions."),
   nameOf: (p) => `${p.protocol} ${String(p.address).includes(":") ? `[${p.address}]` : p.address}:${p.port}`,
   fields: [
@@ -144,7 +148,6 @@ export const lunKind = (): Kind => ({
   plural: "luns",
   one: _("LUN"),
   least: "operator",
-  isUndoable: true,
   loss: _("Hosts lose this volume; its data stays."),
   nameOf: (l) => `${l.target}/${l.lun}`,
   fields: [
@@ -160,7 +163,6 @@ export const accessKind = (): Kind => ({
   plural: "accesses",
   one: _("access"),
   least: "operator",
-  isUndoable: true,
   loss: _("Its sessions with this target are closed."),
   nameOf: (a) => `${a.target} – ${a.host ?? a.group}`,
   fields: [

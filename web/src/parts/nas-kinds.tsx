@@ -121,7 +121,6 @@ export const userGroupKind = (): Kind => ({
   plural: "groups",
   one: _("group"),
   least: "operator",
-  isUndoable: true,
   loss: _("Its users stay; shares that name it no longer let them in by it."),
   fields: [
     posixName(),
@@ -136,7 +135,6 @@ export const quotaKind = (): Kind => ({
   plural: "quotas",
   one: _("quota"),
   least: "operator",
-  isUndoable: true,
   loss: _("The files stay, and may grow."),
   nameOf: (q) => `${q.share}: ${q.user ?? `@${q.group}`}`,
   fields: [

@@ -7,13 +7,13 @@
 import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useMemo, useState, type FormEvent } from "react";
-import { at, get, patch, post, Problem, remove } from "~/api/client";
+import { at, get, patch, Problem, request, wayBack, type Answer } from "~/api/client";
 import { useRefresh } from "~/api/data";
 import type { DryRun, Entity, Plan, PluginOption } from "~/api/types";
-import { bodyOf, compareEdits, errorsByField, startOf, type Conflict, type FieldSpec, type Values } from "~/lib/form";
+import { bodyOf, changesOf, compareEdits, errorsByField, startOf, type Conflict, type FieldSpec, type Values } from "~/lib/form";
 import { _ } from "~/lib/i18n";
 import { Fields } from "~/parts/fields";
-import { nameOf, type Kind } from "~/parts/kinds";
+import { canUndo, hasSecret, nameOf, type Kind } from "~/parts/kinds";
 import { MergeView } from "~/parts/merge";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
@@ -38,10 +38,10 @@ interface Props {
 
 type Step = { at: "fields" } | { at: "plan"; plan: Plan | null; body: Values } | { at: "merge"; conflicts: Conflict[]; others: Conflict[]; theirs: Entity; body: Values };
 
-/** What puts the old values back. */
+/** What puts the old values back, where the server itself does not. */
 function inverse(before: Values, body: Values, fields: FieldSpec[]): Values | null {
   const names = Object.keys(body);
-  if (names.some((n) => ["secret", "options", "map", "size"].includes(fields.find((f) => f.name === n)?.kind ?? ""))) return null;
+  if (names.some((n) => ["options", "map", "size"].includes(fields.find((f) => f.name === n)?.kind ?? ""))) return null;
   return Object.fromEntries(names.map((n) => [n, before[n] ?? null]));
 }
 
@@ -60,9 +60,9 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
 
   const heading = title ?? (object ? _("Change {kind} {name}", { kind: kind.one, name: nameOf(kind, object) }) : _("New {kind}", { kind: kind.one }));
 
-  const send = async <T,>(body: Values, dryRun: boolean): Promise<T> => {
+  const send = <T,>(body: Values, dryRun: boolean): Promise<Answer<T>> => {
     const q = { ...query, dry_run: dryRun };
-    return base ? patch<T>(at(kind.plural, base.id), body, base.revision, q) : post<T>(`/${kind.plural}`, withNumbers({ ...more, ...body }), q);
+    return base ? request<T>("PATCH", at(kind.plural, base.id), { body, revision: base.revision, query: q }) : request<T>("POST", `/${kind.plural}`, { body: withNumbers({ ...more, ...body }), query: q });
   };
   // block_size is chosen from words, but is a number
   const withNumbers = (body: Values): Values => ("block_size" in body ? { ...body, block_size: Number(body.block_size) } : body);
@@ -110,26 +110,27 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
       setTrouble([_("Nothing was changed.")]);
       return;
     }
-    void run(read.body, async () => setStep({ at: "plan", plan: (await send<DryRun>(read.body, true)).plan, body: read.body }));
+    void run(read.body, async () => setStep({ at: "plan", plan: (await send<DryRun>(read.body, true)).data.plan, body: read.body }));
+  };
+
+  const undoOf = (before: Values | null, body: Values, now: Entity, headers: Headers): (() => Promise<unknown>) | null => {
+    if (before && hasSecret(kind, body)) return null;
+    if (canUndo(kind.kind, before ? "update" : "create", body)) return wayBack(headers);
+    const old = before ? inverse(before, body, fields) : null;
+    return old && (() => patch(at(kind.plural, now.id), old, now.revision));
   };
 
   const apply = (body: Values) =>
     void run(body, async () => {
       const before = base as unknown as Values | null;
-      const now = await send<Entity & Values>(body, false);
-      const back = before ? inverse(before, body, fields) : null;
-      const path = at(kind.plural, now.id);
+      const { data: now, headers } = await send<Entity & Values>(body, false);
+      const back = undoOf(before, body, now, headers);
       const undo = back
         ? async () => {
-            await patch(path, back, now.revision);
+            await back();
             await refresh(kind.plural);
           }
-        : !before && kind.isUndoable
-          ? async () => {
-              await remove(path, now.revision);
-              await refresh(kind.plural);
-            }
-          : undefined;
+        : undefined;
       await refresh(kind.plural);
       toast({ title: before ? _("{kind} {name} was changed", { kind: kind.one, name: nameOf(kind, now) }) : _("{kind} {name} was created", { kind: kind.one, name: nameOf(kind, now) }), undo });
       onDone?.(now);
@@ -150,6 +151,9 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
     setErrors(({ [name]: _gone, ...rest }) => rest);
   };
 
+  const recordOf = (plan: Plan | null, body: Values): string[] =>
+    base ? changesOf(fields, base as unknown as Values, body) : plan?.steps?.length ? [] : [_("make {kind} {name}", { kind: kind.one, name: nameOf(kind, { ...more, ...body }) })];
+
   const options = typeof known === "function" ? known(state) : known;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="object-dialog-title" className="hf-dialog">
@@ -163,7 +167,7 @@ export function ObjectDialog({ kind, object, given, more, title, known, only, qu
             <Fields fields={fields} state={state} onChange={typed} errors={errors} object={base as unknown as Values | null} {...(options ? { known: options } : {})} />
           </Form>
         )}
-        {step.at === "plan" && <PlanView plan={step.plan} />}
+        {step.at === "plan" && <PlanView plan={step.plan} record={recordOf(step.plan, step.body)} />}
         {step.at === "merge" && <MergeView fields={fields} conflicts={step.conflicts} others={step.others} choice={choice} onChoose={(n, c) => setChoice({ ...choice, [n]: c })} />}
       </ModalBody>
       <ModalFooter>

@@ -5,7 +5,8 @@ import { Notice } from "~/parts/notice";
 import type { Plan } from "~/api/types";
 import { _, _n } from "~/lib/i18n";
 
-export function PlanView({ plan, note }: { plan: Plan | null | undefined; note?: string | undefined }) {
+/** record: what changes in the configuration, where the server has nothing to add. */
+export function PlanView({ plan, note, record = [] }: { plan: Plan | null | undefined; note?: string | undefined; record?: string[] }) {
   const steps = plan?.steps ?? [];
   const closed = plan?.sessions_closed ?? 0;
   const touched = plan?.sessions_touched ?? 0;
@@ -19,13 +20,20 @@ export function PlanView({ plan, note }: { plan: Plan | null | undefined; note?:
         <Notice variant="info" isInline isPlain title={touched > 0 ? _n("{n} session notices it and goes on", "{n} sessions notice it and go on", touched) : _("No session is touched")} />
       )}
       {note && <p>{note}</p>}
+      {record.length > 0 && (
+        <List className="hf-steps" aria-label={_("What changes")}>
+          {record.map((text) => (
+            <ListItem key={text}>{text}</ListItem>
+          ))}
+        </List>
+      )}
       {steps.length ? (
         <List className="hf-steps" aria-label={_("Steps")}>
           {steps.map((s, i) => (
             <ListItem key={i}>{s.text}</ListItem>
           ))}
         </List>
-      ) : (
+      ) : record.length ? null : (
         <p>{_("Only the record changes; nothing that runs is touched.")}</p>
       )}
     </div>
