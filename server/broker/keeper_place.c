@@ -141,9 +141,27 @@ static bool lies_in(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
 }
 
+/* Each folder has one path, or "//etc" would be none of the system's. */
+static bool is_canonical(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	for (const char *p = path; p; p = strchr(p + 1, '/')) {
+		size_t n = strcspn(p + 1, "/");
+		bool dots = (n == 1 && p[1] == '.') || (n == 2 && p[1] == '.' && p[2] == '.');
+		if (dots || (n == 0 && strcmp(path, "/") != 0))
+			return false;
+	}
+	return true;
+}
+
 int keeper_check_folder(const char *path, char *why, size_t why_bytes)
 {
 	bool system = false;
+	if (!is_canonical(path)) {
+		snprintf(why, why_bytes, "the path \"%.150s\" is not absolute, or has empty parts or dots", path);
+		return -EINVAL;
+	}
 	for (size_t i = 0; i < ARRAY_COUNT(system_trees); i++)
 		system |= lies_in(path, system_trees[i]);
 	for (size_t i = 0; i < ARRAY_COUNT(data_places); i++)

@@ -23,7 +23,7 @@ static bool ends_with(const char *s, const char *end)
 static const char *const refused[] = {
 	/* run programs */
 	"*exec*", "*script", "*command", "*program*", "panicaction", "magic*", "passwdchat*", "*provision*", "winshook", "perfcount*", "svcctllist",
-	"afs*", "nmbd*",
+	"afs*", "nmbd*", "syncmachinepassword*",
 	/* take configuration, accounts or identities from elsewhere */
 	"include", "configfile", "copy", "registryshares", "configbackend", "usershare*", "usernamemap*", "usernamelevel", "smbpasswdfile", "passdb*",
 	"adminusers", "forceuser", "forcegroup", "group", "hostsequiv", "serverservices", "dcerpc*", "user", "username", "users", "guestaccount", "rootdir*", "root*", "preload*", "autoservices", "homedirmap",
@@ -89,8 +89,8 @@ static const char *check_modules(const char *value)
 static const char *check_path(const char *value)
 {
 	static _Thread_local char why[256];
-	if (value[0] != '/' || strchr(value, '"') || strstr(value, "/../") || ends_with(value, "/.."))
-		return "a share's path is absolute, without \"..\" and quotes";
+	if (value[0] != '/' || strchr(value, '"'))
+		return "a share's path is absolute, without quotes";
 	char folder[PATH_MAX];
 	snprintf(folder, sizeof(folder), "%s", value);
 	/* FOLDER/%U is a folder per user; no other macro has a place in a path. */

@@ -34,15 +34,11 @@ int op_refuse(char *why, size_t why_bytes, int error, const char *fmt, ...)
 
 int op_path_check(const char *path, char *why, size_t why_bytes)
 {
-	size_t n = strnlen(path, PATH_MAX);
-	if (path[0] != '/' || n >= PATH_MAX)
-		return op_refuse(why, why_bytes, -EINVAL, "the folder must be an absolute path");
-	for (const char *p = path; *p; p++) {
+	if (strnlen(path, PATH_MAX) >= PATH_MAX)
+		return op_refuse(why, why_bytes, -EINVAL, "the path of the folder is too long");
+	for (const char *p = path; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			return op_refuse(why, why_bytes, -EINVAL, "the path of the folder has a control character");
-		if (*p == '/' && (p[1] == '/' || (!p[1] && p != path) || !strncmp(p, "/./", 3) || !strcmp(p, "/.") || !strncmp(p, "/../", 4) || !strcmp(p, "/..")))
-			return op_refuse(why, why_bytes, -EINVAL, "the path %.150s has empty parts or dots", path);
-	}
 	return keeper_check_folder(path, why, why_bytes);
 }
 

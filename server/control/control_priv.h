@@ -221,6 +221,8 @@ void batch_done(struct batch *b);
 int batch_touch(struct batch *b, enum model_kind k, const char *id, json_t *old_row, json_t *new_row, size_t change_at); /* takes rows */
 /* prepare.c: what the server fills in, and what no single row can check. */
 int prepare_create(enum model_kind k, json_t *body, struct config_error *e);
+/* An absolute path without empty parts and single dots, so that one folder is written in one way. */
+void path_tidy(char *path);
 int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e);
 int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_t *row, struct config_error *e);
 /* prepare_share.c: the same for shares, users, groups and quotas */

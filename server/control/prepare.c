@@ -93,9 +93,42 @@ static int prepare_lun(json_t *body, struct config_error *e)
 	return config_fail(e, -ENOSPC, "lun", "the target has no free LUN left");
 }
 
+void path_tidy(char *path)
+{
+	char *to = path;
+	if (*path != '/')
+		return;
+	for (const char *p = path; *p;) {
+		p += strspn(p, "/");
+		size_t n = strcspn(p, "/");
+		if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memmove(to, p, n);
+			to += n;
+		}
+		p += n;
+	}
+	if (to == path)
+		to++;                    /* the root */
+	*to = '\0';
+}
+
+static int prepare_pool(json_t *body)
+{
+	_cleanup_(freep) char *path = strdup(text_of(body, "path"));
+	if (!path)
+		return -ENOMEM;
+	path_tidy(path);
+	if (*path)
+		json_object_set_new(body, "path", json_string(path));
+	return 0;
+}
+
 int prepare_create(enum model_kind k, json_t *body, struct config_error *e)
 {
 	switch (k) {
+	case MODEL_POOL:
+		return prepare_pool(body);
 	case MODEL_VOLUME:
 		return prepare_volume(body, e);
 	case MODEL_TARGET:

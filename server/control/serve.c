@@ -100,6 +100,10 @@ static int wish_pool(struct wish *w, json_t *volume)
 	json_t *path = json_object_get(volume, "pool_path"), *rows;
 	if (!path)
 		return 0;
+	_cleanup_(freep) char *folder = strdup(text_of(volume, "pool_path"));
+	if (!folder)
+		return -ENOMEM;
+	path_tidy(folder);
 	int r = config_list(ctl.db, MODEL_POOL, NULL, &rows, w->e);
 	if (r)
 		return r;
@@ -114,7 +118,7 @@ static int wish_pool(struct wish *w, json_t *volume)
 			r = bundle_create(&w->b, MODEL_POOL, json_pack("{s:s, s:O}", "name", name, "path", path));
 		if (!r)
 			json_object_set_new(volume, "pool", json_string(name));
-	} else if (!r && !first && strcmp(text_of(have, "path"), json_string_value(path) ? json_string_value(path) : "") != 0) {
+	} else if (!r && !first && strcmp(text_of(have, "path"), folder) != 0) {
 		r = config_fail(w->e, -EEXIST, "volume.pool_path", "there is a pool %s already, in %s", name, text_of(have, "path"));
 	}
 	json_decref(have);

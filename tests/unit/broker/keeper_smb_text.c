@@ -36,7 +36,8 @@ static void test_lines(void **state)
 		{ "\tsecurity = ads", false }, { "\tserver role = active directory domain controller", false }, { "\tusers = x", false },
 		/* out of the folder */
 		{ "\tpath = /etc", false }, { "\tpath = /", false }, { "\tpath = relative", false }, { "\tpath = /srv/../etc", false }, { "\tpath = /srv/x/..", false },
-		{ "\tpath = /srv/%H", false }, { "\tdirectory = /root", false }, { "\tpath = /usr/share", false }, { "\twide links = yes", false },
+		{ "\tpath = /srv/%H", false }, { "\tpath = //etc", false }, { "\tpath = /./root", false }, { "\tpath = /home/", false }, { "\tpath = //root/%U", false },
+		{ "\tsync machine password to keytab = /etc/x:account_name", false }, { "\tsync always = yes", true }, { "\tdirectory = /root", false }, { "\tpath = /usr/share", false }, { "\twide links = yes", false },
 		{ "\tallow insecure wide links = yes", false }, { "\tpath = \"/etc\"", false },
 		{ "\tvfs objects = shell_snap", false }, { "\tvfs objects = full_audit,/tmp/x.so", false }, { "\tvfs object = unityed_media", false },
 		{ "\tshell_snap:check path command = id", false }, { "\tvirusfilter:x = y", false }, { "\tspoolss:x = y", false }, { "\trpc_server:spoolss = external", false },

@@ -48,10 +48,23 @@ static void volumes(void **state)
 
 static void pools(void **state)
 {
+	static const char *const ways[] = { "%s/", "/%s", "/.%s", "%s/.", "%s//./" }; /* that one folder can be written */
+	char path[256], moved[256], text[600], odd[300];
 	json_t *o;
 	(void)state;
 	rig_change(CONTROL_CREATE, MODEL_POOL, NULL, "{\"name\":\"p\",\"path\":\"/nonexistent/p\"}", PLAIN);
 	refused(-EINVAL, "path", "mkdir");
+	rig_path(path, "odd");
+	assert_int_equal(mkdir(path, 0755), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
+		snprintf(odd, sizeof(odd), ways[i], path);
+		snprintf(text, sizeof(text), "{\"name\":\"odd\",\"path\":\"%s\"}", odd);
+		rig_create(MODEL_POOL, text);
+		o = rig_get(MODEL_POOL, "odd");
+		assert_string_equal(text_of(o, "path"), path);
+		json_decref(o);
+		rig_delete(MODEL_POOL, "odd");
+	}
 	rig_pool("tank");
 	o = rig_get(MODEL_POOL, "tank");
 	assert_string_equal(text_of(o, "state"), "online");
@@ -63,7 +76,6 @@ static void pools(void **state)
 	rig_change(CONTROL_DELETE, MODEL_POOL, "tank2", NULL, (struct control_change){ .force = true });
 	refused(-EBUSY, "", "volume v");
 	/* A pool that goes away is an alert, and over when it is back. */
-	char path[256], moved[256];
 	rig_path(path, "tank");
 	rig_path(moved, "away");
 	assert_int_equal(rename(path, moved), 0);
