@@ -88,7 +88,8 @@ static const char *check_modules(const char *value)
 
 static const char *check_path(const char *value)
 {
-	static _Thread_local char why[256];
+	static _Thread_local char text[320];
+	char why[256];
 	if (value[0] != '/' || strchr(value, '"'))
 		return "a share's path is absolute, without quotes";
 	char folder[PATH_MAX];
@@ -99,7 +100,10 @@ static const char *check_path(const char *value)
 	if (strchr(folder, '%'))
 		return "a share's path holds no %";
 	_cleanup_(closep) int fd = keeper_open_folder(folder, why, sizeof(why));
-	return fd < 0 && fd != -ENOENT ? why : NULL;
+	if (fd >= 0 || fd == -ENOENT)
+		return NULL;
+	snprintf(text, sizeof(text), "this path cannot be a share's: %s", why);
+	return text;
 }
 
 /* One "name = value"; the reason to refuse it, or NULL. */

@@ -53,7 +53,7 @@ static void pools(void **state)
 	json_t *o;
 	(void)state;
 	rig_change(CONTROL_CREATE, MODEL_POOL, NULL, "{\"name\":\"p\",\"path\":\"/nonexistent/p\"}", PLAIN);
-	refused(-EINVAL, "path", "mkdir");
+	refused(-EINVAL, "path", "install -d");
 	rig_path(path, "odd");
 	assert_int_equal(mkdir(path, 0755), 0);
 	for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
