@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes);
 struct volume {
 	unsigned refs;
 	int fault;
+	bool write_through;
 	uint8_t data[BLOCKS * BLOCK];
 	struct volume_watcher *watcher;
 	struct resv_registrant registrant[8];
@@ -93,6 +94,14 @@ void volume_limits(const struct volume *v, struct volume_limits *ret)
 	*ret = (struct volume_limits){ .physical_bytes = 4096, .max_io_bytes = 16 * BLOCK,
 				       .unmap_granularity_bytes = 4096, .max_zero_bytes = 64 * BLOCK,
 				       .unmap_zeroes = true, .thin = true };
+}
+void volume_set_write_through(struct volume *v, bool on)
+{
+	v->write_through = on;
+}
+bool volume_write_through(const struct volume *v)
+{
+	return v->write_through;
 }
 struct volume *volume_ref(struct volume *v)
 {
