@@ -83,5 +83,7 @@ bool op_is_supported(const struct scsi_op *op, const struct itl *i)
 		return false;
 	if (unlikely(op->flags & OP_EXPLICIT) && !i->nexus->map->hosts_set_paths)
 		return false;
+	if (unlikely(op->flags & OP_ENCRYPTED) && !volume_is_encrypted(u->volume))
+		return false;
 	return !(op->flags & OP_THIN) || atomic_load_explicit(&u->can_unmap, memory_order_relaxed);
 }

@@ -7,6 +7,9 @@
  * hear NOT READY with the progress.  Pieces are paced, so that other disks go on, and no sanitize is over
  * in less than sanitize_least_ns: hosts that poll see it run.
  *
+ * CRYPTOGRAPHIC ERASE is there on encrypted volumes.  Once nothing is in flight the volume gets another key, durable and the old one
+ * gone, so that all that is stored is noise; then all of it is unmapped or zeroed as by BLOCK ERASE, so that hosts read zeroes.
+ *
  * That it runs is durable before anything is overwritten and before IMMED is answered: after a restart of the
  * daemon a sanitize that was cut off has failed, and hosts of all protocols hear so until it is done again or
  * EXIT FAILURE MODE forgives it.  What was in flight, by whatever protocol, ends before the first piece. */
@@ -31,7 +34,7 @@ struct sanitize {
 	struct scsi_unit *unit;          /* holds a reference */
 	struct reactor *reactor;
 	struct task *waiter;             /* NULL: IMMED, or it was aborted */
-	bool erase, invert, in_flight, flushing;
+	bool erase, crypto, invert, in_flight, flushing;
 	unsigned passes, pass;
 	uint64_t start_ns, done_blocks, total_blocks;
 	struct iovec iov;
@@ -89,10 +92,30 @@ static void job_store(struct work *w)
 	j->store_error = volume_wipe_set(j->unit->volume, j->store);
 }
 
+static void job_renew(struct work *w)
+{
+	struct sanitize *j = container_of(w, struct sanitize, work);
+	j->store_error = volume_key_renew(j->unit->volume);
+}
+
+static void job_renewed(struct work *w)
+{
+	struct sanitize *j = container_of(w, struct sanitize, work);
+	if (j->store_error)
+		job_end(j, j->store_error);
+	else
+		timer_start(j->reactor, &j->timer, 0);
+}
+
 static void job_drained(struct volume_barrier *b)
 {
 	struct sanitize *j = container_of(b, struct sanitize, barrier);
-	timer_start(j->reactor, &j->timer, 0);
+	if (!j->crypto) {
+		timer_start(j->reactor, &j->timer, 0);
+		return;
+	}
+	j->work = (struct work){ .work = job_renew, .done = job_renewed };
+	reactor_work(j->reactor, &j->work);
 }
 
 static void job_stored(struct work *w)
@@ -315,7 +338,8 @@ enum step run_sanitize(struct scsi_task *t, struct task *p, int status)
 	_cleanup_(job_freep) struct sanitize *j = calloc(1, sizeof(*j));
 	if (!j || !(j->block = calloc(1, 1u << u->block_shift)))
 		return task_fail(p, RES_RESOURCES);
-	j->erase = p->op->action == SCSI_SA_SANITIZE_BLOCK_ERASE;
+	j->crypto = p->op->action == SCSI_SA_SANITIZE_CRYPTO_ERASE;
+	j->erase = j->crypto || p->op->action == SCSI_SA_SANITIZE_BLOCK_ERASE;
 	j->passes = 1;
 	j->iov = (struct iovec){ j->block, 1u << u->block_shift };
 	if (!j->erase && read_pattern(p, j) == STEP_END)

@@ -66,6 +66,7 @@ enum op_flags {
 	OP_MEDIUM_OUT_OK = 0x40000,      /* with OP_MEDIUM: answered while the medium is ejected */
 	OP_SANITIZE_OK = 0x8000,         /* answered while the unit is being sanitized */
 	OP_EXPLICIT = 0x80000,           /* only where hosts may set the states of paths */
+	OP_ENCRYPTED = 0x100000,         /* only on encrypted volumes */
 };
 struct scsi_op {
 	uint8_t opcode, len_bytes;

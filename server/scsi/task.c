@@ -126,7 +126,7 @@ static enum scsi_result parse(struct task *p)
 	if (unlikely(!task_unit(p) && (!p->op || !(p->op->flags & OP_NO_LUN_OK))))
 		return RES_NO_LUN;
 	if (unlikely(!p->op || (task_unit(p) && !op_is_supported(p->op, p->itl))))
-		return known && (!p->op || p->op->flags & OP_EXPLICIT) ? cdb_field(p, 1, 4) : RES_INVALID_OPCODE;
+		return known && (!p->op || p->op->flags & (OP_EXPLICIT | OP_ENCRYPTED)) ? cdb_field(p, 1, 4) : RES_INVALID_OPCODE;
 	if (unlikely(t->cdb_len < p->op->len_bytes))
 		return RES_INVALID_CDB_FIELD;
 	if (unlikely(n->closing))

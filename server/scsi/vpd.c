@@ -197,8 +197,8 @@ static void page_characteristics(const struct task *p, struct out *o)
 	volume_limits(task_volume(p), &l);
 	out_16(o, l.rotational ? 0 : 1); /* rate not reported; or non-rotating */
 	out_8(o, 0);
-	/* WABEREQ 01b: what SANITIZE has erased reads without an error */
-	out_8(o, atomic_load(&task_unit(p)->can_unmap) ? 0x40 : 0);
+	/* WABEREQ, WACEREQ 01b: what SANITIZE has erased reads without an error */
+	out_8(o, (atomic_load(&task_unit(p)->can_unmap) ? 0x40 : 0) | (volume_is_encrypted(task_volume(p)) ? 0x10 : 0));
 	out_zero(o, 56);
 }
 

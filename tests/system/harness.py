@@ -245,12 +245,12 @@ class Daemon:
         self.cli("pool", "create", name, "--path", folder)
         return folder
 
-    def disk(self, name, size="1G", plugin="file", allow=True, protocol="iscsi", **options):
+    def disk(self, name, size="1G", plugin="file", allow=True, protocol="iscsi", flags=(), **options):
         """A volume behind a target, both called name; the target's IQN or NQN."""
         words = [w for k, v in options.items() for w in ("--" + k.replace("_", "-"), v)]
         if plugin == "file" and not self.json("pool", "list"):
             self.pool()
-        self.cli("volume", "create", name, "--size", size, "--plugin", plugin, *words)
+        self.cli("volume", "create", name, "--size", size, "--plugin", plugin, *words, *flags)
         self.cli("target", "create", name, "--protocol", protocol)
         self.cli("target", "attach", name, name)
         if allow:

@@ -12,20 +12,22 @@ import pytest
 from harness import BUILD, ENGINES, LONG, wait_for
 
 ROUNDS = 25 if LONG else 3      # for each engine
+CASES = [(p, e, False) for p in ("iscsi", "nvme") for e in ENGINES] + [("iscsi", ENGINES[-1], True)]
+if not LONG:
+    CASES.remove(("iscsi", ENGINES[-1], False))
 
 
 def lines(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("protocol", ("iscsi", "nvme"))
-def test_every_acknowledged_flush_survives_kill_9(daemon_factory, engine, protocol):
+@pytest.mark.parametrize("protocol,engine,encrypted", CASES)
+def test_every_acknowledged_flush_survives_kill_9(daemon_factory, protocol, engine, encrypted):
     writer = BUILD / f"tests/bench/{protocol}_load"
     if not writer.exists():
         pytest.skip(f"{writer.name} is not built")
     d = daemon_factory(engine=engine)
-    name = d.disk("v", "256M", protocol=protocol)
+    name = d.disk("v", "256M", protocol=protocol, flags=["--encrypted"] if encrypted else [])
     port = d.portal({"nvme": "nvme-tcp"}.get(protocol, protocol))
     journal = d.base / "journal"
     seconds = 6 + 4 * ROUNDS

@@ -3,6 +3,7 @@
  * WRITE ATOMIC(16).  SBC-3 4.11, 5.24; SBC-4 5.48. */
 #include "rig.h"
 
+#include "../block/cipher.h"
 #include "scsi/scsi_priv.h"
 
 #define BLOCKS 65536u
@@ -291,11 +292,87 @@ static void kept_over_a_restart(void **state)
 	volume_wipe_on_save(NULL, NULL);
 }
 
+/* ---- an encrypted volume ------------------------------------------------------------------------------------- */
+static const uint8_t key[VOLUME_KEY_BYTES] = "two halves that differ, 32 bytes each, make the key of a volume";
+static struct {
+	struct volume *volume;
+	unsigned calls;
+	int error;
+} renewed;
+static int nothing_to_save(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+static int renew(void *arg, const char *uuid)
+{
+	uint8_t fresh[VOLUME_KEY_BYTES];
+	(void)arg;
+	assert_string_equal(uuid, RIG_UUID);
+	memcpy(fresh, key, sizeof(fresh));
+	fresh[0] ^= (uint8_t)++renewed.calls;
+	return renewed.error ? renewed.error : volume_rekey(renewed.volume, fresh, nothing_to_save, NULL);
+}
+
+static bool crypto_is_reported(struct nx *n)
+{
+	struct cmd c = { CDB(0xa3, 0x0c, 0x02, 0x48, 0, 3, [9] = 64), .in = in, .in_room = sizeof(in) };
+	return cmd_do(n, 0, &c) == SCSI_GOOD && (in[1] & 7) == 3;
+}
+
+static void a_new_key(void **state)
+{
+	enum { TUR = 0, SANITIZE = 0x48, CRYPTO = 3, FAILED = 0x033103 };
+	struct volume_spec s = { .name = "e", .uuid = RIG_UUID, .plugin = "ram", .size_bytes = BLOCKS * 512ull, .block_bytes = 512, .encrypted = true, .key = key };
+	struct nx old = nx;
+	(void)state;
+	assert_false(crypto_is_reported(&nx));
+	cipher_install();
+	sanitize_least_ns = 0;
+	assert_int_equal(volume_open(&s, &renewed.volume), 0);
+	assert_int_equal(volume_state(renewed.volume), VOLUME_ONLINE);
+	struct scsi_unit *u = unit_on(renewed.volume);
+	struct scsi_lun_map *m = map_of(u, 0, false);
+	nx_open(&nx, rig.reactor[0], "iqn.2026-11.test:d,i,0x00023d000004", 1, m);
+	nx_calm(&nx, 0);
+	assert_true(crypto_is_reported(&nx));
+	struct cmd v = { CDB(0x12, 1, 0xb1, 0, 64), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &v), SCSI_GOOD);
+	assert_int_equal(in[7] & 0x30, 0x10);    /* WACEREQ */
+	fill(9, 8, 0x55);
+	assert_int_not_equal(sense_after(SANITIZE, CRYPTO), 0);  /* nobody keeps keys: none is thrown away */
+	assert_int_equal(sense_after(TUR, 0), FAILED);
+	volume_key_on_renew(renew, NULL);
+	renewed.error = -EIO;
+	assert_int_equal(sense_after(SANITIZE, CRYPTO), FAILED);
+	assert_int_equal(sense_after(SANITIZE, 0x1f), 0);
+	assert_int_equal(block(9)[0], 0x55);
+	renewed.error = 0;
+	assert_int_equal(sense_after(SANITIZE, CRYPTO), 0);
+	assert_int_equal(renewed.calls, 2);
+	assert_int_equal(sense_after(TUR, 0), 0);
+	for (unsigned i = 0; i < 16; i++)
+		assert_true(block(i)[0] == 0 && in[511] == 0);
+	fill(9, 8, 0x66);
+	assert_int_equal(block(10)[3], 0x66);
+	/* Where nothing may be written no key is thrown away. */
+	assert_int_equal(volume_set_read_only(renewed.volume, true), 0);
+	nx_calm(&nx, 0);
+	assert_int_equal(sense_after(SANITIZE, CRYPTO), 0x072700);
+	assert_int_equal(renewed.calls, 2);
+	volume_key_on_renew(NULL, NULL);
+	nx_close(&nx);
+	scsi_lun_map_unref(m);
+	scsi_unit_unref(u);
+	rig_close(renewed.volume);
+	nx = old;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns), cmocka_unit_test(refusals), cmocka_unit_test(nothing_stops_it),
-		cmocka_unit_test(immediately), cmocka_unit_test(kept_over_a_restart), cmocka_unit_test(atomic_writes),
+		cmocka_unit_test(immediately), cmocka_unit_test(kept_over_a_restart), cmocka_unit_test(a_new_key), cmocka_unit_test(atomic_writes),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
