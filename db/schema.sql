@@ -419,7 +419,8 @@ CREATE TABLE share (
 	snapshots_daily INTEGER NOT NULL,
 	snapshots_weekly INTEGER NOT NULL,
 	snapshots_monthly INTEGER NOT NULL,
-	comment TEXT NOT NULL
+	comment TEXT NOT NULL,
+	identities TEXT NOT NULL DEFAULT '[]' CHECK (json_type(identities) = 'array')
 );
 CREATE INDEX share_pool ON share (pool);
 

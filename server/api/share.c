@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* share.c - what is asked of shares beside their rows: the servers, open files, snapshots, disks, locked users. */
+/* share.c - what is asked of shares beside their rows: the servers, open files, snapshots, disks, a domain, locked users. */
 #include "api/api_priv.h"
 
 #include "control/operate.h"
@@ -109,6 +109,62 @@ void api_do_pool_format(struct api_call *c)
 	int code = control_pool_format(c->body, &who, &pool, &e);
 
 	answer_object(c, code, 201, pool, &e);
+}
+
+/* ---- a domain ---- */
+void api_do_domain(struct api_call *c)
+{
+	json_t *o = control_domain();
+
+	if (o)
+		answer_json(c->rs, 200, o);
+	else
+		answer_problem(c->rs, PROBLEM_BUSY, "The state of the domain cannot be read now.");
+}
+
+static void answer_task(struct api_call *c, int code, json_t *task, struct config_error *e)
+{
+	const char *id = json_string_value(json_object_get(task, "id"));
+
+	if (code == 0 && id)
+		answer_header(c->rs, "Location", "/api/v1/tasks/%s", id);
+	answer_object(c, code, 202, task, e);
+}
+
+void api_do_domain_join(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	bool dry_run;
+	int code;
+
+	if (!call_flag(c, "dry_run", &dry_run))
+		return;
+	code = control_domain_join(c->body, dry_run, &who, &result, &e);
+	if (dry_run)
+		answer_object(c, code, 200, result, &e);
+	else
+		answer_task(c, code, result, &e);
+}
+
+void api_do_domain_leave(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *task = NULL;
+	int code = control_domain_leave(c->body, &who, &task, &e);
+
+	answer_task(c, code, task, &e);
+}
+
+void api_do_domain_find(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *items = NULL;
+	int code = control_domain_find(c->id, &items, &e);
+
+	answer_object(c, code, 200, code < 0 ? NULL : json_pack("{s:o, s:n}", "items", items, "next"), &e);
 }
 
 void api_do_user_unlock(struct api_call *c)

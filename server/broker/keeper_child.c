@@ -5,7 +5,7 @@
  * A wanted server has a file run/NAME.child: its pid and when that process started.  It is written before the program
  * runs, so whatever becomes of the keeper, the next one finds every server: it adopts those that live and starts those that
  * do not. */
-#include "broker/keeper_priv.h"
+#include "broker/domain_priv.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -105,7 +105,8 @@ static bool runs_program(pid_t pid, const struct keeper_kind *k)
 
 /* ---- starting ------------------------------------------------------------------------------------------------ */
 /* After fork in a process with threads: system calls only.  Waits until its pid is noted. */
-static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, const char *path, char *const *argv, char *const *env, int gate, int log)
+static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, const struct keeper_view *view, const char *path, char *const *argv, char *const *env,
+						 int gate, int log)
 {
 	char go;
 	sigset_t none;
@@ -129,6 +130,8 @@ static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, co
 	setrlimit(RLIMIT_CORE, &no_core);
 	syscall(SYS_close_range, 3u, ~0u, 0u);
 	umask(022);
+	if (view && keeper_view_enter(view) < 0)
+		_exit(125);
 	execve(path, argv, env);
 	_exit(127);
 }
@@ -152,16 +155,25 @@ static int spawn(struct child *c)
 	int r = c->kind->argv(argv + 1, ARRAY_COUNT(argv) - 2, buf, sizeof(buf), c->reason, sizeof(c->reason));
 	if (r < 0)
 		return r;
+	size_t envs = 2;
 	const char *const *more = c->kind->env ? c->kind->env() : NULL;
-	for (size_t i = 0; more && more[i] && i < ARRAY_COUNT(env) - 3; i++)
-		env[i + 2] = (char *)more[i];
+	for (size_t i = 0; more && more[i] && envs < ARRAY_COUNT(env) - 2; i++)
+		env[envs++] = (char *)more[i];
+	struct domain domain;
+	_cleanup_(freep) struct keeper_view *view = c->kind->in_domain && keeper_domain(&domain) ? malloc(sizeof(*view)) : NULL;
+	if (view) {
+		r = keeper_view_prepare(view, c->reason, sizeof(c->reason));
+		if (r < 0)
+			return r;
+		env[envs++] = view->krb5;
+	}
 	_cleanup_(closep) int log = open(keeper_path(log_path, "log/%s.log", c->kind->name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		return -errno;
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(gate[1]);
-		child_side(c->kind, path, (char *const *)argv, env, gate[0], log);
+		child_side(c->kind, view, path, (char *const *)argv, env, gate[0], log);
 	}
 	r = pid < 0 ? -errno : 0;
 	close(gate[0]);

@@ -13,6 +13,7 @@ LOG_TOPIC(keeper);
 static const struct keeper_op *const tables[] = {
 	keeper_ops_account,
 	keeper_ops_child,
+	keeper_ops_domain,
 	keeper_ops_folder,
 	keeper_ops_import,
 	keeper_ops_nfs,

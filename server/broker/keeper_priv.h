@@ -44,13 +44,15 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[];
+extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_domain[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
 /* rq->text, and the error to return. */
 int keeper_refuse(struct keeper_request *rq, int error, const char *fmt, ...) _printf_(3, 4);
 bool keeper_name_is_account(const char *s);
+/* Did we make this group?  Also true for the one that all our users have. */
+bool keeper_group_is_ours(const char *name);
 uint64_t keeper_number(const char *checked);
 
 /* This binary again as a keeper that detaches itself; 0 once it serves, -ECHILD when it has failed. */
@@ -70,6 +72,7 @@ int keeper_write(const char *below, const void *bytes, size_t len_bytes, mode_t 
 int keeper_open_folder(const char *path, char *why, size_t why_bytes) _must_check_;
 
 /* ---- programs -------------------------------------------------------------------------------------------- */
+struct keeper_view;
 /* Runs a program to its end: absolute path, empty environment but PATH and LC_ALL, stdin from input, output kept.
  * The exit status, or -errno (-ETIMEDOUT: killed).  out is always NUL-terminated and holds stdout and stderr. */
 struct keeper_run_opts {
@@ -81,6 +84,8 @@ struct keeper_run_opts {
 	bool stdout_only;                /* stderr is not part of out */
 	int out_fd;                      /* > 0: stdout goes there instead */
 	unsigned timeout_s;              /* 0: 60 */
+	const struct keeper_view *view;  /* what it sees of the machine; NULL: all */
+	const char *env;                 /* one more "NAME=value"; NULL: none */
 };
 int keeper_spawn(const struct keeper_run_opts *o) _must_check_;
 /* The path of a program in the system's folders, into buf; false: it is not installed. */
@@ -108,6 +113,7 @@ struct keeper_kind {
 	rlim_t files, memory_bytes;      /* limits; 0: the system's */
 	unsigned stop_signal;            /* 0: SIGTERM */
 	const char *const *(*env)(void); /* further "NAME=value", NULL-terminated; NULL: none */
+	bool in_domain;                  /* sees people of the domain, when there is one: keeper_view.c */
 };
 int keeper_smb_folders(void) _must_check_; /* makes them when missing */
 extern const struct keeper_kind keeper_kind_nfs_bus, keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* keeper_run.c - runs a program of the system to its end: no shell, no environment, input by a pipe, output kept,
  * killed when it takes too long. */
-#include "broker/keeper_priv.h"
+#include "broker/domain_priv.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -32,9 +32,8 @@ static uint64_t now_ms(void)
 }
 
 /* Between fork and exec in a process with threads: system calls only. */
-static void __attribute__((noreturn)) child_side(const char *path, char *const *argv, int in, int out, int err)
+static void __attribute__((noreturn)) child_side(const char *path, const struct keeper_run_opts *o, char *const *env, int in, int out, int err)
 {
-	static char *const env[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C", NULL };
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -43,7 +42,9 @@ static void __attribute__((noreturn)) child_side(const char *path, char *const *
 	dup2(out, 1);
 	dup2(err, 2);
 	syscall(SYS_close_range, 3u, ~0u, 0u);
-	execve(path, argv, env);
+	if (o->view && keeper_view_enter(o->view) < 0)
+		_exit(125);
+	execve(path, (char *const *)o->argv, env);
 	_exit(127);
 }
 
@@ -133,9 +134,10 @@ int keeper_spawn(const struct keeper_run_opts *o)
 		return e;
 	}
 	_cleanup_(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char *const env[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C", (char *)(o->view ? o->view->krb5 : o->env), (char *)(o->view ? o->env : NULL), NULL };
 	pid_t pid = fork();
 	if (pid == 0)
-		child_side(path, (char *const *)o->argv, in[0], o->out_fd > 0 ? o->out_fd : out[1], o->stdout_only ? null : out[1]);
+		child_side(path, o, env, in[0], o->out_fd > 0 ? o->out_fd : out[1], o->stdout_only ? null : out[1]);
 	int e = pid < 0 ? -errno : 0;
 	close(in[0]);
 	close(out[1]);

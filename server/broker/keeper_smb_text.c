@@ -126,6 +126,9 @@ static const char *check_parameter(char *name, const char *value)
 		return in_list(plain, (size_t)(colon - plain), option_owners, ARRAY_COUNT(option_owners)) ? NULL : "options of this module are not allowed";
 	if (strcmp(plain, "path") == 0 || strcmp(plain, "directory") == 0)
 		return check_path(value);
+	/* People of a domain get a group for a share that they may use: one of ours, none of the system's. */
+	if (strcmp(plain, "forcegroup") == 0 && keeper_group_is_ours(value))
+		return NULL;
 	if (strcmp(plain, "vfsobjects") == 0 || strcmp(plain, "vfsobject") == 0)
 		return check_modules(value);
 	for (size_t i = 0; i < ARRAY_COUNT(refused); i++)

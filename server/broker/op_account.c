@@ -48,6 +48,12 @@ static void drop_note(const char *kind, const char *name)
 	unlink(keeper_path(path, "account/%s.%s", kind, name));
 }
 
+bool keeper_group_is_ours(const char *name)
+{
+	char had[128];
+	return strcmp(name, PRIMARY_GROUP) == 0 || (keeper_name_is_account(name) && read_note("group", name, had, sizeof(had)) == 0);
+}
+
 /* Runs a program of the system; anything but 0 is an error with its words in rq->text. */
 static int tool(struct keeper_request *rq, const char *const *argv, const char *input)
 {

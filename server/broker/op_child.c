@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* op_child.c - operations on servers: start, stop, how they are. */
-#include "broker/keeper_priv.h"
+#include "broker/domain_priv.h"
 
 #include <assert.h>
 #include <string.h>
 
 static const struct keeper_kind *const kinds[] = {
+	&keeper_kind_winbindd,
 	&keeper_kind_smbd,
 	/* in the order in which NFS needs them after the machine's start */
 	&keeper_kind_rpcbind,

@@ -4,7 +4,7 @@
  *
  * smb.conf is the daemon's text, checked line by line (keeper_smb_text.c) and by testparm, between a head and a tail of the
  * keeper's own.  The tail is a second [global], and the last word on a parameter counts. */
-#include "broker/keeper_priv.h"
+#include "broker/domain_priv.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -88,7 +88,7 @@ static void smbd_stopped(void)
 
 const struct keeper_kind keeper_kind_smbd = {
 	.name = "smbd", .programs = smbd_programs, .argv = smbd_argv,
-	.ready = smbd_ready, .stopped = smbd_stopped, .log = "smb/log/log.smbd", .files = 65536,
+	.ready = smbd_ready, .stopped = smbd_stopped, .log = "smb/log/log.smbd", .files = 65536, .in_domain = true,
 };
 
 /* ---- configuration -------------------------------------------------------------------------------------------------- */
@@ -110,6 +110,9 @@ static int compose(const char *text, size_t len, char **ret, size_t *ret_len)
 		"\tload printers = no\n\tprinting = bsd\n\tprintcap name = /dev/null\n\tdisable spoolss = yes\n\tdisable netbios = yes\n"
 		"\tidmap config * : backend = tdb\n\tidmap config * : range = 100000-200000\n",
 		d, d, d, d, d, d, d, d);
+	struct domain domain;
+	if (keeper_domain(&domain))
+		domain_smb_lines(&domain, f);
 	if (fclose(f) != 0) {
 		free(all);
 		return -ENOMEM;
@@ -228,10 +231,41 @@ static int op_apply(struct keeper_request *rq)
 	bool changed;
 	_cleanup_(freep) char *all = NULL;
 	int r = examine(rq, &all, &len);
+	/* The daemon's part alone, too: what stands behind it changes when a domain comes or goes. */
+	size_t own;
+	_cleanup_(freep) char *text = r == 0 ? keeper_read_fd(rq->fd, TEXT_MAX_BYTES, &own) : NULL;
+	if (r == 0)
+		r = text ? keeper_write("smb/etc/daemon.conf", text, own, 0600, NULL) : -ENOMEM;
 	if (r == 0)
 		r = keeper_write("smb/etc/smb.conf", all, len, 0600, &changed);
 	if (r == 0)
 		snprintf(rq->text, sizeof(rq->text), "%s", changed ? "changed" : "same");
+	return r;
+}
+
+int keeper_smb_again(char *why, size_t why_bytes)
+{
+	char path[PATH_MAX], *all = NULL;
+	size_t len, all_len;
+	_cleanup_(closep) int fd = open(keeper_path(path, "smb/etc/daemon.conf"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(freep) char *text = keeper_read_fd(fd, TEXT_MAX_BYTES, &len);
+	bool runs = keeper_child_pid(&keeper_kind_smbd) != 0;
+	if (!text)
+		return 0; /* nothing was served yet, or by a keeper that kept no copy: the daemon's next text comes to the same */
+	int r = compose(text, len, &all, &all_len);
+	if (r == 0)
+		r = keeper_write("smb/etc/smb.conf", all, all_len, 0600, NULL);
+	free(all);
+	if (r < 0)
+		snprintf(why, why_bytes, "cannot write Samba's configuration: %s", strerror(-r));
+	/* Who it is among others, and what it sees of the machine, smbd takes up when it starts. */
+	if (r == 0 && runs) {
+		r = keeper_child_stop(&keeper_kind_smbd);
+		if (r == 0)
+			r = keeper_child_start(&keeper_kind_smbd, why, why_bytes);
+		else
+			snprintf(why, why_bytes, "smbd does not stop");
+	}
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <termios.h>
 
 #define SECRET_BYTES_MAX 4096
 
@@ -197,6 +198,12 @@ static int parse_word(struct cli *c, const char *word)
 		c->verb = verb_find(c->noun, word);
 		return c->verb ? CLI_DONE : unknown_verb(c, word);
 	}
+	/* A noun that says something by itself may have verbs beside. */
+	const struct verb *other = c->arg_count == 0 && !*c->verb->name && !*c->verb->args ? verb_find(c->noun, word) : NULL;
+	if (other) {
+		c->verb = other;
+		return CLI_DONE;
+	}
 	if (c->arg_count == ARGS_MAX)
 		return usage_error(c, "there are too many words.");
 	c->arg[c->arg_count++] = word;
@@ -294,6 +301,31 @@ static int read_secret(const struct cli *c, const struct flag *f, const char *pa
 	if (!json_object_get(body, f->field))
 		return usage_error(c, "--%s: %s is not UTF-8 text.", f->name, path);
 	return CLI_DONE;
+}
+
+int args_ask_secret(const struct cli *c, const char *question, const char *field, json_t *body)
+{
+	const struct flag f = { .name = "password-file", .field = field };
+	struct termios was, quiet;
+	bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &was) == 0;
+	int code;
+
+	if (!terminal)
+		return read_secret(c, &f, "-", body);
+	fprintf(stderr, "%s: ", question);
+	quiet = was;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	/* A terminal gives a line at a time, and the end of it is the secret's. */
+	char text[SECRET_BYTES_MAX + 1];
+	bool got = fgets(text, sizeof(text), stdin) != NULL;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+	fputc('\n', stderr);
+	text[got ? strcspn(text, "\r\n") : 0] = '\0';
+	code = *text ? CLI_DONE : usage_error(c, "a password is needed.");
+	json_object_set_new(body, field, json_string(text));
+	explicit_bzero(text, sizeof(text));
+	return code;
 }
 
 static int add_value(const struct cli *c, const struct flag *f, const char *value, json_t *body)

@@ -101,6 +101,10 @@ int args_parse(struct cli *c, int argc, char **argv);
 const char *cli_flag(const struct cli *c, const char *name);
 /* Adds the flags that belong into the body.  CLI_DONE, CLI_USAGE. */
 int args_body(const struct cli *c, json_t *body);
+/* Asks for a secret on the terminal, without showing it; without a terminal its first line is standard input's.  The same codes. */
+int args_ask_secret(const struct cli *c, const char *question, const char *field, json_t *body);
+/* Waits until a task has ended, and tells its steps meanwhile; returns owned. */
+int follow_task(struct cli *c, const char *id, json_t **ret_task);
 /* The secret in the file that an IN_VERB flag names, as its field of the body.  CLI_DONE, CLI_USAGE, CLI_REFUSED. */
 int args_secret(const struct cli *c, const char *flag, json_t *body);
 /* "?force=true&dry_run=true" or ""; owned. */
@@ -239,6 +243,10 @@ int run_share_files(struct cli *c);
 int run_share_close_file(struct cli *c);
 int run_user_unlock(struct cli *c);
 int run_nas(struct cli *c);
+int run_nas_domain(struct cli *c);
+int run_nas_join(struct cli *c);
+int run_nas_leave(struct cli *c);
+int run_nas_names(struct cli *c);
 int run_snapshot_create(struct cli *c);
 int run_snapshot_list(struct cli *c);
 int run_snapshot_restore(struct cli *c);

@@ -146,6 +146,8 @@ static const struct flag *walk(struct cli *c, char **words, int count)
 			c->verb = c->noun ? verb_find(c->noun, "") : NULL;
 		} else if (!c->verb) {
 			c->verb = verb_find(c->noun, w);
+		} else if (c->arg_count == 0 && !*c->verb->name && verb_find(c->noun, w)) {
+			c->verb = verb_find(c->noun, w);
 		} else {
 			c->arg_count++;
 		}

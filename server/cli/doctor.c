@@ -241,6 +241,23 @@ static void check_shares(struct doctor *d)
 	json_decref(nas);
 }
 
+/* Only of a member: other machines have no domain to miss. */
+static void check_domain(struct doctor *d)
+{
+	json_t *o = ask(d, "/api/v1/nas/domain");
+	long long apart = (long long)json_integer_value(json_object_get(o, "clock_offset_s"));
+	if (json_is_true(json_object_get(o, "joined"))) {
+		if (strcmp(text(o, "state"), "joined") == 0)
+			found(d, "domain", FINE, "", "This machine is a member of the domain %s, and %s answers.", text(o, "realm"), text(o, "dc"));
+		else
+			found(d, "domain", BAD, "See docs/guides/active-directory.md, When it does not work.", "The domain %s cannot be asked: %s.", text(o, "realm"), text(o, "reason"));
+		if (apart > 60 || apart < -60)
+			found(d, "domain", apart > 300 || apart < -300 ? BAD : LOOK, "Let both follow one time server: chrony or systemd-timesyncd.",
+			      "The clocks of this machine and of the domain are %lld seconds apart, and 300 are allowed.", apart < 0 ? -apart : apart);
+	}
+	json_decref(o);
+}
+
 /* ---- certificates ------------------------------------------------------------------------------------------------------- */
 static void check_certificates(struct doctor *d)
 {
@@ -275,6 +292,7 @@ json_t *doctor_findings(struct cli *c, bool *ret_sick)
 	check_ports(&d);
 	check_space(&d);
 	check_shares(&d);
+	check_domain(&d);
 	check_certificates(&d);
 	check_alerts(&d);
 	json_decref(d.status);

@@ -21,7 +21,7 @@ static void print_steps(const json_t *steps, size_t *shown)
 }
 
 /* Asks again until the task has ended. */
-static int follow(struct cli *c, const char *id, json_t **ret_task)
+int follow_task(struct cli *c, const char *id, json_t **ret_task)
 {
 	_cleanup_(freep) char *path = path_join("/api/v1/tasks", id);
 	size_t shown = 0;
@@ -56,7 +56,7 @@ int run_self_test(struct cli *c)
 	if (code == CLI_DONE)
 		code = client_do(c, "POST", path, body, NULL, &r);
 	if (code == CLI_DONE)
-		code = follow(c, text(r.json, "id"), &task);
+		code = follow_task(c, text(r.json, "id"), &task);
 	if (code == CLI_DONE) {
 		good = strcmp(text(task, "state"), "done") == 0;
 		if (c->output != OUT_TABLE)

@@ -98,8 +98,25 @@ const struct column disk_columns[] = {
 	{ "PATH", "path", COL_TEXT }, { "SIZE", "size_bytes", COL_SIZE }, { "KIND", "kind", COL_TEXT }, { "MODEL", "model", COL_TEXT }, { "HEALTH", "health", COL_STATE },
 	{ "EMPTY", "empty", COL_YES }, { "IN USE BY", "in_use", COL_TEXT }, { .title = NULL }
 };
+#define DOMAIN_PASSWORD { .name = "password-file", .metavar = "FILE", .type = FLAG_SECRET_FILE, .field = "password", \
+	.help = "File whose first line is the password of that account; - reads it from standard input.  Asked for when left out." }
+static const struct flag nas_join[] = {
+	TEXT("user", "NAME", "user", "Account of the domain that may add computers; Administrator when left out."), DOMAIN_PASSWORD,
+	TEXT("name", "NAME", "name", "Name of this machine in the domain, at most 15 characters; its own when left out."),
+	TEXT("ou", "PATH", "ou", "Organizational unit for its account, from the top: Servers/Files."),
+	TEXT("dns", "ADDRESS", "dns", "Name server that knows the domain; the machine's own when left out."),
+	NUMBER("first-id", "N", "first_id", "First number for the domain's people; 1000000 when left out.  The same on all servers: the same numbers."), END_FLAGS
+};
+static const struct flag nas_leave[] = {
+	TEXT("user", "NAME", "user", "Account of the domain that may remove computers."), DOMAIN_PASSWORD,
+	{ .name = "force", .type = FLAG_YES, .field = "force", .help = "Also without the domain: its account of this machine stays there." }, END_FLAGS
+};
 const struct verb nas_verbs[] = {
 	{ "", "", NULL, "GET", "/api/v1/nas", "Show the servers of shares, and what they can.", NULL, run_nas },
+	{ "domain", "", NULL, "GET", "/api/v1/nas/domain", "Show the Active Directory domain that this machine is a member of.", NULL, run_nas_domain },
+	{ "join", "DOMAIN", nas_join, "POST", "/api/v1/nas/domain/join", "Become a member of an Active Directory domain.", NULL, run_nas_join },
+	{ "leave", "", nas_leave, "POST", "/api/v1/nas/domain/leave", "Leave the domain.", NULL, run_nas_leave },
+	{ "names", "TEXT", NULL, "GET", "/api/v1/nas/domain/names/{id}", "List users and groups of the domain whose names begin so.", NULL, run_nas_names },
 	{ .name = NULL }
 };
 

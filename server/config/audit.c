@@ -42,10 +42,9 @@ static int bind_object(sqlite3_stmt *s, int at, const json_t *o)
 	return text && sqlite3_bind_text(s, at, text, -1, free) != SQLITE_OK ? -ENOMEM : 0;
 }
 
-int audit_write(struct config *c, const char *verb, enum model_kind k, const char *id, const json_t *before,
-		const json_t *after, struct config_error *e)
+static int write_row(struct config *c, const char *verb, const char *kind, const char *id, const char *name, const json_t *before, const json_t *after, struct config_error *e)
 {
-	char audit_id[CONFIG_ID_BYTES], now[TIME_BYTES], name[256];
+	char audit_id[CONFIG_ID_BYTES], now[TIME_BYTES];
 	sqlite3_stmt *s;
 	int r = stmt_get(c,
 			 "INSERT INTO audit (id, revision, created_at, updated_at, at, actor, source, verb, kind, object, object_name, before, after) "
@@ -61,12 +60,24 @@ int audit_write(struct config *c, const char *verb, enum model_kind k, const cha
 	sqlite3_bind_text(s, 4, c->actor.name ? c->actor.name : "server", -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(s, 5, c->actor.source ? c->actor.source : "", -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(s, 6, verb, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(s, 7, models[k].name, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(s, 7, kind, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(s, 8, id, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(s, 9, object_name(k, after ? after : before, name, sizeof(name)), -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(s, 9, name, -1, SQLITE_TRANSIENT);
 	if (bind_object(s, 10, before) || bind_object(s, 11, after)) {
 		stmt_done(c, s);
 		return config_fail(e, -ENOMEM, "", "out of memory");
 	}
 	return stmt_run(c, s, e, "write the audit row");
+}
+
+int audit_write(struct config *c, const char *verb, enum model_kind k, const char *id, const json_t *before,
+		const json_t *after, struct config_error *e)
+{
+	char name[256];
+	return write_row(c, verb, models[k].name, id, object_name(k, after ? after : before, name, sizeof(name)), before, after, e);
+}
+
+int config_audit(struct config *c, const char *verb, const char *kind, const char *name, const json_t *before, const json_t *after, struct config_error *e)
+{
+	return write_row(c, verb, kind, name, name, before, after, e);
 }

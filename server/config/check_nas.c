@@ -91,15 +91,34 @@ static bool take_suffix(char *text, const char *suffix)
 	return true;
 }
 
+/* CORP\anna, anna@corp.example.com.  What an account's name cannot hold: MS-SAMR 3.1.1.8.4; % would be a macro to Samba. */
+static bool is_of_domain(const char *s)
+{
+	const char *back = strchr(s, '\\'), *at = strrchr(s, '@');
+	const char *domain = back ? s : at + 1, *name = back ? back + 1 : s;
+	size_t domain_len = back ? (size_t)(back - s) : strlen(domain), len = back ? strlen(name) : (size_t)(at - s);
+	if (!domain_len || !len || name[0] == ' ' || name[len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < domain_len; i++)
+		if (!isalnum((unsigned char)domain[i]) && !strchr(".-_", domain[i]))
+			return false;
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)name[i]) || strchr("\"/\\[]:;|=,+*?<>%@", name[i]))
+			return false;
+	return true;
+}
+
 const char *check_share_access(const char *s)
 {
-	static const char *const wrong = "must be a user, @GROUP, an address or a network, with :ro or :rw at the end if need be";
+	static const char *const wrong = "must be a user, @GROUP, DOMAIN\\user, @DOMAIN\\group, an address or a network, with :ro or :rw at the end if need be";
 	char text[256];
 	if (strlen(s) >= sizeof(text))
 		return wrong;
 	snprintf(text, sizeof(text), "%s", s);
 	if (!take_suffix(text, ":ro"))
 		take_suffix(text, ":rw");
+	if (strchr(text + (*text == '@'), '\\') || strchr(text + (*text == '@'), '@'))
+		return is_of_domain(text + (*text == '@')) ? NULL : wrong;
 	if (*text == '@')
 		return check_posix_name(text + 1) ? wrong : NULL;
 	if (strpbrk(text, ".:/"))

@@ -94,6 +94,8 @@ void config_new_id(struct config *c, char id[CONFIG_ID_BYTES]);
 /* patch: JSON merge patch (RFC 7396) on the object. */
 int config_update(struct config *c, enum model_kind k, const char *id, const json_t *patch, json_t **ret_object, struct config_error *e);
 int config_delete(struct config *c, enum model_kind k, const char *id, struct config_error *e);
+/* A row of the audit for what has no row in the store: verb as in the schema, kind and name in words. */
+int config_audit(struct config *c, const char *verb, const char *kind, const char *name, const json_t *before, const json_t *after, struct config_error *e);
 
 /* Server-written rows without audit: events, tasks, a volume's reservations. Own transaction when
  * none is open. */

@@ -21,6 +21,7 @@ static const struct {
 	{ "discovery.locked", "Give the host that the setting iscsi_discovery_host names a CHAP name and secret, or empty the setting." },
 	{ "disk.health", "Copy what is on the disk elsewhere and have it replaced; holdfast disk list shows its health." },
 	{ "host.secret", "Set the host's CHAP secret anew." },
+	{ "nas.domain", "See holdfast nas domain: does a domain controller run, does this machine's DNS know the domain, is the clock right? Connected users stay connected." },
 	{ "nas.failed", "Do what the message says; it is tried again every ten seconds. holdfast nas shows the servers of shares." },
 	{ "nas.keeper", "Start the keeper again: systemctl start holdfast-nas. The servers of shares go on meanwhile." },
 	{ "nas.server", "Read the message, and the log of the server: journalctl -u holdfast-nas. It is started again with a growing delay." },

@@ -91,6 +91,8 @@ static int run_create(struct batch *b, size_t at, const struct control_change *c
 	json_decref(body);
 	if (!r && c->own)
 		r = config_put(ctl.db, c->kind, b->new_id[at], c->own, NULL, e);
+	if (!r && c->kind == MODEL_SHARE)
+		r = share_settle_names(b->new_id[at], &b->result[at].object, e);
 	if (!r)
 		r = row_get(c->kind, b->new_id[at], &row, e);
 	if (!r && c->kind == MODEL_VOLUME)
@@ -138,6 +140,8 @@ static int run_update(struct batch *b, size_t at, const struct control_change *c
 		r = config_update(ctl.db, c->kind, text_of(old_row, "id"), c->body, &b->result[at].object, e);
 	if (!r && c->own)
 		r = config_put(ctl.db, c->kind, text_of(old_row, "id"), c->own, NULL, e);
+	if (!r && c->kind == MODEL_SHARE)
+		r = share_settle_names(text_of(old_row, "id"), &b->result[at].object, e);
 	if (!r)
 		r = row_get(c->kind, text_of(old_row, "id"), &row, e);
 	if (!r)

@@ -364,6 +364,11 @@ size_t task_running_count(void);
 void control_task_overlay(json_t *row);            /* progress over the stored row */
 int control_task_stop(const char *id, struct config_error *e);
 
+/* ---- domain.c ------------------------------------------------------------------------------------------------------- */
+/* Names of a domain in a share's lists as the domain writes them, and their SIDs beside them.  In the open transaction; object: the share as
+ * it was answered, replaced when that changes it, or NULL. */
+int share_settle_names(const char *id, json_t **object, struct config_error *e);
+
 /* ---- import.c ------------------------------------------------------------------------------------------------------- */
 void imports_start(void);                /* those that the last end cut off go on */
 void imports_leave(void);                /* before tasks_stop(): what runs goes on at the next start */

@@ -20,6 +20,10 @@ struct nas_world {
 int nas_world_build(struct nas_world *h, struct config_error *e) _must_check_;
 void nas_world_done(struct nas_world *h);
 
+/* ---- domain.c --------------------------------------------------------------------------------------------- */
+/* Is this entry of allow or deny one of the domain: CORP\anna, @CORP\staff, anna@corp.example.com? */
+bool domain_entry(const char *entry);
+
 /* ---- runtime_share.c --------------------------------------------------------------------------------------- */
 /* For the tests: called instead of share_check() (apply false) and share_apply(). */
 extern int (*nas_test_hook)(const struct share_world *w, bool apply, char *why, size_t why_bytes);

@@ -57,6 +57,14 @@ void control_stats_wanted(bool on);
 /* ---- shares -------------------------------------------------------------------------------------------------- */
 /* {"keeper":{..},"servers":[..],"capabilities":{..}} */
 json_t *control_nas(void);
+/* share_domain(): {"joined","state","realm",..} */
+json_t *control_domain(void);
+/* body: docs/openapi.yaml, DomainJoin.  A task, owned; with dry_run {"found","plan"}: the domain is asked, nothing changes. */
+int control_domain_join(const json_t *body, bool dry_run, const struct config_actor *who, json_t **ret_result, struct config_error *e);
+/* body: {"user","password","force"}; a task. */
+int control_domain_leave(const json_t *body, const struct config_actor *who, json_t **ret_task, struct config_error *e);
+/* [{"kind","name","full_name"}] of people whose names begin so; few. */
+int control_domain_find(const char *text, json_t **ret_array, struct config_error *e);
 int control_share_session_close(const char *id, struct config_error *e); /* of SMB and NFS: their ids are words */
 /* [{"id","session","protocol","user","address","path","access","since","locks"}] */
 int control_share_open_files(const char *share, json_t **ret_array, struct config_error *e);

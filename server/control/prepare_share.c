@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* prepare_share.c - shares, users, groups and quotas: what presets and defaults fill in at creation, what one row
  * alone cannot check, and what goes with a user or group that is deleted. */
-#include "control/control_priv.h"
+#include "control/nas_priv.h"
 #include "broker/keeper.h"
 
 #include <inttypes.h>
@@ -193,10 +193,12 @@ static bool is_there(enum model_kind k, const char *name)
 	return same;
 }
 
-/* "alice:ro", "@staff": the name without its marks; false: it is an address. */
+/* "alice:ro", "@staff": the name without its marks; false: it is an address, or somebody of a domain. */
 static bool access_name(const char *s, bool *ret_group, char name[64])
 {
 	size_t len;
+	if (domain_entry(s))
+		return false;
 	*ret_group = *s == '@';
 	s += *ret_group;
 	len = strcspn(s, ":");

@@ -161,7 +161,7 @@ static void tell_server(const struct told *t)
 	}
 }
 
-/* What space.c watches comes as alerts that it begins and ends itself. */
+/* What space.c and domain.c watch comes as alerts that they begin and end themselves. */
 static void tell_space(const struct told *t)
 {
 	const char *type = text_of(t->data, "type"), *object = text_of(t->data, "object");
@@ -194,6 +194,7 @@ static void told_run(struct msg *m)
 			   text_of(t->data, "operation"), text_of(t->data, "path"), text_of(t->data, "result"));
 		break;
 	case SHARE_EVENT_SPACE:
+	case SHARE_EVENT_DOMAIN:
 		tell_space(t);
 		break;
 	default:

@@ -105,7 +105,7 @@ static void add_share(struct nas_world *h, struct share_spec *s, const json_t *o
 		.id = text_of(o, "id"), .name = text_of(o, "name"), .comment = text_of(o, "comment"), .pool_folder = text_of(pool, "path"),
 		.folder = folder_of(h, text_of(pool, "path"), text_of(o, "path")), .export_id = (uint32_t)int_of(o, "nfs_export_id"), .enabled = true_of(o, "enabled"),
 		.smb = true_of(o, "smb"), .nfs = true_of(o, "nfs"), .read_only = true_of(o, "read_only"), .hidden = true_of(o, "hidden"), .guest = true_of(o, "guest"),
-		.allow = texts_of(h, o, "allow"), .deny = texts_of(h, o, "deny"), .owner = text_or_null(o, "owner"), .group = text_or_null(o, "group"),
+		.allow = texts_of(h, o, "allow"), .deny = texts_of(h, o, "deny"), .identities = texts_of(h, o, "identities"), .owner = text_or_null(o, "owner"), .group = text_or_null(o, "group"),
 		.mode = text_or_null(o, "mode"), .smb_encryption = (enum share_encryption)word_at(text_of(o, "smb_encryption"), encryption, 3),
 		.smb_acl = (enum share_acl)word_at(text_of(o, "smb_acl"), acl, 2), .smb_case = (enum share_case)word_at(text_of(o, "smb_case"), cases, 3),
 		.smb_recycle = true_of(o, "smb_recycle"), .smb_previous_versions = true_of(o, "smb_previous_versions"), .smb_audit = true_of(o, "smb_audit"),

@@ -26,6 +26,14 @@ int share_entry_parse(const char *text, struct share_entry *ret)
 	}
 	memcpy(e.name, text, n);
 	e.name[n] = '\0';
+	/* CORP\anna: what both may hold was checked where it was written; here only what would break a line. */
+	e.of_domain = strchr(e.name, '\\') != NULL;
+	if (e.of_domain) {
+		if (strpbrk(e.name, "%\"=:;\n\r") || e.name[0] == '\\' || strchr(strchr(e.name, '\\') + 1, '\\') || !strchr(e.name, '\\')[1])
+			return -EINVAL;
+		*ret = e;
+		return 0;
+	}
 	if (e.who == SHARE_WHO_USER && (strchr(e.name, ':') || (e.name[0] >= '0' && e.name[0] <= '9')))
 		e.who = SHARE_WHO_ADDRESS;
 	static const char address[] = "0123456789abcdefABCDEF.:/", account[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";

@@ -15,6 +15,7 @@ LOG_TOPIC(share);
 
 /* In the order in which they are applied: who may, where it is, who serves it, who sees it. */
 static const struct share_part *const parts[] = {
+	&share_part_domain,
 	&share_part_account,
 	&share_part_folder,
 	&share_part_space,

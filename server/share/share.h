@@ -64,7 +64,8 @@ struct share_spec {
 	const char *folder;              /* what is served: below pool_folder, absolute */
 	uint32_t export_id;              /* stable for the life of the share, 1..65535; not 0 */
 	bool enabled, smb, nfs, read_only, hidden, guest;
-	struct share_texts allow, deny;  /* "alice", "@staff", "10.0.0.0/8", each perhaps with ":ro" or ":rw" */
+	struct share_texts allow, deny;  /* "alice", "@staff", "CORP\\anna", "10.0.0.0/8", each perhaps with ":ro" or ":rw" */
+	struct share_texts identities;   /* "CORP\\anna=S-1-5-21-..": whom names of a domain in them meant when they were written */
 	const char *owner, *group, *mode; /* of the folder; NULL: the preset's */
 
 	enum share_encryption smb_encryption;
@@ -87,6 +88,7 @@ struct share_spec {
 };
 struct share_settings {
 	const char *smb_server_name, *smb_workgroup; /* NULL: the machine's, "WORKGROUP" */
+	bool in_domain;                  /* the machine is a member of one; set by share/ itself */
 	const char *smb_min_protocol;    /* "SMB2_10", "SMB3_00", "SMB3_11"; NULL: SMB2_10 */
 	enum share_signing smb_signing;
 	bool smb_multichannel;
@@ -124,6 +126,7 @@ enum share_event {
 	SHARE_EVENT_AUDIT,               /* data: share, user, address, operation, path, result */
 	SHARE_EVENT_SPACE,               /* a quota's or a file system's threshold was passed */
 	SHARE_EVENT_KEEPER_LOST, SHARE_EVENT_KEEPER_BACK,
+	SHARE_EVENT_DOMAIN,              /* the domain cannot be asked, or can again; data as of SHARE_EVENT_SPACE */
 };
 struct share_opts {
 	const char *state_dir;           /* borrowed for the life of the room */
@@ -190,6 +193,35 @@ int share_file_close(const char *share_id, const char *file_id, char *why, size_
 json_t *share_status(void);
 /* What is there but is not known to ours: unlocks an account that wrong passwords locked. */
 int share_user_unlock(const char *user, char *why, size_t why_bytes) _must_check_;
+
+/* ---- a domain ---------------------------------------------------------------------------------------- */
+/* Returns owned: {joined, state: none|joined|degraded, realm, workgroup, name, dns, first_id, last_id, dc, dc_address, site,
+ * clock_offset_s, trust, winbind, reason}; at most some seconds old.  May take as long as a domain that does not answer. */
+json_t *share_domain(void);
+/* Its short name; false: the machine is a member of none.  Quick. */
+bool share_domain_short(char *buf, size_t bytes);
+struct share_join {
+	const char *realm, *name;        /* "corp.example.com"; this machine's in it, at most 15 bytes */
+	const char *ou, *dns;            /* "Servers/Files"; a name server's address; NULL or "": the domain's, the machine's */
+	unsigned first_id;               /* its people's uids and gids begin here */
+	const char *admin, *password;    /* who may add computers; never logged, never on an argv */
+};
+/* Is there such a domain?  Nothing changes, admin and password are not looked at.  ret_found, owned: {realm, workgroup, dc,
+ * dc_address, site, clock_offset_s}. */
+int share_domain_look(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes) _must_check_;
+/* Becomes a member; smbd is started again.  The caller applies its world afterwards.  -EEXIST: it is one already; -EACCES: wrong
+ * user or password; -ETIME: the clocks differ; -EHOSTUNREACH: nobody answers; -EINVAL, -ENAMETOOLONG: a value that cannot be. */
+int share_domain_join(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes) _must_check_;
+/* force: also when the domain does not answer, or without admin; then its account of this machine stays there. */
+int share_domain_leave(const char *admin, const char *password, bool force, bool *ret_removed, char *why, size_t why_bytes) _must_check_;
+struct share_identity {
+	char sid[128], name[256];        /* "S-1-5-21-..", "CORP\anna" as the domain writes it */
+	bool group;
+};
+/* name: "CORP\anna", "anna@corp.example.com".  -ENOENT: nobody; -EHOSTUNREACH: the domain cannot be asked now. */
+int share_domain_sid(const char *name, struct share_identity *ret, char *why, size_t why_bytes) _must_check_;
+/* Whose names begin so; at most 50.  ret_array, owned: [{kind: user|group, name, full_name}]. */
+int share_domain_find(const char *text, json_t **ret_array, char *why, size_t why_bytes) _must_check_;
 
 /* What the servers of this machine can.  Constant between applies; borrowed. */
 struct share_capability {

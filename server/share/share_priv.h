@@ -31,7 +31,7 @@ struct share_part {
 	void (*line)(const char *child, const char *text);
 	void (*settled)(void);                           /* after those lines that there were */
 };
-extern const struct share_part share_part_account, share_part_folder, share_part_smb, share_part_nfs, share_part_space;
+extern const struct share_part share_part_account, share_part_domain, share_part_folder, share_part_smb, share_part_nfs, share_part_space;
 
 /* During apply: this share is not served (or not wholly), and why.  The first reason stays. */
 void share_fail(const struct share_spec *s, const char *fmt, ...) _printf_(2, 3);
@@ -55,6 +55,7 @@ struct share_entry {
 	enum share_who who;
 	enum share_right right;
 	char name[256];                  /* without "@" and ":ro" */
+	bool of_domain;                  /* name is "CORP\\anna" */
 };
 int share_entry_parse(const char *text, struct share_entry *ret) _must_check_;
 

@@ -97,8 +97,18 @@ static int check_names(const struct share_world *w, char *why, size_t why_bytes)
 	return smb_conf_check_portals(w, why, why_bytes);
 }
 
-static int smb_check(const struct share_world *w, char *why, size_t why_bytes)
+/* The keeper knows whether the machine is a member of a domain, and it stands in no row. */
+static struct share_world with_domain(const struct share_world *w)
 {
+	char name[32];
+	struct share_world all = *w;
+	all.settings.in_domain = share_domain_short(name, sizeof(name));
+	return all;
+}
+
+static int smb_check(const struct share_world *given, char *why, size_t why_bytes)
+{
+	const struct share_world all = with_domain(given), *w = &all;
 	int r = check_names(w, why, why_bytes);
 	if (r < 0)
 		return r;
@@ -237,8 +247,9 @@ static size_t ports_of(const struct share_world *w)
 	return n;
 }
 
-static int smb_apply(const struct share_world *w, char *why, size_t why_bytes)
+static int smb_apply(const struct share_world *given, char *why, size_t why_bytes)
 {
+	const struct share_world all = with_domain(given), *w = &all;
 	struct share_text t = { 0 };
 	bool changed = false, portal = has_portal(w);
 	for (size_t i = 0; i < w->share_count; i++) {
@@ -415,12 +426,14 @@ static void smb_status(json_t *servers)
 		int pid, n = 0;
 		long long since;
 		unsigned restarts;
-		if (sscanf(p, "%31s %31s %d %lld %u%n", name, state, &pid, &since, &restarts, &n) < 5 || strcmp(name, "smbd") != 0)
+		if (sscanf(p, "%31s %31s %d %lld %u%n", name, state, &pid, &since, &restarts, &n) < 5 || (strcmp(name, "smbd") != 0 && strcmp(name, "winbindd") != 0))
 			continue;
+		if (strcmp(name, "winbindd") == 0 && strcmp(state, "stopped") == 0)
+			continue; /* a matter of members of a domain */
 		/* A space in a format would take the line's end along. */
 		const char *rest = p + n + (p[n] == ' ');
 		snprintf(reason, sizeof(reason), "%.*s", (int)strcspn(rest, "\n"), rest);
-		json_array_append_new(servers, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:s}", "name", "smbd", "provider", "samba", "version",
+		json_array_append_new(servers, json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:s}", "name", name, "provider", "samba", "version",
 			share_capabilities()->smb_version, "state", state, "pid", pid, "since", (json_int_t)since, "restarts", (int)restarts, "reason", reason));
 	}
 	keeper_answer_done(&a);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define USERS_GROUP "users"              /* all users of ours have it */
+
 /* ---- words of others, made into one value ------------------------------------------------------------------------ */
 static void value(struct share_text *t, const char *name, const char *from)
 {
@@ -73,17 +75,35 @@ unsigned smb_conf_section(const char *raw)
 }
 
 /* ---- who may -------------------------------------------------------------------------------------------------------- */
-/* The entries of one kind as one line; + asks the system's groups and nothing else. */
-static void list(struct share_text *t, const char *name, const struct share_texts *entries, bool (*takes)(const struct share_entry *e, bool read_only),
-		 bool read_only)
+/* Whom a name of a domain meant when it was written; NULL: nobody wrote that down. */
+static const char *sid_of(const struct share_spec *s, const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t i = 0; i < s->identities.count; i++) {
+		const char *p = s->identities.items[i];
+		if (strncasecmp(p, name, n) == 0 && strncmp(p + n, "=S-1-", 5) == 0 && p[n + 1 + strspn(p + n + 1, "S-0123456789")] == '\0')
+			return p + n + 1;
+	}
+	return NULL;
+}
+
+/* The entries of one kind as one line; + asks the system's groups and nothing else.  People of a domain stand there by their SIDs: a
+ * name that another gets later is not the one that was meant. */
+static void list(struct share_text *t, const struct share_spec *s, const char *name, const struct share_texts *entries,
+		 bool (*takes)(const struct share_entry *e, bool read_only), bool read_only)
 {
 	bool any = false;
 	for (size_t i = 0; i < entries->count; i++) {
 		struct share_entry e;
 		if (share_entry_parse(entries->items[i], &e) < 0 || !takes(&e, read_only))
 			continue;
-		share_text_add(t, any ? " %s%s" : "\t%s = %s%s", any ? (e.who == SHARE_WHO_GROUP ? "+" : "") : name,
-			       any ? e.name : e.who == SHARE_WHO_GROUP ? "+" : "", any ? "" : e.name);
+		const char *sid = e.of_domain ? sid_of(s, e.name) : NULL;
+		if (!any)
+			share_text_add(t, "\t%s =", name);
+		if (e.of_domain)
+			share_text_add(t, sid ? " %s" : " \"%s\"", sid ? sid : e.name);
+		else
+			share_text_add(t, " %s%s", e.who == SHARE_WHO_GROUP ? "+" : "", e.name);
 		any = true;
 	}
 	if (any)
@@ -109,17 +129,30 @@ static bool is_writer(const struct share_entry *e, bool read_only)
 }
 
 /* A library is read by all and written by those who have ":rw"; a share that is read_only is that for everybody. */
-static void access_lines(struct share_text *t, const struct share_spec *s)
+static void access_lines(struct share_text *t, const struct share_spec *s, bool in_domain)
 {
-	bool library = s->preset == SHARE_LIBRARY;
+	bool library = s->preset == SHARE_LIBRARY, people = false, of_domain = false;
+	for (size_t i = 0; i < s->allow.count; i++) {
+		struct share_entry e;
+		bool is_one = share_entry_parse(s->allow.items[i], &e) == 0 && e.who != SHARE_WHO_ADDRESS;
+		people |= is_one;
+		of_domain |= is_one && e.of_domain;
+	}
 	yes_no(t, "read only", s->read_only || library);
-	list(t, "valid users", &s->allow, is_person, false);
-	list(t, "invalid users", &s->deny, is_person, false);
-	list(t, "read list", &s->allow, is_reader, s->read_only);
+	list(t, s, "valid users", &s->allow, is_person, false);
+	/* "Every user" are those of this server: who is in the domain is let in by name. */
+	if (in_domain && !people && !s->guest)
+		line(t, "valid users", "+" USERS_GROUP);
+	/* Rights in the folder are its group's, and people of a domain are in none of ours. */
+	bool named = s->group && s->group[0] && strcmp(s->group, "root") != 0 && !(s->group[0] >= '0' && s->group[0] <= '9');
+	if (of_domain)
+		line(t, "force group", named ? s->group : USERS_GROUP);
+	list(t, s, "invalid users", &s->deny, is_person, false);
+	list(t, s, "read list", &s->allow, is_reader, s->read_only);
 	if (library && !s->read_only)
-		list(t, "write list", &s->allow, is_writer, true);
-	list(t, "hosts allow", &s->allow, is_address, false);
-	list(t, "hosts deny", &s->deny, is_address, false);
+		list(t, s, "write list", &s->allow, is_writer, true);
+	list(t, s, "hosts allow", &s->allow, is_address, false);
+	list(t, s, "hosts deny", &s->deny, is_address, false);
 	bool denies = false, allows = false;
 	struct share_entry e;
 	for (size_t i = 0; i < s->deny.count; i++)
@@ -251,7 +284,7 @@ static void raw_lines(struct share_text *t, struct smb_raws *raws, const char *s
 	}
 }
 
-static void share_lines(struct share_text *t, const struct share_spec *s)
+static void share_lines(struct share_text *t, const struct share_spec *s, bool in_domain)
 {
 	static const char *const encryption[] = { [SHARE_ENCRYPTION_OFF] = "off", [SHARE_ENCRYPTION_DESIRED] = "desired", [SHARE_ENCRYPTION_REQUIRED] = "required" };
 	share_text_add(t, "[%s]\n", s->name);
@@ -261,7 +294,7 @@ static void share_lines(struct share_text *t, const struct share_spec *s)
 		share_text_add(t, "\tpath = %s\n", s->folder);
 	if (s->comment && s->comment[0])
 		value(t, "comment", s->comment);
-	access_lines(t, s);
+	access_lines(t, s, in_domain);
 	/* Off means that a client may ask for it, as Samba's own default has it.  Who has no password has no key: a share that
 	 * wishes for encryption would refuse every guest (INVALID_PARAMETER_MIX). */
 	if (s->smb_encryption == SHARE_ENCRYPTION_REQUIRED || (s->smb_encryption == SHARE_ENCRYPTION_DESIRED && !s->guest))
@@ -380,7 +413,7 @@ int smb_conf(const struct share_world *w, bool (*skip)(const struct share_spec *
 		const struct share_spec *s = &w->shares[i];
 		if (!is_served(s) || (skip && skip(s)))
 			continue;
-		share_lines(ret, s);
+		share_lines(ret, s, w->settings.in_domain);
 		raw_lines(ret, raws, s->name, s->smb_raw);
 	}
 	return ret->failed ? -ENOMEM : 0;

@@ -41,6 +41,15 @@ static void test_hostile_messages(void **state)
 		{ "mode that is none", MSG("folder-make\0/srv/x\0/a\0\0\0u+s"), -EINVAL },
 		{ "folder of the system", MSG("folder-make\0/etc\0/a\0\0\0"), -EACCES },
 		{ "below one of the system", MSG("folder-make\0/usr/lib\0/a\0\0\0"), -EACCES },
+		{ "a domain with a line's end", MSG("domain-look\0corp.example.com\n\0nas1\0\0" "1000000"), -EINVAL },
+		{ "a domain without a dot", MSG("domain-look\0corp\0nas1\0\0" "1000000"), -EINVAL },
+		{ "a machine's name that is too long", MSG("domain-look\0corp.example.com\0a23456789012345x\0\0" "1000000"), -ENAMETOOLONG },
+		{ "a name server that is none", MSG("domain-look\0corp.example.com\0nas1\0/etc/passwd\0" "1000000"), -EINVAL },
+		{ "numbers among local users", MSG("domain-look\0corp.example.com\0nas1\0\0" "20000"), -EINVAL },
+		{ "joining without a password", MSG("domain-join\0corp.example.com\0nas1\0\0" "1000000\0\0Administrator"), -EINVAL },
+		{ "leaving what was not joined", MSG("domain-leave\0Administrator\0x\0"), -ENOENT },
+		{ "a SID where there is no domain", MSG("domain-sid\0CORP\\anna"), -ENOENT },
+		{ "looking where there is no domain", MSG("domain-find\0anna"), -ENOENT },
 		{ "the root", MSG("folder-make\0/\0/a\0\0\0"), -EACCES },
 	};
 	struct keeper_request rq;

@@ -32,8 +32,9 @@ static void test_lines(void **state)
 		{ "\tlog file = /etc/cron.d/x", false }, { "\tlogging = syslog", false }, { "\troot directory = /", false }, { "\tusershare path = /tmp", false },
 		{ "\tpreload modules = /tmp/x.so", false }, { "\thosts equiv = /tmp/x", false }, { "\tcopy = docs", false }, { "\tsmb passwd file = /tmp/x", false },
 		/* makes somebody of nobody */
-		{ "\tadmin users = alice", false }, { "\tforce user = root", false }, { "\tforce group = shadow", false }, { "\tgroup = shadow", false }, { "\tguest account = root", false },
-		{ "\tsecurity = ads", false }, { "\tserver role = active directory domain controller", false }, { "\tusers = x", false },
+		{ "\tadmin users = alice", false }, { "\tforce user = root", false }, { "\tforce group = shadow", false }, { "\tforce group = users", true }, { "\tforce group = +users", false }, { "\tforce group = root", false }, { "\tgroup = shadow", false }, { "\tguest account = root", false },
+		{ "\tsecurity = ads", false }, { "\trealm = EVIL.EXAMPLE.COM", false }, { "\tidmap config CORP : backend = ad", false }, { "\twinbind use default domain = yes", false },
+		{ "\tkerberos method = dedicated keytab", false }, { "\tdedicated keytab file = /tmp/x", false }, { "\tvalid users = S-1-5-21-1-2-3-1104 \"CORP\\anna\"", true }, { "\tserver role = active directory domain controller", false }, { "\tusers = x", false },
 		/* out of the folder */
 		{ "\tpath = /etc", false }, { "\tpath = /", false }, { "\tpath = relative", false }, { "\tpath = /srv/../etc", false }, { "\tpath = /srv/x/..", false },
 		{ "\tpath = /srv/%H", false }, { "\tpath = //etc", false }, { "\tpath = /./root", false }, { "\tpath = /home/", false }, { "\tpath = //root/%U", false },

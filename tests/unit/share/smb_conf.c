@@ -25,6 +25,7 @@ static char *conf_of(const struct share_spec *s, const struct share_settings *se
 	return t.bytes;
 }
 
+static const char *const domain[] = { "CORP\\anna", "@corp\\Domain Users:ro", "alice", "CORP\\gone" }, *const sids[] = { "CORP\\anna=S-1-5-21-1-2-3-1104", "CORP\\Domain Users=S-1-5-21-1-2-3-513" };
 static const char *const staff[] = { "@staff", "alice:ro", "10.0.0.0/8" };
 static const struct {
 	const char *golden;
@@ -38,6 +39,7 @@ static const struct {
 	{ "homes", { .preset = SHARE_HOMES, .smb_oplocks = true, .smb_durable_handles = true } },
 	{ "time-machine", { .preset = SHARE_TIME_MACHINE, .smb_oplocks = true, .smb_durable_handles = true, .quota_bytes = UINT64_C(500) << 30 } },
 	{ "library", { .preset = SHARE_LIBRARY, .smb_oplocks = true, .smb_durable_handles = true, .allow = { staff, 3 } } },
+	{ "domain", { .preset = SHARE_GENERAL, .smb_oplocks = true, .smb_durable_handles = true, .allow = { domain, 3 }, .deny = { domain + 3, 1 }, .identities = { sids, 2 } } },
 	{ "drop-box", { .preset = SHARE_DROP_BOX, .smb_oplocks = true, .smb_durable_handles = true } },
 };
 
@@ -172,6 +174,31 @@ static void test_portals(void **state)
 	}
 }
 
+/* In a domain "every user" does not mean everybody there is in it. */
+static void test_members(void **state)
+{
+	(void)state;
+	static const char *const networks[] = { "10.0.0.0/8" };
+	static const struct {
+		bool in_domain, guest;
+		const char *const *allow;
+		size_t allow_count;
+		const char *has;
+	} cases[] = {
+		{ true, false, NULL, 0, "\tvalid users = +users\n" }, { true, false, networks, 1, "\tvalid users = +users\n" }, { true, false, staff, 1, "\tvalid users = +staff\n" },
+		{ false, false, NULL, 0, NULL }, { true, true, NULL, 0, NULL },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct share_spec s = { .id = "s", .name = "docs", .pool_folder = "/srv/pool", .folder = "/srv/pool/docs", .enabled = true, .smb = true, .guest = cases[i].guest,
+					.allow = { cases[i].allow, cases[i].allow_count } };
+		const struct share_settings settings = { .in_domain = cases[i].in_domain };
+		_cleanup_(freep) char *got = conf_of(&s, &settings);
+		if (cases[i].has ? !strstr(got, cases[i].has) : strstr(got, "valid users") != NULL)
+			fail_msg("case %zu: %s", i, got);
+		assert_null(strstr(got, "force group"));
+	}
+}
+
 static void test_entries(void **state)
 {
 	(void)state;
@@ -185,6 +212,8 @@ static void test_entries(void **state)
 		{ "alice", 0, SHARE_WHO_USER, SHARE_RIGHT_DEFAULT, "alice" }, { "alice:ro", 0, SHARE_WHO_USER, SHARE_RIGHT_READ, "alice" },
 		{ "@staff:rw", 0, SHARE_WHO_GROUP, SHARE_RIGHT_WRITE, "staff" }, { "10.0.0.0/8", 0, SHARE_WHO_ADDRESS, SHARE_RIGHT_DEFAULT, "10.0.0.0/8" },
 		{ "10.1.2.3:ro", 0, SHARE_WHO_ADDRESS, SHARE_RIGHT_READ, "10.1.2.3" }, { "fd00::/8", 0, SHARE_WHO_ADDRESS, SHARE_RIGHT_DEFAULT, "fd00::/8" },
+		{ "CORP\\anna:rw", 0, SHARE_WHO_USER, SHARE_RIGHT_WRITE, "CORP\\anna" }, { "@CORP\\Domain Users", 0, SHARE_WHO_GROUP, SHARE_RIGHT_DEFAULT, "CORP\\Domain Users" },
+		{ "CORP\\", -EINVAL, 0, 0, NULL }, { "\\anna", -EINVAL, 0, 0, NULL }, { "A\\B\\c", -EINVAL, 0, 0, NULL }, { "CORP\\an\"na", -EINVAL, 0, 0, NULL }, { "CORP\\%U", -EINVAL, 0, 0, NULL },
 		{ "fd00::1:rw", 0, SHARE_WHO_ADDRESS, SHARE_RIGHT_WRITE, "fd00::1" },
 		{ "", -EINVAL, 0, 0, NULL }, { "@", -EINVAL, 0, 0, NULL }, { ":ro", -EINVAL, 0, 0, NULL }, { "a b", -EINVAL, 0, 0, NULL }, { "a\nb", -EINVAL, 0, 0, NULL },
 		{ "@a,b", -EINVAL, 0, 0, NULL }, { "%U", -EINVAL, 0, 0, NULL }, { "+wheel", -EINVAL, 0, 0, NULL }, { "-x", -EINVAL, 0, 0, NULL }, { "10.0.0.0 EXCEPT x", -EINVAL, 0, 0, NULL },
@@ -201,7 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_presets), cmocka_unit_test(test_words_stay_in_their_line), cmocka_unit_test(test_names), cmocka_unit_test(test_only_nfs),
-		cmocka_unit_test(test_raw_sections), cmocka_unit_test(test_portals), cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_raw_sections), cmocka_unit_test(test_portals), cmocka_unit_test(test_members), cmocka_unit_test(test_entries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
