@@ -78,6 +78,17 @@ def test_1_residuals_are_exact(host):
     while p.opcode != hw.RESPONSE and not p.has_status:
         p = disk.c.recv()
     assert p.flags & 4 and p.w44 == 7 * BLOCK                                       # O
+    # Writes: more data than the CDB takes (U), and less than it asks for (O); and a command that moves nothing.
+    t = disk.c.command(struct.pack(">BBIBHB", 0x2a, 0, 300, 0, 1, 0), write=4 * BLOCK, data=b"\x31" * (4 * BLOCK))
+    p = disk.c.finish(t, b"\x31" * (4 * BLOCK))
+    assert p.status == GOOD and p.flags & 6 == 2 and p.w44 == 3 * BLOCK
+    t = disk.c.command(struct.pack(">BBIBHB", 0x2a, 0, 301, 0, 4, 0), write=BLOCK, data=b"\x32" * BLOCK)
+    p = disk.c.finish(t, b"\x32" * BLOCK)
+    assert p.flags & 6 == 4 and p.w44 == 3 * BLOCK
+    t = disk.c.command(bytes(6), read=BLOCK)                                        # TEST UNIT READY that expects data
+    p = disk.c.recv(hw.RESPONSE)
+    assert p.itt == t.itt and p.status == GOOD and p.flags & 6 == 2 and p.w44 == BLOCK
+    assert disk.read(300, 2) == b"\x31" * BLOCK + b"\x32" * BLOCK
 
 
 def test_2_abort_of_a_task_that_has_just_ended_is_complete(host):
@@ -111,10 +122,36 @@ def test_2_logical_unit_reset_answers_within_two_seconds(host):
     disk.cdb(bytes(6))
 
 
+@pytest.mark.parametrize("function", [ic.ABORT_TASK, ic.LUN_RESET])
+def test_2_a_slow_backend_is_waited_for(esx, host, function):
+    """What the backend has been given ends before the answer: afterwards nothing of it can happen any more (heartbeats by ATS rely on it)."""
+    esx.cli("volume", "create", "slow", "--size", "64M", "--plugin", "fault:ram", "--option", "delay_ms=400")
+    esx.cli("target", "attach", "t", "slow", "--lun", 8)
+    try:
+        disk = host(lun=8)
+        t = disk.c.command(struct.pack(">BBQ3xBBB", 0x89, 0, 5, 1, 0, 0), write=2 * BLOCK, data=bytes(BLOCK) + b"\x77" * BLOCK, lun=8)
+        disk.c.manage(function, ref=t.itt, ref_cmdsn=t.cmdsn, lun=8)
+        p = disk.c.recv()
+        if p.opcode == hw.RESPONSE:                      # it had just ended
+            assert p.itt == t.itt
+            p = disk.c.recv()
+        assert p.opcode == hw.TASK_RSP and p.response == 0
+        disk.calm()
+        now = disk.read(5)
+        assert now in (bytes(BLOCK), b"\x77" * BLOCK)
+        disk.write(6, bytes(BLOCK))
+        assert disk.read(5) == now
+    finally:
+        esx.cli("target", "detach", "t", "slow")
+        esx.cli("volume", "delete", "slow", "--yes")
+
+
 def test_3_pages_and_commands_that_it_asks_for(host):
     disk = host()
+    standard = disk.inquiry()
+    assert standard[2] >= 5 and standard[7] & 2 and standard[5] & 0x38 == 0x18      # SPC-3 or newer, CmdQue, implicit ALUA, 3PC
     listed = disk.inquiry(0)[4:]
-    for page in (0x00, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2):
+    for page in (0x00, 0x80, 0x83, 0x86, 0x87, 0x88, 0x8f, 0xb0, 0xb1, 0xb2):
         assert page in listed
     for page in listed:
         assert disk.inquiry(page)[1] == page
@@ -124,6 +161,16 @@ def test_3_pages_and_commands_that_it_asks_for(host):
     for page, sub in ((0x08, 0), (0x0a, 0), (0x1c, 0), (0x1c, 2), (0x3f, 0), (0x3f, 0xff)):
         disk.cdb([0x1a, 0, page, sub, 255, 0], read=255)
     assert disk.sense_of([0x1a, 0, 0x18, 0, 255, 0], read=255) == (5, 0x24, 0)
+    control = disk.cdb([0x1a, 8, 0x0a, 0, 255, 0], read=255)[4:]
+    assert control[3] & 6 == 0                                                      # QErr, which it would set to 0
+    disk.cdb([0x15, 0x10, 0, 0, 16, 0], data=bytes(4) + bytes([control[0] & 0x3f]) + control[1:])
+    lbp = disk.cdb([0x1a, 8, 0x1c, 2, 255, 0], read=255)[4:]
+    assert lbp[4] & 1 and lbp[17] & 7 == 1                                          # SITUA, one threshold
+    for extended in (0, 0x20):
+        groups = disk.cdb(struct.pack(">BB4xIBB", 0xa3, 0x0a | extended, 256, 0, 0), read=256)
+        assert int.from_bytes(groups[:4], "big") == len(groups) - 4
+        at = 8 if extended else 4
+        assert groups[at] & 15 == 0 and groups[at + 7] >= 1
     luns = disk.cdb(struct.pack(">BBBxxxIBB", 0xa0, 0, 0, 4096, 0, 0), read=4096)
     assert int.from_bytes(luns[:4], "big") == 16                                    # two LUNs, without the header
     short = disk.cdb(struct.pack(">BBBxxxIBB", 0xa0, 0, 0, 16, 0, 0), read=16)
@@ -138,6 +185,9 @@ def test_3_the_name_leads_page_83_and_stays(host, esx):
     assert naa != disk.other(1).naa()
     assert "naa." + naa.hex() == esx.json("volume", "show", "v0")["naa"]
     assert Lun(esx.address, esx.iqn, 0, name=OTHER).naa() == naa
+    second = ("127.0.0.1", esx.portal())
+    assert Lun(second, esx.iqn, 0, name=NAME).naa() == naa                          # by another portal
+    esx.cli("portal", "delete", f"{second[0]}:{second[1]}", "--yes")
     disk.close()
     esx.restart()
     esx.address = ("127.0.0.1", esx.json("portal", "list")[0]["port"] if esx.json("portal", "list")[0]["protocol"] == "iscsi" else
@@ -167,6 +217,49 @@ def test_5_compare_and_write(host):
         disk.compare_and_write(500, new[:100] + b"\x02" + new[101:], old)
     assert e.value.sense == (0x0e, 0x1d, 0) and int.from_bytes(e.value.raw[3:7], "big") == 100
     assert disk.read(500) == new
+
+
+def test_5_compare_and_write_against_all_other_writes(host):
+    """Two hosts count in one block while a third writes, copies, zeroes and unmaps right beside it, and copies the block: none is lost."""
+    each, stop, wrong = 60, threading.Event(), []
+
+    def count(disk, begin):
+        n = begin
+        for _ in range(each):
+            while True:
+                try:
+                    disk.compare_and_write(600, n.to_bytes(8, "big").ljust(BLOCK, b"\0"), (n + 1).to_bytes(8, "big").ljust(BLOCK, b"\0"))
+                    break
+                except Check as e:
+                    if e.sense != (0x0e, 0x1d, 0):
+                        wrong.append(e)
+                        return
+                    n = int.from_bytes(disk.read(600)[:8], "big")
+            n += 1
+
+    def disturb(disk):
+        naa, before = disk.naa(), 0
+        while not stop.is_set():
+            disk.write(601, b"\x61" * (7 * BLOCK))
+            disk.xcopy(naa, naa, [(600, 5000, 1), (6000, 601, 7)])
+            now = int.from_bytes(disk.read(5000)[:8], "big")
+            if now < before:
+                wrong.append((before, now))
+            before = now
+            disk.write_same(601, 7, b"\x62" * BLOCK)
+            disk.unmap((601, 7), (592, 8))
+    first, second, third = host(), host(name=OTHER), host(name=OTHER + "3")
+    first.write(600, bytes(BLOCK))
+    threads = [threading.Thread(target=count, args=(x, 0)) for x in (first, second)]
+    other = threading.Thread(target=disturb, args=(third,))
+    for t in (other, *threads):
+        t.start()
+    for t in threads:
+        t.join()
+    stop.set()
+    other.join()
+    assert not wrong
+    assert int.from_bytes(first.read(600)[:8], "big") == 2 * each
 
 
 def test_5_compare_and_write_against_a_reservation(host):
@@ -298,6 +391,36 @@ def test_10_gone_is_said_only_of_what_is_gone(esx, host):
     disk.read(0)
     esx.cli("target", "detach", "t", "gone")
     assert wait_for("the LUN is gone", 5, lambda: disk.sense_of(bytes(6)) == (5, 0x25, 0))
+
+
+def test_10_a_volume_that_is_away_is_not_ready(esx, host):
+    """Never 05/25/00, which ESXi takes for permanent loss; and MODE SENSE, INQUIRY, REPORT LUNS answer as ever."""
+    esx.cli("volume", "create", "away", "--size", "64M", "--plugin", "fault:ram", "--option", "lose_unflushed=on")
+    esx.cli("target", "attach", "t", "away", "--lun", 6)
+    try:
+        disk = host(lun=6)
+        disk.write(0, b"\x01" * BLOCK)
+        disk.cdb(struct.pack(">BBIBHB", 0x35, 0, 0, 0, 0, 0))
+        esx.cli("volume", "set", "away", "--option", "trigger=power_cut")
+        wait_for("hosts are told", 30, lambda: disk.sense_of(struct.pack(">BBIBHB", 0x2a, 0, 0, 0, 1, 0), data=bytes(BLOCK)) == (2, 4, 0))
+        for cdb, length in (([0x1a, 0, 0x3f, 0, 255, 0], 255), ([0x12, 0, 0, 0, 36, 0], 36), (struct.pack(">BBBxxxIBB", 0xa0, 0, 0, 64, 0, 0), 64)):
+            assert disk.cdb(cdb, read=length)
+    finally:
+        esx.cli("target", "detach", "t", "away")
+        esx.cli("volume", "delete", "away", "--yes")
+
+
+def test_10_a_deleted_target_refuses_and_a_restart_does_not(esx, host):
+    """Loss through the login: only what was deleted refuses; while the daemon is away connections fail, which is no loss."""
+    iqn = esx.disk("lost", "64M")
+    address = ("127.0.0.1", next(p["port"] for p in esx.json("portal", "list") if p["protocol"] == "iscsi"))
+    Lun(address, iqn, name=NAME).close()
+    esx.restart()
+    Lun(address, iqn, name=NAME).close()                 # the first login after it is let in
+    esx.cli("target", "delete", "lost", "--force", "--yes")
+    with pytest.raises(ic.Refused) as e:
+        Lun(address, iqn, name=NAME)
+    assert e.value.status in (0x0203, 0x0204)            # not found, removed
 
 
 def test_11_locks_are_quick_while_other_work_runs(esx, host):

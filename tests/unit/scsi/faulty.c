@@ -224,6 +224,10 @@ static void full_pool(void **state)
 	assert_int_equal(cmd_do(&x, 0, &rd), SCSI_GOOD);
 	assert_memory_equal(in, out, 4096);
 	assert_int_equal(cmd_do(&x, 0, &tur), SCSI_GOOD);        /* never off line for that */
+	memset(out + 512, 0x3d, 512);
+	struct cmd caw = { CDB(0x89, [13] = 1), .out = out, .out_len = 1024 };   /* a lock of VMFS, where there is a block already */
+	assert_int_equal(cmd_do(&x, 0, &caw), SCSI_GOOD);
+	memset(out + 512, 0x3c, 512);
 	uint8_t list[24] = { 0, 22, 0, 16 };
 	put32(list + 16, 4096);
 	struct cmd un = { CDB(0x42, [8] = 24), .out = list, .out_len = 24 };
