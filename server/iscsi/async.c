@@ -52,20 +52,22 @@ void iscsi_async_luns_changed(struct iscsi_session *s)
 		}
 }
 
-/* RFC 7143 4.2.3.4: whoever agreed on FastAbort is told when somebody else aborted its tasks, once per LUN and turn. */
-void iscsi_async_aborted(struct iscsi_session *s, const uint8_t *lun)
+/* RFC 7143 4.2.3.4: whoever agreed on FastAbort is told that tasks of a connection are being aborted, there, and once per LUN.  It is
+ * told at that moment, not when the backend has ended with them: the initiator takes all that it has sent until then for gone,
+ * so what it sends afterwards must not be among them.  All tasks of one function are aborted in one turn. */
+void iscsi_async_aborted(const struct iscsi_cmd *cmd)
 {
+	struct iscsi_session *s = cmd->session;
+	struct iscsi_conn *c = cmd->conn;
 	struct iscsi_async message = {
 		.opcode = ISCSI_ASYNC, .flags = ISCSI_FINAL, .tag = be32_of(ISCSI_TAG_NONE), .event = ISCSI_ASYNC_TASKS_ABORTED,
 	};
 	uint64_t now_ns = reactor_now_ns(s->home->reactor);
-	struct iscsi_conn *c;
 
-	if (s->own_tmfs || s->ending || (s->aborts_told_ns == now_ns && !memcmp(s->aborts_told_lun, lun, sizeof(s->aborts_told_lun))))
+	if (!c || s->ending || (c->aborts_told_ns == now_ns && !memcmp(c->aborts_told_lun, cmd->lun, sizeof(cmd->lun))) || iscsi_manage_was_asked(cmd))
 		return;
-	s->aborts_told_ns = now_ns;
-	memcpy(s->aborts_told_lun, lun, sizeof(s->aborts_told_lun));
-	memcpy(message.lun, lun, sizeof(message.lun));
-	list_for_each(c, &s->conns, of_session)
-		message_send(c, &message, NULL, 0);
+	c->aborts_told_ns = now_ns;
+	memcpy(c->aborts_told_lun, cmd->lun, sizeof(cmd->lun));
+	memcpy(message.lun, cmd->lun, sizeof(cmd->lun));
+	message_send(c, &message, NULL, 0);
 }

@@ -184,6 +184,11 @@ void iscsi_cmd_orphan(struct iscsi_cmd *cmd)
 	}
 }
 
+void iscsi_cmd_aborting(struct scsi_task *t)
+{
+	iscsi_async_aborted(container_of(t, struct iscsi_cmd, task));
+}
+
 static void task_done(struct scsi_task *t)
 {
 	struct iscsi_cmd *cmd = container_of(t, struct iscsi_cmd, task);
@@ -198,8 +203,6 @@ static void task_done(struct scsi_task *t)
 	}
 	if (t->aborted || !cmd->conn || cmd->state == CMD_ENDED) {
 		cmd->aborted = true;
-		if (unlikely(t->aborted && cmd->session->st.params.task_reporting == ISCSI_REPORT_FAST_ABORT))
-			iscsi_async_aborted(cmd->session, cmd->lun);
 		iscsi_cmd_end(cmd);
 		return;
 	}

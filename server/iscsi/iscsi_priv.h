@@ -321,9 +321,6 @@ struct iscsi_session {
 	bool slot_wait;                  /* a connection is paused for a slot */
 	unsigned orphans;                /* tasks of closed connections that scsi/ still has */
 	unsigned fences;                 /* task management answers that wait for other connections */
-	unsigned own_tmfs;               /* task management of its own that is going on */
-	uint64_t aborts_told_ns;         /* FastAbort: when and of which LUN it was told last */
-	uint8_t aborts_told_lun[8];
 	unsigned kept_count;
 	size_t kept_bytes;
 	struct timer timer;              /* end after an unanswered logout request */
@@ -408,6 +405,8 @@ struct iscsi_conn {
 	struct defer retry;              /* dispatches the PDU that waited for a slot */
 	uint64_t last_rx_ns;
 	bool ping_is_out;
+	uint64_t aborts_told_ns;         /* FastAbort: when and of which LUN it was told last */
+	uint8_t aborts_told_lun[8];
 	struct sockaddr_storage peer_addr, local_addr;
 	char peer[ADDR_TEXT], portal[ADDR_TEXT];
 	uint16_t tpgt;
@@ -472,7 +471,10 @@ bool iscsi_logout(struct iscsi_conn *c, const struct iscsi_pdu *pdu); /* false: 
 void iscsi_logout_conn_gone(struct iscsi_session *s, uint16_t cid); /* who waited for it is answered */
 void iscsi_async(struct iscsi_conn *c, enum iscsi_async_event event, uint16_t p1, uint16_t p2, uint16_t p3);
 void iscsi_async_luns_changed(struct iscsi_session *s);  /* on its reactor */
-void iscsi_async_aborted(struct iscsi_session *s, const uint8_t *lun); /* FastAbort: others aborted tasks of ours */
+void iscsi_async_aborted(const struct iscsi_cmd *cmd);   /* FastAbort: it is being aborted, and no answer tells so */
+void iscsi_cmd_aborting(struct scsi_task *t);            /* the same, for scsi/ */
+/* Did its initiator ask for it, by this connection or by name?  Then the answer tells. */
+bool iscsi_manage_was_asked(const struct iscsi_cmd *task);
 void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s);
 
 /* allegiance.c: connections of a session, and what becomes of tasks without one */

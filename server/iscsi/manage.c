@@ -77,7 +77,6 @@ static void tmf_done(struct scsi_tmf_request *rq, enum scsi_tmf_answer answer)
 	struct iscsi_cmd *cmd = container_of(rq, struct iscsi_cmd, tmf);
 	bool many = rq->function != SCSI_ABORT_TASK && !only_asks(rq->function);
 	cmd->answer = (uint8_t)answers[answer];
-	cmd->session->own_tmfs--;
 	if (many && cmd->conn && cmd->session->conn_count > 1 && !cmd->session->ending && iscsi_fence_raise(cmd))
 		return;                  /* the other connections first */
 	respond_now(cmd);
@@ -106,6 +105,21 @@ static bool concerns(const struct iscsi_cmd *cmd, const struct function_row *row
 		return false;
 	return row->one_task ? cmd->itt == ref_itt : row->whole_target || !memcmp(cmd->lun, lun, sizeof(cmd->lun));
 }
+bool iscsi_manage_was_asked(const struct iscsi_cmd *task)
+{
+	const struct iscsi_session *s = task->session;
+
+	for (unsigned i = 0; i < s->slot_count; i++) {
+		const struct iscsi_cmd *m = s->slots[i];
+		unsigned function = m->flags & 0x7f;
+		if (m->state != CMD_MANAGE || m->opcode != ISCSI_TASK_REQUEST || function >= ARRAY_COUNT(functions) || !functions[function].known)
+			continue;
+		if (concerns(task, &functions[function], m->tmf.lun, (uint32_t)m->tmf.tag) && (functions[function].one_task || m->conn == task->conn))
+			return true;
+	}
+	return false;
+}
+
 /* Ends what scsi/ does not know (any more): answers half sent, refused writes whose data still comes. */
 static void cut_answers(struct iscsi_session *s, const struct function_row *row, const uint8_t *lun, uint32_t ref_itt)
 {
@@ -186,6 +200,5 @@ void iscsi_manage(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscs
 	memcpy(cmd->tmf.lun, rq->lun, sizeof(cmd->tmf.lun));
 	cmd->tmf.tag = ref_itt;
 	cmd->tmf.done = tmf_done;
-	s->own_tmfs++;
 	scsi_tmf(&cmd->tmf);
 }

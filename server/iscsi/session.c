@@ -305,6 +305,7 @@ static int open_nexus(struct iscsi_session *s, struct scsi_lun_map *map)
 		.relative_port_id = s->st.tpgt,
 		.port_group = s->st.tpgt,
 		.map = map,
+		.aborting = s->st.params.task_reporting == ISCSI_REPORT_FAST_ABORT ? iscsi_cmd_aborting : NULL,
 	};
 
 	snprintf(initiator_port, sizeof(initiator_port), "%s,i,0x%02x%02x%02x%02x%02x%02x", s->st.initiator, isid[0],

@@ -185,16 +185,13 @@ enum scsi_result parse_start_stop(struct scsi_task *t, struct task *p)
 }
 
 /* The medium is out for all nexuses, until one loads it again.  Prevention by any of them holds it, and
- * keeps what is out from being loaded, too.  Who loads it need not be told. */
-static bool eject(struct task *p, bool out)
+ * keeps what is out from being loaded, too. */
+static bool eject(struct task *p, bool out, bool *ret_came)
 {
 	struct scsi_unit *u = task_unit(p);
 	if (atomic_load(&u->prevents))
 		return false;
-	if (atomic_exchange(&u->ejected, out) && !out) {
-		atomic_store(&u->medium_changer, p->itl->nexus->id);
-		unit_raise(u, EVENT_MEDIUM);
-	}
+	*ret_came = atomic_exchange(&u->ejected, out) && !out;
 	return true;
 }
 
@@ -213,12 +210,15 @@ void itl_prevent(struct itl *i, bool on)
  * the data is done, the cache is written. */
 enum step run_start_stop(struct scsi_task *t, struct task *p, int status)
 {
+	bool came = false;
 	(void)t;
 	(void)status;
 	if (volume_state(task_volume(p)) != VOLUME_ONLINE)
 		return task_fail(p, RES_NOT_READY);
-	if (p->flags & SCSI_SSU_LOEJ && !eject(p, !(p->flags & SCSI_SSU_START)))
+	if (p->flags & SCSI_SSU_LOEJ && !eject(p, !(p->flags & SCSI_SSU_START), &came))
 		return task_fail(p, RES_REMOVAL_PREVENTED);
+	if (came)                        /* with START: there is nothing to write */
+		return unit_tell_others(p, EVENT_MEDIUM);
 	if (atomic_load(&task_unit(p)->ejected) && !(p->flags & SCSI_SSU_LOEJ))
 		return task_fail(p, RES_NO_MEDIUM);
 	if (p->flags & (SCSI_SSU_START | SCSI_SSU_NO_FLUSH))

@@ -210,9 +210,7 @@ static enum step apply(struct scsi_task *t, struct task *p, int status)
 	if (!(p->mark & CHANGES))
 		return STEP_END;
 	(void)take_pages(p, p->piece[0].iov_base, pages_at(p), (unsigned)t->data_len_bytes, true, &ignored);
-	atomic_store(&task_unit(p)->mode_changer, p->itl->nexus->id);
-	unit_raise(task_unit(p), EVENT_MODE);
-	return STEP_END;
+	return unit_tell_others(p, EVENT_MODE);
 }
 
 static enum step save_or_apply(struct scsi_task *t, struct task *p)

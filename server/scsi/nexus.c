@@ -126,6 +126,7 @@ int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_n
 	list_init(&n->asked);
 	n->relative_port_id = spec->relative_port_id;
 	n->port_group = spec->port_group;
+	n->aborting = spec->aborting;
 	n->path_state = lun_map_path_state(n->map, n->port_group);
 	if (nexus_resv_id(spec->initiator_port, spec->target_port, spec->relative_port_id, &n->resv_id))
 		return -EINVAL;

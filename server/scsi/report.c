@@ -208,7 +208,5 @@ enum step run_set_timestamp(struct scsi_task *t, struct task *p, int status)
 		ms = ms << 8 | b[i];
 	atomic_store(&u->clock_ahead_ms, (int64_t)ms - machine_ms());
 	atomic_store(&u->clock_set, true);
-	atomic_store(&u->clock_changer, p->itl->nexus->id);
-	unit_raise(u, EVENT_CLOCK);
-	return STEP_END;
+	return unit_tell_others(p, EVENT_CLOCK);
 }

@@ -86,6 +86,7 @@ typedef int scsi_set_paths_fn(void *arg, const char *target_device, const char *
 void scsi_on_set_paths(scsi_set_paths_fn *fn, void *arg);        /* installed by control/; NULL: hosts hear that it failed */
 
 /* ---- nexuses ------------------------------------------------------------------------------------ */
+struct scsi_task;
 struct scsi_nexus_spec {
 	const char *initiator_port;      /* "iqn...,i,0x00023d000001" */
 	const char *target_port;         /* "iqn...,t,0x0001" */
@@ -93,6 +94,9 @@ struct scsi_nexus_spec {
 	uint16_t relative_port_id;       /* VPD 83 */
 	uint16_t port_group;
 	struct scsi_lun_map *map;        /* takes a reference of its own */
+	/* May be NULL.  A task is about to end without a response, by task management or another nexus; its done() follows, at once
+	 * or when the backend has ended with it.  What is sent after this is not concerned. */
+	void (*aborting)(struct scsi_task *t);
 };
 /* On the reactor it will live on.  Starts with UA 29h/.. (power on or nexus loss) on every LUN. */
 int scsi_nexus_new(const struct scsi_nexus_spec *spec, struct scsi_nexus **ret_nexus) _must_check_;

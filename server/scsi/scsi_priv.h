@@ -128,7 +128,6 @@ struct scsi_unit {
 	_Atomic(bool) is_low;
 	_Atomic(int64_t) clock_ahead_ms; /* SET TIMESTAMP */
 	_Atomic(bool) clock_set;
-	_Atomic(uint64_t) clock_changer; /* nexus id that need not hear of EVENT_CLOCK */
 	_Atomic(uint64_t) spc2_holder;   /* nexus id that holds RESERVE(6); 0: nobody */
 	_Atomic(unsigned) sanitize;      /* enum sanitize_state, and its progress of 65536 */
 	_Atomic(unsigned) sanitize_progress;
@@ -138,8 +137,6 @@ struct scsi_unit {
 	_Atomic(unsigned) pending;       /* enum unit_event */
 	_Atomic(bool) fan_busy;
 	unsigned fan_events;
-	_Atomic(uint64_t) medium_changer;        /* likewise of EVENT_MEDIUM */
-	_Atomic(uint64_t) mode_changer;  /* nexus id that need not hear of EVENT_MODE */
 	struct fan fan;
 };
 bool unit_try_ref(struct scsi_unit *u);   /* false: its last holder is just letting go */
@@ -201,6 +198,7 @@ struct scsi_nexus {
 	char *initiator_port, *target_port, *target_device;
 	uint16_t relative_port_id, port_group;
 	uint8_t path_state;              /* enum scsi_path_state of port_group */
+	void (*aborting)(struct scsi_task *t);   /* of the transport; NULL: it need not know */
 	struct list asked;               /* struct stpg: what it asks for now; tpg.c */
 	struct resv_id resv_id;
 	struct scsi_lun_map *map;
@@ -345,6 +343,8 @@ void task_end(struct task *p);
 /* Submits p->io; next() gets its status. */
 enum step task_io(struct task *p, step_fn *next);
 enum step task_io_on(struct task *p, struct volume *v, step_fn *next);   /* of another unit */
+/* Ends the task when all nexuses of its unit but its own have been told. */
+enum step unit_tell_others(struct task *p, unsigned events);
 /* Sets the result and ends. */
 enum step task_fail(struct task *p, enum scsi_result r);
 enum step task_fail_info(struct task *p, enum scsi_result r, uint64_t information);

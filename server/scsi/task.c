@@ -404,6 +404,8 @@ void task_abort(struct task *p, bool silent)
 	p->aborting = true;
 	if (p->state == TASK_NO_BUFFER)
 		buf_wait_cancel(&p->waiter);
+	if (unlikely(p->abort_silent && p->itl->nexus->aborting))
+		p->itl->nexus->aborting(p->t);
 	if (p->state != TASK_RUNNING)
 		task_end(p);
 }

@@ -21,32 +21,66 @@ void unit_limits_refresh(struct scsi_unit *u)
 /* ---- events, from any thread to every nexus ------------------------------------------------------ */
 static void itl_hear(struct itl *i, unsigned events)
 {
-	struct scsi_unit *u = i->unit;
 	if (events & EVENT_CAPACITY)
 		ua_push(i, SCSI_ASC_CAPACITY_CHANGED);
-	if (events & EVENT_MODE && i->nexus->id != atomic_load(&u->mode_changer))
+	if (events & EVENT_MODE)
 		ua_push(i, SCSI_ASC_MODE_CHANGED);
 	if (events & EVENT_THIN)
 		ua_push(i, SCSI_ASC_THIN_SOFT_LIMIT);
 	if (events & EVENT_RESV_LOST)
 		ua_push(i, SCSI_ASC_RESV_PREEMPTED);
-	if (events & EVENT_MEDIUM && i->nexus->id != atomic_load(&u->medium_changer))
+	if (events & EVENT_MEDIUM)
 		ua_push(i, SCSI_ASC_MEDIUM_CHANGED);
-	if (events & EVENT_CLOCK && i->nexus->id != atomic_load(&u->clock_changer))
+	if (events & EVENT_CLOCK)
 		ua_push(i, SCSI_ASC_CLOCK_CHANGED);
 	if (events & EVENT_INQUIRY)
 		ua_push(i, SCSI_ASC_INQUIRY_CHANGED);
 }
 
-static bool events_visit(struct fan *f)
+static void tell_here(const struct scsi_unit *u, unsigned events, const struct scsi_nexus *but)
 {
-	struct scsi_unit *u = container_of(f, struct scsi_unit, fan);
 	struct scsi_nexus *n;
 	list_for_each(n, &home_here()->nexuses, link)
 		for_each_itl(i, n)
-			if (i->unit == u)
-				itl_hear(i, u->fan_events);
+			if (i->unit == u && n != but)
+				itl_hear(i, events);
+}
+
+static bool events_visit(struct fan *f)
+{
+	struct scsi_unit *u = container_of(f, struct scsi_unit, fan);
+	tell_here(u, u->fan_events, NULL);
 	return true;
+}
+
+/* ---- events that a command causes: told before it is answered ------------------------------------ */
+static bool tell_visit(struct fan *f)
+{
+	struct task *p = container_of(f, struct task, hold.fan);
+	tell_here(task_unit(p), (unsigned)p->mark, p->itl->nexus);
+	return true;
+}
+
+static void tell_over(struct fan *f)
+{
+	task_continue(container_of(f, struct task, hold.fan), 0);
+}
+
+static enum step told(struct scsi_task *t, struct task *p, int status)
+{
+	(void)t;
+	(void)p;
+	(void)status;
+	return STEP_END;
+}
+
+enum step unit_tell_others(struct task *p, unsigned events)
+{
+	p->mark = events;
+	p->next = told;
+	p->hold.fan = (struct fan){ .home = p->itl->nexus->reactor, .visit = tell_visit, .over = tell_over };
+	fan_start(&p->hold.fan);
+	return STEP_WAIT;
 }
 
 bool unit_try_ref(struct scsi_unit *u)
@@ -105,7 +139,6 @@ static void volume_event(struct volume_watcher *w, struct volume *v, enum volume
 	case VOLUME_LIMITS_CHANGED:
 		/* Write protection and cache are mode parameters; the limits are in VPD B0. */
 		unit_limits_refresh(u);
-		atomic_store(&u->mode_changer, 0);       /* no host did it: all hear */
 		unit_raise(u, EVENT_MODE | EVENT_INQUIRY);
 		break;
 	case VOLUME_STATE_CHANGED:

@@ -114,5 +114,5 @@ def test_each_alone(target):
 def test_sector_formats(target, kind):
     text = target("ALL", kind, [], seconds=900)
     failed = re.findall(r"Suite (\w+), Test (\w+) had failures", text)
-    known = [tuple(n.split(".")[1:]) for n in LIST["fails on 512e"]] if kind == "512e" else []
+    known = [tuple(n.split(".")[1:]) for n in LIST[f"fails on {kind}"]]
     assert failed == known, text[-6000:]

@@ -227,6 +227,71 @@ def test_removed_while_the_backend_hangs(daemon):
         assert a.gone(1.0)
 
 
+# ---- FastAbort ----------------------------------------------------------------------------------------------
+
+TASKS_ABORTED = 5
+
+
+def test_fast_abort_of_others_tells_at_once(daemon):
+    """Tasks that the backend still has: their initiator is told when they are aborted, once, and what it sends afterwards is not among them."""
+    iqn, address = daemon.disk("stuck", "16M", plugin="fault:ram"), ("127.0.0.1", daemon.portal())
+    with Session(address, iqn, TaskReporting="FastAbort") as s, Session(address, iqn) as other:
+        fast_abort_of_others(daemon, s, other)
+        fast_abort_on_another_connection(address, iqn)
+
+
+def fast_abort_of_others(d, s, other):
+    a, o = s.connect(), other.connect()
+    assert s.agreed["TaskReporting"] == "FastAbort"
+    s.settle()
+    other.settle()
+    d.cli("volume", "set", "stuck", "--option", "stuck=on")
+    lost = [a.read(0, 8), a.read(8, 8)]
+    a.send(hw.NOP_OUT | hw.IMMEDIATE, itt=0x7700, f20=hw.TAG_NONE)
+    assert a.recv(hw.NOP_IN).itt == 0x7700                # the reads are with the backend
+    o.manage(ic.LUN_RESET)
+    told = a.recv(hw.ASYNC)
+    assert told.w36 >> 24 == TASKS_ABORTED and told.head[8:16] == bytes(8)
+    later = a.read(16, 8)                                 # hears of the reset: a unit attention
+    p = a.recv(hw.RESPONSE)
+    assert p.itt == later.itt and p.sense == (6, 0x29, 3)
+    again = a.read(16, 8)
+    assert o.silent(0.1)                                  # the answer waits for what the backend has
+    d.cli("volume", "set", "stuck", "--option", "stuck=off")
+    assert o.recv(hw.TASK_RSP, timeout=30).response == 0
+    p = a.recv(hw.DATA_IN, timeout=30)                    # nothing comes before it
+    assert p.itt == again.itt and p.itt not in [t.itt for t in lost]
+    while not p.has_status:
+        p = a.recv(hw.DATA_IN, hw.RESPONSE)
+        if p.opcode == hw.RESPONSE:
+            break
+    assert p.status == 0
+
+
+def fast_abort_on_another_connection(address, iqn):
+    """Of the initiator's own connections those hear of it that have tasks which the function ends, but for the one that asked."""
+    with Session(address, iqn, TaskReporting="FastAbort", MaxConnections=3, InitialR2T="Yes", ImmediateData="No") as s:
+        fast_abort_with(s, s.connect(), s.connect(), s.connect())
+
+
+def fast_abort_with(s, a, b, c):
+    s.settle()
+    for x in (a, b):
+        x.write(0, 8)
+        x.recv(hw.R2T)
+    a.manage(ic.ABORT_TASK_SET)
+    assert b.recv(hw.ASYNC).w36 >> 24 == TASKS_ABORTED
+    p = b.recv(hw.NOP_IN)                                 # and is asked to say that it has heard
+    b.send(hw.NOP_OUT | hw.IMMEDIATE, itt=hw.TAG_NONE, f20=p.ttt)
+    assert a.recv(hw.TASK_RSP).response == 0              # without a message before it
+    assert c.silent(0.1)
+    t = b.write(0, 8)
+    b.recv(hw.R2T)
+    a.manage(ic.ABORT_TASK, ref=t.itt, ref_cmdsn=t.cmdsn)
+    assert a.recv(hw.TASK_RSP).response == 0
+    assert b.silent(0.2)                                  # one task, by name: the answer says it all
+
+
 def test_ipv6(daemon):
     d = daemon
     try:

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import free_port, need, wait_for
+from harness import LONG, free_port, need, wait_for
 from iscsi_client import BLOCK
 from scsi_client import CONFLICT, Check, Lun
 
@@ -186,8 +186,8 @@ def test_hosts_set_the_states_of_paths(daemon):
 
 
 def test_locked_increments_over_the_wire(daemon):
-    """Eight writers on two sessions and what disturbs them on a third; tests/unit/scsi/count does the million."""
-    iqn, address, each = daemon.disk("v", "64M", plugin="ram"), ("127.0.0.1", daemon.portal()), 40
+    """Eight writers on two sessions and what disturbs them on a third.  HF_LONG=1: 100,000; tests/unit/scsi/count does the million."""
+    iqn, address, each = daemon.disk("v", "64M", plugin="ram"), ("127.0.0.1", daemon.portal()), 12500 if LONG else 40
     names = [f"iqn.2026-11.test:{n}" for n in "ab"]
     stop, wrong = threading.Event(), []
 

@@ -131,8 +131,7 @@ static void flush(void)
 static unsigned hears(struct nx *x)
 {
 	struct cmd c = { CDB(0) };
-	for (unsigned i = 0; i < 30000 && cmd_do(x, 0, &c) == SCSI_GOOD; i++)
-		usleep(1000);
+	cmd_do(x, 0, &c);
 	return cmd_sense(&c);
 }
 
@@ -232,6 +231,22 @@ static void cache_that_cannot_go(void **state)
 	nx_calm(&other, 0);
 }
 
+/* When the host that changes something hears GOOD, the others have been told already. */
+static void others_are_told_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(set_control(i % 2 ? 0 : 4, 0, false), 0);
+		assert_int_equal(hears(&other), 0x062a01);
+		assert_int_equal(hears(&other), 0);
+		assert_int_equal(hears(&nx), 0);
+		uint8_t clock[12] = { [9] = (uint8_t)i };
+		struct cmd t = { CDB(0xa4, 0x0f, [9] = 12), .out = clock, .out_len = 12 };
+		assert_int_equal(cmd_do(&nx, 0, &t), SCSI_GOOD);
+		assert_int_equal(hears(&other), 0x062a10);
+	}
+}
+
 /* ---- saved ------------------------------------------------------------------------------------------------- */
 static void lun_reset(void)
 {
@@ -329,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cache_loses), cmocka_unit_test(all_writes_are_durable), cmocka_unit_test(cache_that_cannot_go),
+		cmocka_unit_test(others_are_told_first),
 		cmocka_unit_test(saved_values), cmocka_unit_test(survive), cmocka_unit_test(what_cannot_be_read),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
