@@ -197,6 +197,14 @@ static struct import *running_find(const char *name)
 	return NULL;
 }
 
+const char *import_filling(const char *volume_id)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(running); i++)
+		if (running[i] && strcmp(running[i]->volume_id, volume_id) == 0)
+			return running[i]->name;
+	return NULL;
+}
+
 static int start(const char *name, struct config_error *e)
 {
 	json_t *doc = json_object_get(all, name);

@@ -110,8 +110,10 @@ static int find_run(const struct find_call *f)
 	json_decref(luns);
 	if (!r && (!v || !rt_volume_is_online(v) || v->building))
 		r = config_fail(f->e, -ENXIO, "volume", "volume %s is offline", text_of(row, "name"));
-	if (!r)
+	if (!r) {
 		f->c->volume = volume_ref(v->volume);
+		snprintf(f->m->volume_id, sizeof(f->m->volume_id), "%s", text_of(row, "id")); /* from now on no target gets it */
+	}
 	json_decref(row);
 	return r;
 }
@@ -152,6 +154,16 @@ static int find_or_make(void *arg)
 	return r ? r : find_run(f);
 }
 
+/* Is it the LUN that the first part was copied from? */
+static bool is_the_same(const json_t *had, const json_t *facts)
+{
+	static const char *const identity[] = { "naa", "serial", "block_size" };
+	for (size_t i = 0; had && i < ARRAY_COUNT(identity); i++)
+		if (!json_equal(json_object_get(had, identity[i]), json_object_get(facts, identity[i])))
+			return false;
+	return true;
+}
+
 static int begin(struct import *m, struct remote_child *child, const json_t *facts)
 {
 	struct lun_copy *c = calloc(1, sizeof(*c));
@@ -169,6 +181,10 @@ static int begin(struct import *m, struct remote_child *child, const json_t *fac
 	}
 	c->size_bytes = (uint64_t)int_of(facts, "size_bytes");
 	c->at = c->kept = (uint64_t)int_of(m->state, "cursor_bytes");
+	if (c->at && !is_the_same(json_object_get(m->state, "source_facts"), facts)) {
+		snprintf(m->said, sizeof(m->said), "the source is another LUN than the one that the first %llu bytes are from (its name or serial number differs)", (unsigned long long)c->at);
+		return -ESTALE;
+	}
 	if (c->size_bytes > volume_size_bytes(c->volume) || c->at > c->size_bytes) {
 		snprintf(m->said, sizeof(m->said), "the LUN has %llu bytes, the volume only %llu", (unsigned long long)c->size_bytes, (unsigned long long)volume_size_bytes(c->volume));
 		return -ENOSPC;

@@ -297,8 +297,17 @@ static int check_access(const json_t *row, struct config_error *e)
 
 static int check_lun(const json_t *row, struct config_error *e)
 {
-	json_t *target;
-	int r = int_of(row, "lun") ? 0 : row_get(MODEL_TARGET, text_of(row, "target"), &target, e);
+	json_t *target, *volume;
+	int r = row_get(MODEL_VOLUME, text_of(row, "volume"), &volume, e);
+	if (r)
+		return r;
+	const char *import = import_filling(text_of(volume, "id"));
+	if (import)
+		r = config_fail(e, -EBUSY, "volume", "import %s writes volume %s; wait for its end, or stop it: holdfast import stop %s", import, text_of(volume, "name"), import);
+	json_decref(volume);
+	if (r)
+		return r;
+	r = int_of(row, "lun") ? 0 : row_get(MODEL_TARGET, text_of(row, "target"), &target, e);
 	if (r || int_of(row, "lun"))
 		return r;
 	if (strcmp(text_of(target, "protocol"), "nvme") == 0)

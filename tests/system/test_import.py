@@ -174,6 +174,27 @@ def test_what_is_attached_is_not_overwritten(daemon_factory):
     assert daemon.json("import", "list") == []
 
 
+def test_a_volume_that_is_filled_is_kept_from_hosts_and_from_another_source(daemon_factory):
+    source, daemon = daemon_factory(), daemon_factory()
+    _, url, _ = source_lun(source, 160)
+    daemon.pool("p")
+    daemon.cli("target", "create", "t")
+    daemon.cli("import", "create", "i", "--from", url, "--volume", "v", "--rate-limit", "4M")
+    wait_for("a part is kept", 120, lambda: ((state(daemon, "i")["progress"] or {}).get("bytes") or 0) > 40 * MIB)
+    with pytest.raises(Refused, match="import i writes volume v"):
+        daemon.cli("target", "attach", "t", "v")
+    daemon.kill9()
+    path = daemon.state / "imports/i.json"
+    doc = json.loads(path.read_text())
+    assert doc["state"]["cursor_bytes"] >= 32 * MIB
+    doc["state"]["source_facts"]["serial"] = "as if it were another one now"
+    path.write_text(json.dumps(doc))
+    daemon.restart()
+    last = ended(daemon, "i")
+    assert last["state"] == "failed" and "another LUN" in last["message"], last
+    daemon.cli("target", "attach", "t", "v")
+
+
 # ---- trees ------------------------------------------------------------------------------------------------------------
 def make_tree(root, files):
     rng = random.Random(files)
