@@ -197,6 +197,12 @@ static int spawn(struct child *c)
 	return r;
 }
 
+/* By its descriptor: the pid of one that was adopted is not ours to bury, and may be another's by now. */
+static int tell(const struct child *c, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, c->pidfd, signal, NULL, 0u) < 0 ? -errno : 0;
+}
+
 static void move(struct child *c, enum keeper_child_state s)
 {
 	c->state = s;
@@ -326,7 +332,7 @@ void keeper_children_turn(void)
 		}
 		if (c->state == KEEPER_STOPPING && now >= c->kill_ms && c->pid > 0) {
 			log_warn(&log_keeper, "server does not stop, killing it", "server=%s pid=%d", c->kind->name, (int)c->pid);
-			kill(c->pid, SIGKILL);
+			(void)tell(c, SIGKILL);
 			c->kill_ms = now + STOP_MS;
 		}
 	}
@@ -394,7 +400,7 @@ int keeper_child_stop(const struct keeper_kind *k)
 	c->wanted = false;
 	if (c->pid > 0 && c->state != KEEPER_STOPPING) {
 		c->kill_ms = now_ms() + STOP_MS;
-		kill(c->pid, k->stop_signal ? (int)k->stop_signal : SIGTERM);
+		(void)tell(c, k->stop_signal ? (int)k->stop_signal : SIGTERM);
 		move(c, KEEPER_STOPPING);
 	} else if (c->pid == 0) {
 		forget(c);
@@ -411,7 +417,7 @@ int keeper_child_signal(const struct keeper_kind *k, int signal)
 {
 	struct child *c = child_of(k);
 	pthread_mutex_lock(&lock);
-	int r = c->pid > 0 ? (kill(c->pid, signal) < 0 ? -errno : 0) : -ESRCH;
+	int r = c->pid > 0 ? tell(c, signal) : -ESRCH;
 	pthread_mutex_unlock(&lock);
 	return r;
 }
