@@ -193,19 +193,14 @@ static void look_at_limits(unsigned percent)
 			break;
 		const struct space_quota ask = { .scope = l.scope, .id = l.owner };
 		struct space_quota got;
-		l.known = keeper_quota_get(l.folder, &ask, &got, why, sizeof(why)) == 0;
+		space_limit_seen(&l, keeper_quota_get(l.folder, &ask, &got, why, sizeof(why)) == 0 ? &got : NULL, why);
 		if (l.known) {
-			l.used_bytes = got.used_bytes;
-			l.used_files = got.used_files;
-			l.trouble[0] = '\0';
 			snprintf(object, sizeof(object), "%s %s", l.scope == SPACE_SCOPE_USER ? "user" : "group", l.name);
 			space_tell_once(&l.near, NULL, "quota.near", object, near_limit(got.used_bytes, l.limit_bytes, percent, l.scope == SPACE_SCOPE_USER ? "user" : "group", l.name, text, sizeof(text)));
-		} else {
-			snprintf(l.trouble, sizeof(l.trouble), "%.255s", why);
 		}
 		pthread_mutex_lock(&space_state.mutex);
-		if (i < space_state.limit_count && !strcmp(space_state.limits[i].id, l.id))
-			space_state.limits[i] = l;
+		if (i < space_state.limit_count)
+			space_limit_note(&space_state.limits[i], &l);
 		pthread_mutex_unlock(&space_state.mutex);
 	}
 }

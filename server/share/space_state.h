@@ -46,6 +46,9 @@ struct space_state {
 };
 extern struct space_state space_state;
 
+/* got: NULL, and why it cannot be read.  It holds when the file system has it. */
+void space_limit_seen(struct space_limit *l, const struct space_quota *got, const char *why);
+void space_limit_note(struct space_limit *to, const struct space_limit *seen); /* unless it is another one by now */
 struct space_share *space_find(const char *id); /* under the mutex */
 void space_wake(void);                   /* a round now */
 void space_tell(const char *share_id, const char *type, const char *object, bool is_error, const char *text); /* text NULL: it is over */
