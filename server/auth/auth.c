@@ -40,15 +40,6 @@ struct account *account_by_id(const char *id)
 	return NULL;
 }
 
-struct account *account_by_name(const char *name)
-{
-	struct account *a;
-	list_for_each(a, &auth.accounts, link)
-		if (strcmp(a->name, name) == 0)
-			return a;
-	return NULL;
-}
-
 static struct token *token_by_id(const char *id)
 {
 	struct token *t;

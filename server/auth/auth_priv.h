@@ -59,7 +59,6 @@ extern struct auth auth;
 int auth_refresh(void);
 /* With the lock held. */
 struct account *account_by_id(const char *id);
-struct account *account_by_name(const char *name);
 const char *auth_role_name(enum auth_role r);
 
 /* ---- text.c ------------------------------------------------------------------------------------------------ */

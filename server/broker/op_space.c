@@ -163,15 +163,6 @@ static int run_pool_format(struct keeper_request *rq)
 	return done(rq, r);
 }
 
-static int run_mounts(struct keeper_request *rq)
-{
-	unsigned missing;
-	char why[256];
-	int r = op_mount_all(&missing, why, sizeof(why));
-	snprintf(rq->text, sizeof(rq->text), "%u %s", missing, why);
-	return r;
-}
-
 static int run_mount_forget(struct keeper_request *rq)
 {
 	return done(rq, op_mount_forget(rq->args[0], WHY));
@@ -190,7 +181,6 @@ const struct keeper_op keeper_ops_space[] = {
 	{ "disk-list", "", false, run_disk_list },
 	{ "disk-health", "p", false, run_disk_health },
 	{ "pool-format", "wnpp*", false, run_pool_format },
-	{ "mounts", "", false, run_mounts },
 	{ "mount-forget", "p", false, run_mount_forget },
 	{ 0 },
 };

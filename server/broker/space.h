@@ -88,8 +88,6 @@ int keeper_disk_list(struct space_disk **ret, size_t *ret_count, char *why, size
 int keeper_disk_health(const char *path, char **ret_text, char *why, size_t why_bytes) _must_check_; /* smartctl's JSON; owned */
 /* Only empty disks; what it is mounted at is mounted again at every start. */
 int keeper_pool_format(const char *const *disks, size_t disk_count, const char *file_system, const char *label, const char *mount_point, char ret_uuid[40], char *why, size_t why_bytes) _must_check_;
-/* Mounts what of ours is not; how many are missing, and why the last of them. */
-int keeper_mounts(unsigned *ret_missing, char *why, size_t why_bytes) _must_check_;
 int keeper_mount_forget(const char *mount_point, char *why, size_t why_bytes) _must_check_;
 
 #endif

@@ -235,18 +235,6 @@ int keeper_pool_format(const char *const *disks, size_t disk_count, const char *
 	return reason(&a, r, why, why_bytes);
 }
 
-int keeper_mounts(unsigned *ret_missing, char *why, size_t why_bytes)
-{
-	_cleanup_(keeper_answer_done) struct keeper_answer a;
-	int r = keeper_ask_long(&a, 600, "mounts", NULL), at = 0;
-	if (r)
-		return reason(&a, r, why, why_bytes);
-	if (sscanf(a.text, "%u %n", ret_missing, &at) < 1)
-		return -EBADMSG;
-	snprintf(why, why_bytes, "%s", a.text + at);
-	return 0;
-}
-
 int keeper_mount_forget(const char *mount_point, char *why, size_t why_bytes)
 {
 	_cleanup_(keeper_answer_done) struct keeper_answer a;

@@ -114,10 +114,6 @@ enum iscsi_key_id iscsi_key_id(const struct iscsi_key *k)
 {
 	return (enum iscsi_key_id)(k - keys);
 }
-const char *iscsi_key_name(const struct iscsi_key *k)
-{
-	return k->name;
-}
 static uint32_t *field_of(struct iscsi_params *p, const struct iscsi_key *k)
 {
 	return (uint32_t *)(void *)((char *)p + k->field);

@@ -48,7 +48,6 @@ enum iscsi_key_id {                      /* also the bit in iscsi_negotiation.se
 struct iscsi_key;
 const struct iscsi_key *iscsi_key_find(const struct iscsi_pair *pair); /* NULL: not one of ours */
 enum iscsi_key_id iscsi_key_id(const struct iscsi_key *k);
-const char *iscsi_key_name(const struct iscsi_key *k);
 
 /* One negotiation: a login, or a text exchange in full feature phase. */
 struct iscsi_negotiation {

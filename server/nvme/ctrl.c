@@ -97,19 +97,9 @@ uint16_t nvme_ctrl_id(const struct nvme_ctrl *c)
 	return c->cntlid;
 }
 
-const char *nvme_ctrl_host_nqn(const struct nvme_ctrl *c)
-{
-	return c->host_nqn;
-}
-
 uint16_t nvme_ctrl_queue_limit(const struct nvme_ctrl *c)
 {
 	return atomic_load(&((struct nvme_ctrl *)(uintptr_t)c)->granted_queues);
-}
-
-bool nvme_ctrl_is_ready(const struct nvme_ctrl *c)
-{
-	return ctrl_is_ready(c);
 }
 
 struct nvme_ctrl *nvme_ctrl_ref(struct nvme_ctrl *c)

@@ -40,7 +40,6 @@ int nvme_subsystem_new(const struct nvme_subsystem_spec *spec, struct nvme_subsy
 struct nvme_subsystem *nvme_subsystem_ref(struct nvme_subsystem *s);    /* any thread */
 void nvme_subsystem_unref(struct nvme_subsystem *s);
 DEFINE_FREEP(struct nvme_subsystem, nvme_subsystem_unref)
-const char *nvme_subsystem_nqn(const struct nvme_subsystem *s);
 
 /* ---- namespace maps ----------------------------------------------------------------------------- */
 #define NVME_NSID_MAX 16384
@@ -87,8 +86,6 @@ uint16_t nvme_ctrl_id(const struct nvme_ctrl *c);
 struct nvme_ctrl *nvme_ctrl_find(struct nvme_subsystem *s, uint16_t cntlid, const char *host_nqn, const uint8_t host_id[16]);
 struct nvme_ctrl *nvme_ctrl_ref(struct nvme_ctrl *c);
 void nvme_ctrl_unref(struct nvme_ctrl *c);
-bool nvme_ctrl_is_ready(const struct nvme_ctrl *c);      /* CSTS.RDY; any thread */
-const char *nvme_ctrl_host_nqn(const struct nvme_ctrl *c);
 uint16_t nvme_ctrl_queue_limit(const struct nvme_ctrl *c); /* I/O queues that Number of Queues granted */
 /* Ends it: it is no longer found, its timer stops, asynchronous event requests end (aborted set).
  * The transport closes every queue it made, before or after; closed(arg) runs when all are gone, from the

@@ -62,11 +62,6 @@ void nvme_subsystem_unref(struct nvme_subsystem *s)
 		subsystem_free(s);
 }
 
-const char *nvme_subsystem_nqn(const struct nvme_subsystem *s)
-{
-	return s->nqn;
-}
-
 /* ---- controllers, in order of their ids ------------------------------------------------------------------ */
 /* Where cntlid would stand; sets *ret_used when it is taken.  Under the mutex. */
 static struct list *place_of(struct nvme_subsystem *s, uint16_t cntlid, bool *ret_used)

@@ -394,13 +394,6 @@ __attribute__((weak)) int share_user_state(const char *user, struct share_user_s
 	return -ENOENT;
 }
 
-__attribute__((weak)) int share_user_unlock(const char *user, char *why, size_t why_bytes)
-{
-	(void)user;
-	snprintf(why, why_bytes, "the servers of shares do not know this user");
-	return -ENOENT;
-}
-
 json_t *share_sessions(void)
 {
 	json_t *a = json_array();

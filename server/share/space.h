@@ -21,8 +21,6 @@ int share_snapshot_delete(const char *share_id, const char *name, char *why, siz
 int share_snapshot_restore(const char *share_id, const char *name, char *why, size_t why_bytes) _must_check_;
 /* Removes the folder of a share that is deleted, with its snapshots. */
 int share_folder_remove(const char *folder, char *why, size_t why_bytes) _must_check_;
-/* What the file system below a folder can: {file_system, share: {can, reason}, user: .., group: .., snapshots: ..}. */
-int share_space_can(const char *folder, json_t **ret, char *why, size_t why_bytes) _must_check_;
 
 /* Returns owned: [{name, path, kind, model, serial, size_bytes, rotational, removable, empty, in_use, health: good|worn|failing|unknown,
  * health_text, temperature_c, power_on_hours, worn_percent, reallocated_sectors, pending_sectors, media_errors}]. */

@@ -106,17 +106,3 @@ int share_folder_remove(const char *folder, char *why, size_t why_bytes)
 	return keeper_folder_remove(folder, why, why_bytes);
 }
 
-int share_space_can(const char *folder, json_t **ret, char *why, size_t why_bytes)
-{
-	static const char *const names[] = { "share", "user", "group" };
-	struct space_quota_can can;
-	int r = keeper_quota_probe(folder, &can, why, why_bytes);
-	if (r)
-		return r;
-	const bool flags[] = { can.folder, can.user, can.group };
-	json_t *o = json_pack("{s:s}", "file_system", can.file_system);
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-		json_object_set_new(o, names[i], json_pack("{s:b, s:s?}", "can", flags[i], "reason", flags[i] ? NULL : can.why[i]));
-	*ret = o;
-	return o ? 0 : -ENOMEM;
-}
