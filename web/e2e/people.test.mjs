@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // people.test.mjs - several people and several tabs: who may do what, who was first, who is told.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { Browser, login, Server, settled, shoot, until } from "./lib.mjs";
+import { Browser, freePort, login, PASSWORD, Server, settled, shoot, until } from "./lib.mjs";
+
+/** Where the menu leads, and what is behind its tabs. */
+const EVERY = [
+  "/", "/serve", "/volumes", "/volumes/v1", "/pools", "/pools/p", "/disks", "/imports", "/imports/new", "/imports?tab=config", "/shares", "/shares?tab=servers", "/shares/new", "/users", "/users?tab=groups", "/targets", "/targets/t1", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/h1",
+  "/sessions", "/sessions?tab=bans", "/portals", "/explain", "/explain?host=h1&volume=v1", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history", "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins",
+  "/backup", "/about", "/profile", "/profile?tab=tokens", "/profile?tab=logins", "/nowhere",
+];
+const ONLY_ADMIN = ["/audit", "/accounts", "/backup", "/serve", "/imports/new", "/shares/new"];
 
 let server, browser;
 before(async () => {
@@ -24,17 +33,19 @@ test("a viewer is offered no change and can make none", async () => {
   const context = await browser.context();
   const page = await context.newPage();
   await login(page, server, "otto");
-  const forbidden = /^(Create|Change|Delete|Attach|Allow|Serve|Add|Approve|Upload|Get one|Close the|Reset)\b/;
-  for (const where of ["/", "/volumes", "/volumes/v1", "/pools", "/targets", "/targets/t1", "/hosts", "/hosts/h1", "/sessions", "/portals", "/settings", "/certificates", "/alerts", "/tasks", "/imports"]) {
-    await page.goto(server.url + where);
+  const forbidden = /^(Create|Change|Delete|Attach|Allow|Serve|Add|Approve|Upload|Get one|Close the|Reset|Copy from|Test it|Make|Take|Switch|Forget|Stop|I know|Renew|Show what)\b/;
+  const others = (where) => ONLY_ADMIN.some((w) => where.split("?")[0] === w);
+  for (const where of EVERY.filter((w) => !others(w) && !w.startsWith("/profile") && w !== "/imports?tab=config" && !w.startsWith("/alerts?"))) {
+    await page.evaluate((w) => history.pushState(null, "", w), where);
     await settled(page);
     const buttons = await page.locator("main").getByRole("button", { name: forbidden }).allInnerTexts();
     assert.deepEqual(buttons, [], `buttons at ${where}`);
     assert.equal(await page.locator("main input[type=checkbox]").count(), 0, `choices at ${where}`);
   }
-  for (const where of ["/audit", "/accounts", "/backup", "/serve", "/imports/new"]) {
-    await page.goto(server.url + where);
+  for (const where of ONLY_ADMIN) {
+    await page.evaluate((w) => history.pushState(null, "", w), where);
     await page.getByText("Not for your role").waitFor();
+    await page.goto(`${server.url}/about`);
   }
   for (const hidden of ["Audit", "Accounts", "Backup", "Serve a volume"]) assert.equal(await page.getByRole("navigation").getByRole("link", { name: hidden, exact: true }).count(), 0);
   // and the server does not rely on the page
@@ -46,6 +57,15 @@ test("a viewer is offered no change and can make none", async () => {
     ),
   );
   assert.deepEqual(status, status.map(() => 403));
+  // all that changes something, by the server's own description
+  const open = new Set(["/me", "/login", "/logout", "/setup", "/logins"]);
+  const routes = [...fs.readFileSync(new URL("../../server/api/routes.def", import.meta.url), "utf8").matchAll(/^(?:ROUTE|GUARDED)\("(POST|PATCH|DELETE)", "\/api\/v1(\/[^"]+)", (\w+)/gm)].map(([, method, path, least]) => ({ method, path, least })).filter((r) => ![...open].some((o) => r.path === o || r.path.startsWith(`${o}/`)) || r.path === "/setup/code");
+  assert.ok(routes.length > 80, `${routes.length} routes`);
+  const answers = await page.evaluate(
+    (list) => Promise.all(list.map(async ({ method, path }) => [method, path, (await fetch(`/api/v1${path.replaceAll(/\{\w+\}/g, "x")}`, { method, headers: { "X-Holdfast": "1", "If-Match": "*", ...(method === "DELETE" ? {} : { "Content-Type": method === "PATCH" ? "application/merge-patch+json" : "application/json" }) }, body: method === "DELETE" ? undefined : "{}" })).status].join(" "))),
+    routes,
+  );
+  assert.deepEqual(answers.filter((a) => !a.endsWith(" 403")), []);
   browser.fine();
   await context.close();
 });
@@ -143,6 +163,116 @@ test("everything can be done with the keyboard", async () => {
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Create a host", "and comes back");
+  await context.close();
+});
+
+test("from the login to a served volume with the keyboard alone", async () => {
+  const context = await browser.context();
+  const page = await context.newPage();
+  const focused = () => page.evaluate(() => `${document.activeElement.id} ${document.activeElement.getAttribute("aria-label") ?? ""} ${document.activeElement.textContent}`);
+  /** Tab until the focus is there: what cannot be reached so is not for the keyboard. */
+  const tabTo = async (what) => {
+    for (let i = 0; i < 200; i++) {
+      await page.keyboard.press("Tab");
+      if (what.test(await focused())) return;
+    }
+    assert.fail(`the keyboard does not reach ${what}; it is at ${await focused()}`);
+  };
+  await page.goto(`${server.url}/`);
+  await page.locator("#login-name").waitFor();
+  assert.match(await focused(), /^login-name/, "one can type at once");
+  await page.keyboard.type("admin");
+  await tabTo(/^login-password/);
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
+  await tabTo(/Serve a volume$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Serve a volume" }).waitFor();
+  await settled(page);
+  await tabTo(/^serve-volume/);
+  await page.keyboard.type("by-keys");
+  await tabTo(/^serve-size/);
+  await page.keyboard.type("1.5 GiB");
+  await tabTo(/^serve-qualified/);
+  await page.keyboard.type("iqn.2001-04.com.example:keys");
+  await tabTo(/^serve-hostName/);
+  await page.keyboard.type("keys");
+  await tabTo(/More choices/);
+  await page.keyboard.press("Enter");
+  await tabTo(/^serve-address/);
+  await page.keyboard.type("127.0.0.1");
+  await tabTo(/^serve-port/);
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type(String(await freePort()));
+  await page.keyboard.press("Enter");
+  await page.getByText("This is what will be done.").waitFor();
+  await tabTo(/^ ?\s*Serve it$/);
+  await page.keyboard.press("Enter");
+  await page.getByText("It is served").waitFor();
+  assert.equal((await server.json("volume", "show", "by-keys")).size_bytes, 1.5 * 2 ** 30);
+  browser.fine();
+  await context.close();
+});
+
+/** Keys of the German table whose German is another text, as patterns of what would stand there untranslated. */
+function untranslated() {
+  const table = JSON.parse(fs.readFileSync(new URL("../src/locale/de.json", import.meta.url), "utf8"));
+  const plain = new Set();
+  const filled = [];
+  for (const [en, de] of Object.entries(table)) {
+    if (en === de) continue;
+    if (!/\{\w+\}/.test(en)) plain.add(en);
+    else if (en.replace(/\{\w+\}/g, "").replace(/\W/g, "").length > 5) filled.push(new RegExp(`^${en.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, ".+")}$`));
+  }
+  // values of settings, and the name of the first certificate, are no words of the page
+  for (const value of ["on", "off", "info", "self-signed"]) plain.delete(value);
+  const german = new Set(Object.values(table));
+  return (text) => (plain.has(text) && !german.has(text)) || filled.some((f) => f.test(text) && ![...german].includes(text));
+}
+
+test("German: no sentence of the page is left in English", async () => {
+  const context = await browser.context({ locale: "de-DE" });
+  const page = await context.newPage();
+  const isEnglish = untranslated();
+  const texts = () =>
+    page.evaluate(() => {
+      const found = new Set();
+      const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      for (let n = walk.nextNode(); n; n = walk.nextNode()) if (!n.parentElement.closest("script,style,code,pre,option")) found.add(n.data.replace(/\s+/g, " ").trim());
+      for (const e of document.querySelectorAll("[aria-label],[placeholder],[title],option")) for (const t of [e.getAttribute("aria-label"), e.getAttribute("placeholder"), e.getAttribute("title"), e.tagName === "OPTION" ? e.textContent : ""]) if (t) found.add(t.trim());
+      return [...found].filter(Boolean);
+    });
+  await page.goto(server.url);
+  await page.getByRole("heading", { name: "Anmelden" }).waitFor();
+  const left = [];
+  const look = async (where) => left.push(...(await texts()).filter(isEnglish).map((t) => `${where}: ${t}`));
+  await look("/login");
+  await page.locator("#login-name").fill("admin");
+  await page.locator("#login-password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.locator(".hf-head").waitFor();
+  const go = async (where) => {
+    await page.evaluate((w) => history.pushState(null, "", w), where);
+    await settled(page);
+  };
+  for (const where of EVERY) {
+    await go(where);
+    await look(where);
+  }
+  // dialogs: every button that makes something, and what it says before it does
+  for (const where of ["/volumes", "/pools", "/targets", "/hosts", "/hosts?tab=groups", "/portals", "/users", "/users?tab=groups", "/accounts", "/accounts?tab=tokens", "/alerts?tab=channels", "/certificates", "/targets/t1"]) {
+    await go(where);
+    await page.locator("main").getByRole("button", { name: /anlegen|hinzufügen|hochladen|anhängen|erstellen|verbinden/i }).first().click();
+    await page.getByRole("dialog").waitFor();
+    await settled(page);
+    await look(`${where}, dialog`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  }
+  assert.deepEqual(left, []);
+  assert.equal(await page.evaluate(() => document.documentElement.lang), "de");
+  browser.fine();
   await context.close();
 });
 

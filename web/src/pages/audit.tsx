@@ -13,7 +13,7 @@ import { _ } from "~/lib/i18n";
 import { formatTime } from "~/lib/units";
 import { ActionDialog, type Action } from "~/parts/action-dialog";
 import { DataTable } from "~/parts/data-table";
-import { canUndo } from "~/parts/kinds";
+import { canUndo, kindWord } from "~/parts/kinds";
 import { useOlder } from "~/parts/older";
 import { Facts, Screen } from "~/parts/page";
 import { explain, Nothing } from "~/parts/states";
@@ -23,7 +23,7 @@ const words = (): Record<string, string> => ({ create: _("created"), update: _("
 
 function Shown({ row, onClose }: { row: AuditRow; onClose: () => void }) {
   const changes = differences(row.before, row.after);
-  const title = `${words()[row.verb] ?? row.verb}: ${row.kind} ${row.object_name ?? row.object}`;
+  const title = `${words()[row.verb] ?? row.verb}: ${kindWord(row.kind)} ${row.object_name ?? row.object}`;
   return (
     <Modal isOpen variant="large" onClose={onClose} aria-labelledby="audit-title">
       <ModalHeader title={title} labelId="audit-title" />
@@ -68,7 +68,7 @@ export default function AuditPage() {
   const [acting, setActing] = useState<Action | null>(null);
   const takeBack = (r: AuditRow): Action => ({
     title: _("Take this change back?"),
-    text: _("{name}: what was made is removed, what was changed is as it was, what was removed is made again; all that was done together.", { name: `${words()[r.verb] ?? r.verb} ${r.kind} ${r.object_name ?? ""}` }),
+    text: _("{name}: what was made is removed, what was changed is as it was, what was removed is made again; all that was done together.", { name: `${words()[r.verb] ?? r.verb} ${kindWord(r.kind)} ${r.object_name ?? ""}` }),
     button: _("Take it back"),
     preview: async () => (await post<DryRun>(`/changes/${r.revision}/undo`, undefined, { dry_run: true })).plan,
     run: async () => {
@@ -126,15 +126,15 @@ export default function AuditPage() {
         descending
         filters={[{ key: "verb", label: _("What"), options: Object.entries(words()), of: (r) => r.verb }]}
         columns={[
-          { key: "at", title: _("When"), value: (r) => r.at, cell: (r) => formatTime(r.at) },
+          { key: "at", title: _("When"), value: (r) => r.at, cell: (r) => formatTime(r.at), isShort: true },
           { key: "actor", title: _("Who"), value: (r) => r.actor },
-          { key: "source", title: _("From"), value: (r) => r.source },
+          { key: "source", title: _("From"), value: (r) => (r.source === "local socket" ? _("this machine") : r.source) },
           { key: "verb", title: _("What"), value: (r) => words()[r.verb] ?? r.verb },
-          { key: "kind", title: _("Kind"), value: (r) => r.kind },
+          { key: "kind", title: _("Kind"), value: (r) => kindWord(r.kind) },
           { key: "object", title: _("Object"), value: (r) => r.object_name ?? r.object },
           {
             key: "change",
-            title: _("Change"),
+            title: _("What changed"),
             value: (r) => (r.verb === "update" ? differences(r.before, r.after).map((d) => `${d.field}: ${brief(d.before)} → ${brief(d.after)}`).join("; ") : ""),
             width: 30,
           },

@@ -2,7 +2,6 @@
 // channels.tsx - who is told of alerts, by e-mail or webhook; with a button that tries it.
 import { Modal, ModalBody, ModalHeader, Spinner } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
-import { BellIcon } from "@patternfly/react-icons";
 import { useState } from "react";
 import { at, post } from "~/api/client";
 import { useMay } from "~/api/data";
@@ -94,9 +93,7 @@ export function Channels() {
       >
         {(create, list) => (
           <>
-            <div className="hf-actions">
-              <BellIcon aria-hidden="true" /> {create}
-            </div>
+            <div className="hf-actions">{create}</div>
             {list}
           </>
         )}

@@ -32,7 +32,7 @@ export default function EventsPage() {
         descending
         filters={[{ key: "level", label: _("Level"), options: (["info", "warning", "error"] as const).map((l) => [l, stateWord(l)]), of: (e) => e.level }]}
         columns={[
-          { key: "at", title: _("When"), value: (e) => e.at, cell: (e) => formatTime(e.at) },
+          { key: "at", title: _("When"), value: (e) => e.at, cell: (e) => formatTime(e.at), isShort: true },
           { key: "level", title: _("Level"), value: (e) => ({ info: 0, warning: 1, error: 2 })[e.level], cell: (e) => <State state={e.level} /> },
           { key: "type", title: _("Kind"), value: (e) => e.type },
           { key: "object", title: _("Object"), value: (e) => e.object },

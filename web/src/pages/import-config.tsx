@@ -10,6 +10,7 @@ import { _, _n } from "~/lib/i18n";
 import { DataTable } from "~/parts/data-table";
 import { Field } from "~/parts/fields";
 import { FileField } from "~/parts/file-field";
+import { kindWord } from "~/parts/kinds";
 import { Notice } from "~/parts/notice";
 import { Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
@@ -62,7 +63,7 @@ function Report({ report, isMade }: { report: ImportReport; isMade: boolean }) {
           sort="n"
           columns={[
             { key: "line", title: _("Line"), value: (o) => o.line, width: 10 },
-            { key: "kind", title: _("Kind"), value: (o) => o.kind, width: 15 },
+            { key: "kind", title: _("Kind"), value: (o) => kindWord(o.kind), width: 15 },
             { key: "name", title: _("Name"), value: (o) => nameOf(o.body) },
           ]}
           empty={<Nothing title={_("Nothing")} text={_("This file has nothing that could be made here.")} />}

@@ -141,7 +141,7 @@ function Imports() {
         ]}
         columns={[
           { key: "name", title: _("Name"), value: (i) => i.name, cell: (i) => <NameLink plural="imports" name={i.name} /> },
-          { key: "source", title: _("From"), value: (i) => i.source, cell: (i) => <span className="hf-break">{i.source}</span> },
+          { key: "source", title: _("From"), value: (i) => i.source, cell: (i) => <span className="hf-break">{i.source}</span>, width: 25 },
           { key: "into", title: _("Into"), value: (i) => i.volume ?? i.share, cell: (i) => <Into of={i} /> },
           { key: "state", title: _("State"), value: (i) => stateWord(i.state), cell: (i) => <><State state={i.state} />{i.state === "failed" && <div className="hf-quiet">{i.message}</div>}</> },
           { key: "far", title: _("Progress"), value: (i) => number(i, "bytes"), cell: (i) => <Far of={i} /> },

@@ -135,13 +135,13 @@ export function Inbox({ refused }: { refused: All<Refused> }) {
         sort="last"
         descending
         columns={[
-          { key: "name", title: _("IQN or NQN"), value: (r) => r.name },
+          { key: "name", title: _("IQN or NQN"), value: (r) => r.name, width: 25 },
           { key: "protocol", title: _("Protocol"), value: (r) => protocolName(r.protocol) },
           { key: "address", title: _("Address"), value: (r) => r.address },
           { key: "target", title: _("Target"), value: (r) => r.target },
-          { key: "text", title: _("Why"), value: (r) => r.text || r.reason },
+          { key: "text", title: _("Why"), value: (r) => r.text || r.reason, width: 20 },
           { key: "count", title: _("Times"), value: (r) => r.count, isNumber: true },
-          { key: "last", title: _("Last"), value: (r) => r.last_at, cell: (r) => formatAgo(r.last_at) },
+          { key: "last", title: _("Last"), value: (r) => r.last_at, cell: (r) => formatAgo(r.last_at), isShort: true },
           ...(may
             ? [
                 {

@@ -11,6 +11,7 @@ import { _ } from "~/lib/i18n";
 import { formatBytes, parseSize } from "~/lib/units";
 import { ConnectTabs, CopyText } from "~/parts/copy";
 import { Field, NameInput, SecretInput } from "~/parts/fields";
+import { kindWord } from "~/parts/kinds";
 import { Facts, Screen, Section } from "~/parts/page";
 import { PlanView } from "~/parts/plan";
 import { explain } from "~/parts/states";
@@ -148,7 +149,7 @@ function Result({ served, secret, onAgain }: { served: Served; secret: string; o
                 <Label isCompact variant="outline" status={o.verb === "create" ? "success" : "info"}>
                   {o.verb === "create" ? _("made") : o.verb === "update" ? _("changed") : _("was there")}
                 </Label>{" "}
-                {o.kind} {o.name ?? ""}
+                {kindWord(o.kind)} {o.name ?? ""}
               </ListItem>
             ))}
           </List>
@@ -242,7 +243,7 @@ export default function ServePage() {
                   <Label isCompact variant="outline" status={o.verb === "keep" ? "info" : "success"}>
                     {o.verb === "create" ? _("new") : o.verb === "update" ? _("change") : _("is there")}
                   </Label>{" "}
-                  {o.kind} {o.name ?? ""}
+                  {kindWord(o.kind)} {o.name ?? ""}
                 </ListItem>
               ))}
             </List>

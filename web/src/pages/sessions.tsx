@@ -92,6 +92,7 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
                 <div className="hf-quiet">{isFile(s) ? (s.user ? s.host : "") : s.initiator}</div>
               </>
             ),
+            width: 25,
           },
           {
             key: "target",

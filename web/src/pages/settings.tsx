@@ -60,7 +60,7 @@ export default function SettingsPage() {
         rowKey={(s) => s.key}
         sort="key"
         columns={[
-          { key: "key", title: _("Setting"), value: (s) => s.key, cell: (s) => <code>{s.key}</code> },
+          { key: "key", title: _("Setting"), value: (s) => s.key, cell: (s) => <code>{s.key}</code>, isShort: true },
           {
             key: "value",
             title: _("Value"),

@@ -63,7 +63,7 @@ function Shares() {
       ]}
       columns={[
         { key: "name", title: _("Name"), value: (s) => s.name, field: "name", cell: (s) => <NameLink plural="shares" name={s.name} /> },
-        { key: "state", title: _("State"), value: (s) => stateWord(s.state), cell: (s) => <><State state={s.state} />{s.reason && <div className="hf-quiet">{s.reason}</div>}</> },
+        { key: "state", title: _("State"), value: (s) => stateWord(s.state), cell: (s) => <><State state={s.state} />{s.reason && <div className="hf-quiet">{s.reason}</div>}</>, width: 25 },
         { key: "protocols", title: _("Protocols"), value: (s) => `${s.smb ? "SMB" : ""} ${s.nfs ? "NFS" : ""}`, cell: (s) => <Protocols share={s} /> },
         { key: "preset", title: _("Purpose"), value: (s) => presetTitle(s.preset), field: "preset" },
         { key: "pool", title: _("Pool"), value: (s) => s.pool, field: "pool", cell: (s) => <NameLink plural="pools" name={s.pool} /> },
@@ -109,7 +109,7 @@ function Servers() {
             <Facts
               rows={[
                 [_("Version"), s?.version || version || undefined],
-                [_("Served by"), s?.provider ?? undefined],
+                [_("Served by"), s?.provider && s.provider !== "none" ? s.provider : undefined],
                 [_("Process"), s?.pid || undefined],
                 [_("Since"), s?.since ? formatAgo(s.since * 1000) : undefined],
                 [_("Started again"), s?.restarts ?? undefined],

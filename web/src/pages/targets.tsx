@@ -34,7 +34,7 @@ export default function TargetsPage() {
         { key: "name", title: _("Name"), value: (t) => t.name, field: "name", cell: (t) => <NameLink plural="targets" name={t.name} /> },
         { key: "protocol", title: _("Protocol"), value: (t) => protocolName(t.protocol), field: "protocol" },
         { key: "state", title: _("State"), value: (t) => (t.enabled ? _("enabled") : _("disabled")), field: "enabled", cell: (t) => <State state={t.enabled ? "enabled" : "disabled"} /> },
-        { key: "iqn", title: _("IQN or NQN"), value: (t) => t.qualified_name, field: "qualified_name" },
+        { key: "iqn", title: _("IQN or NQN"), value: (t) => t.qualified_name, field: "qualified_name", width: 30 },
         { key: "luns", title: _("Volumes"), value: (t) => t.luns?.length ?? 0, isNumber: true },
         { key: "hosts", title: _("Access"), value: (t) => (t.allow_any ? _("any host") : (t.hosts ?? []).join(" ")), cell: (t) => <AccessText target={t} /> },
         { key: "sessions", title: _("Sessions"), value: (t) => t.sessions, isNumber: true },

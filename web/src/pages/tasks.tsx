@@ -55,8 +55,8 @@ export default function TasksPage() {
           { key: "object", title: _("Object"), value: (t) => t.object },
           { key: "state", title: _("State"), value: (t) => stateWord(t.state), cell: (t) => <State state={t.state} /> },
           { key: "percent", title: _("Progress"), value: (t) => t.percent, cell: (t) => <Progress aria-label={_("Progress of {name}", { name: t.type })} value={t.percent} size="sm" className="hf-bar" {...(t.state === "failed" ? { variant: "danger" as const } : {})} /> },
-          { key: "message", title: _("Message"), value: (t) => t.message },
-          { key: "started", title: _("Started"), value: (t) => t.started_at, cell: (t) => formatTime(t.started_at) },
+          { key: "message", title: _("Message"), value: (t) => t.message, width: 25 },
+          { key: "started", title: _("Started"), value: (t) => t.started_at, cell: (t) => formatTime(t.started_at), isShort: true },
           { key: "took", title: _("Took"), cell: took },
           ...(may
             ? [

@@ -42,7 +42,7 @@ function Users() {
       columns={[
         { key: "name", title: _("Name"), value: (u) => u.name, field: "name" },
         { key: "full", title: _("Full name"), value: (u) => u.full_name, field: "full_name" },
-        { key: "state", title: _("State"), value: (u) => stateWord(u.state), cell: (u) => <><State state={u.state} />{u.reason && <div className="hf-quiet">{u.reason}</div>}</> },
+        { key: "state", title: _("State"), value: (u) => stateWord(u.state), cell: (u) => <><State state={u.state} />{u.reason && <div className="hf-quiet">{u.reason}</div>}</>, width: 25 },
         { key: "groups", title: _("Groups"), value: (u) => (u.groups ?? []).join(", ") },
         { key: "until", title: _("Until"), value: (u) => u.expires_at, field: "expires_at", cell: (u) => (u.expires_at ? formatTime(u.expires_at) : _("no end")) },
         { key: "seen", title: _("Seen last"), value: (u) => u.last_seen_at, cell: (u) => (u.last_seen_at ? formatAgo(u.last_seen_at) : "–") },

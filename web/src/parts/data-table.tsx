@@ -34,6 +34,8 @@ export interface Column<T> extends Sortable<T> {
   cell?: (row: T) => ReactNode;
   /** Numbers are set to the right. */
   isNumber?: boolean;
+  /** Times and other short words stay in one line. */
+  isShort?: boolean;
   width?: 10 | 15 | 20 | 25 | 30 | 35 | 40 | 45 | 50 | 60;
 }
 export interface Filter<T> {
@@ -278,7 +280,7 @@ export function DataTable<T>(p: Props<T>) {
                       </Td>
                     )}
                     {p.columns.map((c) => (
-                      <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : ""} modifier="breakWord">
+                      <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : c.isShort ? "hf-short" : ""} modifier="breakWord">
                         {c.cell ? c.cell(row) : (c.value?.(row) ?? "–")}
                       </Td>
                     ))}

@@ -25,6 +25,13 @@ export const nameOf = (k: Kind, o: Entity | Values): string => {
   return k.nameOf?.(v) ?? String(v.name ?? v.key ?? v.id ?? "");
 };
 
+/** A kind of the server's, in the language of the page. */
+export const kindWord = (kind: string): string =>
+  ({
+    pool: _("pool"), volume: _("volume"), portal: _("portal"), target: _("target"), lun: _("LUN"), host: _("host"), "host-group": _("host group"), access: _("access"), share: _("share"), user: _("user"), group: _("group"), quota: _("quota"),
+    setting: _("setting"), account: _("account"), token: _("token"), certificate: _("certificate"), "acme-account": _("ACME account"), channel: _("channel"), login: _("login"), task: _("task"),
+  })[kind] ?? kind;
+
 /** Kinds whose changes the server takes back; of volumes only those that lose nothing. */
 const UNDOABLE = new Set(["pool", "volume", "portal", "target", "lun", "host", "host-group", "access", "setting", "share", "user", "group", "quota"]);
 export function canUndo(kind: string, verb: "create" | "update" | "delete", body: Values = {}): boolean {

@@ -39,7 +39,7 @@ export function ThemeSelect() {
   const now = useSyncExternalStore(onTheme, theme);
   const names: Record<Theme, string> = { system: _("As the system"), light: _("Light"), dark: _("Dark") };
   return (
-    <FormSelect aria-label={_("Theme")} value={now} onChange={(_e, v) => setTheme(v as Theme)}>
+    <FormSelect className="hf-theme" aria-label={_("Theme")} value={now} onChange={(_e, v) => setTheme(v as Theme)}>
       {Object.entries(names).map(([k, label]) => (
         <FormSelectOption key={k} value={k} label={label} />
       ))}

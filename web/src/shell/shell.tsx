@@ -143,8 +143,19 @@ function Menu({ me, onChoose }: { me: Me; onChoose: () => void }) {
   );
 }
 
+/** PatternFly calls the cross of a dialog "Close", and asks nobody. */
+function useWordsOfParts() {
+  useEffect(() => {
+    const name = () => document.querySelectorAll('.pf-v6-c-modal-box__close button[aria-label="Close"]').forEach((b) => b.setAttribute("aria-label", _("Close")));
+    const watch = new MutationObserver(name);
+    watch.observe(document.body, { childList: true, subtree: true });
+    return () => watch.disconnect();
+  }, []);
+}
+
 export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName: string }) {
   const [location] = useLocation();
+  useWordsOfParts();
   const [isNavOpen, setNavOpen] = useState(() => window.innerWidth >= 1200);
   // A new page starts at its top, and a screen reader at its title.
   useEffect(() => {
@@ -154,7 +165,7 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
     if (window.innerWidth < 1200) setNavOpen(false);
   };
   const masthead = (
-    <Masthead>
+    <Masthead display={{ default: "inline" }}>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton aria-label={_("Menu")} isSidebarOpen={isNavOpen} onSidebarToggle={() => setNavOpen(!isNavOpen)} id="menu-toggle">
