@@ -21,7 +21,7 @@ after(async () => {
   await server?.stop();
 });
 
-const { dialog, field, press, toast, open, fillAndApply, rowAction, deleteRow, each } = hands(() => ({ page, server, browser }));
+const { dialog, field, press, toast, open, fill, fillAndApply, rowAction, deleteRow, each } = hands(() => ({ page, server, browser }));
 
 each("pools", async () => {
   const folder = path.join(server.base, "pool");
@@ -58,10 +58,12 @@ each("volumes: create, wrong sizes, resize, delete with its data, several at onc
   await press("Continue");
   await dialog().getByText(/name may hold only/).waitFor();
   await field("Name").fill("v1");
+  await fill({ Encrypted: true });
   await press("Continue");
   await dialog().getByText("make the backing store of volume v1").waitFor();
   await press("Create");
   await page.getByRole("link", { name: "v1", exact: true }).waitFor();
+  assert.equal((await server.json("volume", "show", "v1")).encrypted, true);
   for (const name of ["v2", "v3"]) await server.cli("volume", "create", name, "--size", "1G");
   await page.getByRole("link", { name: "v3", exact: true }).waitFor();
 

@@ -33,6 +33,7 @@ export interface Volume extends Entity {
   plugin: string;
   size_bytes: number;
   block_size: number;
+  encrypted: boolean;
   read_only: boolean;
   options: Record<string, string>;
   comment: string;

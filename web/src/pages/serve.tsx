@@ -41,6 +41,7 @@ export interface Wish {
   address: string;
   port: string;
   readOnly: boolean;
+  encrypted: boolean;
 }
 
 type Errors = Partial<Record<keyof Wish, string>>;
@@ -58,6 +59,7 @@ export function bodyOfWish(w: Wish, volumes: Volume[], refused: Refused[]): { bo
     if (w.pool) volume.pool = w.pool;
     if (w.poolPath.trim()) volume.pool_path = w.poolPath.trim();
     if (w.blockSize !== "512") volume.block_size = Number(w.blockSize);
+    if (w.encrypted) volume.encrypted = true;
   }
   const body: Record<string, unknown> = { volume, protocol: w.protocol };
   const key = w.protocol === "iscsi" ? "iqn" : "nqn";
@@ -109,7 +111,7 @@ function start(params: URLSearchParams): Wish {
   const host = params.get("host") ?? "";
   return {
     volume: params.get("volume") ?? "", size: "", blockSize: "512", pool: "", poolPath: "", protocol: "iscsi", who: host ? "known" : "new", host, hostName: "", qualified: "",
-    refused: "", withChap: false, chapUser: "", chapSecret: "", target: "", address: "", port: "", readOnly: false,
+    refused: "", withChap: false, chapUser: "", chapSecret: "", target: "", address: "", port: "", readOnly: false, encrypted: false,
   };
 }
 
@@ -374,6 +376,11 @@ export default function ServePage() {
                 </GridItem>
                 <GridItem md={4}>{text("address", _("Address of the portal"), { help: _("Empty: any portal of the protocol, or a new one on all addresses.") })}</GridItem>
                 <GridItem md={4}>{text("port", _("Port"), { placeholder: w.protocol === "iscsi" ? "3260" : "4420" })}</GridItem>
+                {!existing && (
+                  <GridItem md={4}>
+                    <Checkbox id="serve-encrypted" label={_("Encrypted")} isChecked={w.encrypted} onChange={(_e, on) => set({ encrypted: on })} />
+                  </GridItem>
+                )}
                 <GridItem md={4}>
                   <Checkbox id="serve-read-only" label={_("Read-only")} isChecked={w.readOnly} onChange={(_e, on) => set({ readOnly: on })} />
                 </GridItem>

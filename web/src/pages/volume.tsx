@@ -52,6 +52,7 @@ export default function VolumePage() {
       label={(v) => (
         <>
           <State state={v.state} />
+          {v.encrypted && <Label isCompact>{_("encrypted")}</Label>}
           {v.read_only && <Label isCompact>{_("read-only")}</Label>}
         </>
       )}

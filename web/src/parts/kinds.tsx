@@ -70,6 +70,7 @@ export const volumeKind = (plugins: string[] = ["file"]): Kind => ({
     { name: "pool", label: _("Pool"), kind: "ref", ref: "pools", isFixed: true, help: _("The only or first pool when left empty."), when: (s) => s.plugin === "file" },
     { name: "plugin", label: _("Backend"), kind: "enum", isFixed: true, initial: "file", options: plugins.map((p) => [p, p]) },
     { name: "block_size", label: _("Block size"), kind: "enum", isFixed: true, initial: "512", options: [["512", _("512 bytes (everything, also ESXi)")], ["4096", _("4096 bytes")]] },
+    { name: "encrypted", label: _("Encrypted"), kind: "bool", isFixed: true, help: _("The server keeps its data encrypted, under a key of its own. Chosen now or never; without a sealed backup a lost server takes the data with it.") },
     { name: "read_only", label: _("Read-only"), kind: "bool" },
     { name: "options", label: _("Options of the backend"), kind: "options" },
     comment(),
