@@ -262,6 +262,8 @@ static int check_volume(const json_t *old_row, const json_t *new_row, const stru
 	/* A running volume whose plugin has gone must stay editable: only new ones must pass. */
 	if (r && !old_row)
 		return config_fail(e, r, r == -ENOENT || r == -EACCES || r == -ENOEXEC ? "plugin" : "", "%s", *why ? why : strerror(-r));
+	if (!old_row && true_of(new_row, "encrypted") && strcmp(text_of(new_row, "type"), "cdrom") == 0)
+		return config_fail(e, -EINVAL, "encrypted", "a CD-ROM drive serves an image as it lies there, which is not encrypted");
 	if (!old_row)
 		return check_identity(new_row, e);
 	if (r == -EINVAL)

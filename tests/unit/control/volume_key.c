@@ -104,6 +104,8 @@ static void made_and_hidden(void **state)
 	assert_string_equal(rig_result.error.field, "encrypted");
 	assert_int_equal(rig_change(CONTROL_UPDATE, MODEL_VOLUME, "v", "{\"encryption_key\":null}", PLAIN), -EINVAL);
 	assert_int_equal(rig_change(CONTROL_CREATE, MODEL_VOLUME, NULL, "{\"name\":\"w\",\"size_bytes\":1048576,\"encryption_key\":\"00\"}", PLAIN), -EINVAL);
+	assert_int_equal(rig_change(CONTROL_CREATE, MODEL_VOLUME, NULL, "{\"name\":\"w\",\"size_bytes\":1048576,\"type\":\"cdrom\",\"encrypted\":true}", PLAIN), -EINVAL);
+	assert_string_equal(rig_result.error.field, "encrypted");
 	rig_update(MODEL_VOLUME, "v", "{\"name\":\"x\",\"size_bytes\":2097152}");
 	rig_update(MODEL_VOLUME, "x", "{\"name\":\"v\"}");
 	rig_restart();
