@@ -114,11 +114,6 @@ static bool is_person(const struct share_entry *e, bool read_only)
 	(void)read_only;
 	return e->who != SHARE_WHO_ADDRESS;
 }
-static bool is_address(const struct share_entry *e, bool read_only)
-{
-	(void)read_only;
-	return e->who == SHARE_WHO_ADDRESS;
-}
 static bool is_reader(const struct share_entry *e, bool read_only)
 {
 	return e->who != SHARE_WHO_ADDRESS && e->right == SHARE_RIGHT_READ && !read_only;
@@ -126,6 +121,30 @@ static bool is_reader(const struct share_entry *e, bool read_only)
 static bool is_writer(const struct share_entry *e, bool read_only)
 {
 	return e->who != SHARE_WHO_ADDRESS && e->right == SHARE_RIGHT_WRITE && read_only;
+}
+
+static size_t add_addresses(struct share_text *t, const char *before, const struct share_texts *entries)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < entries->count; i++) {
+		struct share_entry e;
+		if (share_entry_parse(entries->items[i], &e) == 0 && e.who == SHARE_WHO_ADDRESS)
+			share_text_add(t, "%s %s", count++ ? "" : before, e.name);
+	}
+	return count;
+}
+
+/* Samba lets in who is in "hosts allow" whatever "hosts deny" says, and with both lists also who is in neither.  So who is denied
+ * is taken out of those who are allowed, and then all others are kept out. */
+static void host_lines(struct share_text *t, const struct share_spec *s)
+{
+	if (add_addresses(t, "\thosts allow =", &s->allow)) {
+		add_addresses(t, " EXCEPT", &s->deny);
+		share_text_add(t, "\n");
+		line(t, "hosts deny", "0.0.0.0/0 ::/0");
+	} else if (add_addresses(t, "\thosts deny =", &s->deny)) {
+		share_text_add(t, "\n");
+	}
 }
 
 /* A library is read by all and written by those who have ":rw"; a share that is read_only is that for everybody. */
@@ -151,17 +170,7 @@ static void access_lines(struct share_text *t, const struct share_spec *s, bool 
 	list(t, s, "read list", &s->allow, is_reader, s->read_only);
 	if (library && !s->read_only)
 		list(t, s, "write list", &s->allow, is_writer, true);
-	list(t, s, "hosts allow", &s->allow, is_address, false);
-	list(t, s, "hosts deny", &s->deny, is_address, false);
-	bool denies = false, allows = false;
-	struct share_entry e;
-	for (size_t i = 0; i < s->deny.count; i++)
-		denies |= share_entry_parse(s->deny.items[i], &e) == 0 && e.who == SHARE_WHO_ADDRESS;
-	for (size_t i = 0; i < s->allow.count; i++)
-		allows |= share_entry_parse(s->allow.items[i], &e) == 0 && e.who == SHARE_WHO_ADDRESS;
-	/* Samba: hosts in allow are let in whatever deny says; so without a deny list, the others are kept out by name. */
-	if (allows && !denies)
-		line(t, "hosts deny", "0.0.0.0/0 ::/0");
+	host_lines(t, s);
 	if (s->guest)
 		line(t, "guest ok", "yes");
 	if (s->hidden)

@@ -109,6 +109,9 @@ def test_a_user_reads_and_writes_and_a_wrong_password_does_not(nas):
     ("alice", {"allow": ["192.0.2.0/24"]}, False, False),
     ("alice", {"allow": ["127.0.0.0/8"]}, True, True),
     ("alice", {"deny": ["127.0.0.1"]}, False, False),
+    ("alice", {"allow": ["127.0.0.0/8"], "deny": ["127.0.0.1"]}, False, False),             # deny counts more
+    ("alice", {"allow": ["192.0.2.0/24"], "deny": ["198.51.100.1"]}, False, False),         # named by neither
+    ("alice", {"allow": ["127.0.0.0/8", "192.0.2.1"], "deny": ["198.51.100.1"]}, True, True),
     (None, {"guest": True}, True, True),
     (None, {"guest": True, "read_only": True}, True, False),
     (None, {}, False, False),
