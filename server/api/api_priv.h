@@ -60,10 +60,11 @@ enum api_query_flags {
 	Q_HISTORY = 1024,                /* object, from, to, points */
 	Q_TOP = 2048,                    /* kind, by, n */
 	Q_HOST = 4096,
-	Q_VOLUME = 8192,
+	Q_VOLUME = 8192,                 /* volume, share */
 	Q_BAN = 16384,                   /* ban_s */
 	Q_RANGE = 1 << 16,               /* since, until */
 	Q_ONCE = 1 << 17,                /* no parameter: the answer holds a secret and is never kept for a repeated POST */
+	Q_USER = 1 << 20,
 	Q_DATA = 1 << 19,                /* data: keep or delete */
 	Q_CSV = 1 << 18,                 /* no parameter: also as text/csv */
 };

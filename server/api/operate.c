@@ -127,18 +127,34 @@ void api_do_connect(struct api_call *c)
 	answer_result(c, code, 200, result, &e);
 }
 
+void api_do_connect_share(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *result = NULL;
+	int code = control_connect_share(c->id, call_param(c, "user"), &result, &e);
+
+	answer_result(c, code, 200, result, &e);
+}
+
+static const char *param_or_null(struct api_call *c, const char *name)
+{
+	const char *v = call_param(c, name);
+
+	return v && *v ? v : NULL;
+}
+
 void api_do_explain(struct api_call *c)
 {
-	const char *host = call_param(c, "host"), *volume = call_param(c, "volume");
+	const char *host = param_or_null(c, "host"), *volume = param_or_null(c, "volume"), *user = param_or_null(c, "user"), *share = param_or_null(c, "share");
 	struct config_error e = { 0 };
 	json_t *result = NULL;
 	int code;
 
-	if (!host || !*host || !volume || !*volume) {
-		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "Say which host and which volume: ?host=NAME&volume=NAME");
+	if (!(share ? (host || user) && !volume : host && volume && !user)) {
+		answer_problem(c->rs, PROBLEM_BAD_REQUEST, "Say who and what: ?host=NAME&volume=NAME, or user=NAME, host=ADDRESS or both, and share=NAME");
 		return;
 	}
-	code = control_explain(host, volume, &result, &e);
+	code = share ? control_explain_share(user, host, share, &result, &e) : control_explain(host, volume, &result, &e);
 	answer_result(c, code, 200, result, &e);
 }
 

@@ -23,7 +23,7 @@ const struct api_query_row api_query_rows[] = {
 	{ Q_KEEP_DATA, "keep_data" }, { Q_DATA, "data" }, { Q_PRUNE, "prune" }, { Q_AFTER, "after" }, { Q_BAN, "ban_s" }, { Q_SHRINK, "shrink" },
 	{ Q_SECRETS, "secrets" }, { Q_SORT, "sort" }, { Q_SORT, "q" }, { Q_HISTORY, "object" },
 	{ Q_HISTORY, "from" }, { Q_HISTORY, "to" }, { Q_HISTORY, "points" }, { Q_TOP, "kind" },
-	{ Q_TOP, "by" }, { Q_TOP, "n" }, { Q_HOST, "host" }, { Q_VOLUME, "volume" },
+	{ Q_TOP, "by" }, { Q_TOP, "n" }, { Q_HOST, "host" }, { Q_VOLUME, "volume" }, { Q_VOLUME, "share" }, { Q_USER, "user" },
 	{ Q_RANGE, "since" }, { Q_RANGE, "until" },
 };
 const size_t api_query_row_count = ARRAY_COUNT(api_query_rows);

@@ -221,6 +221,7 @@ int run_token_create(struct cli *c);
 int run_login_end(struct cli *c);
 int run_setting_reset(struct cli *c);
 int run_target_connect(struct cli *c);
+int run_share_connect(struct cli *c);
 int run_serve(struct cli *c);
 int run_self_test(struct cli *c);
 int run_import_start(struct cli *c);

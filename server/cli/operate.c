@@ -8,24 +8,24 @@
 /* ---- what to type -------------------------------------------------------------------------------------- */
 static void print_connect(const struct cli *c, const json_t *result)
 {
-	static const char *const systems[][2] = { { "linux", "On Linux" }, { "windows", "On Windows" }, { "esxi", "On ESXi" } };
+	static const char *const systems[][2] = { { "linux", "On Linux" }, { "windows", "On Windows" }, { "macos", "On macOS" }, { "esxi", "On ESXi" } };
 	const char *only = cli_flag(c, "os");
 	const json_t *connect = json_object_get(result, "connect"), *line;
-	size_t i;
+	size_t i, told = 0;
 
 	for (size_t s = 0; s < ARRAY_COUNT(systems); s++) {
-		if (only && strcmp(only, systems[s][0]) != 0)
+		if ((only && strcmp(only, systems[s][0]) != 0) || !json_object_get(connect, systems[s][0]))
 			continue;
 		if (!only)
-			printf("%s%s%s:%s\n", s ? "\n" : "", c->colours ? COLOUR_BOLD : "", systems[s][1], c->colours ? COLOUR_OFF : "");
+			printf("%s%s%s:%s\n", told++ ? "\n" : "", c->colours ? COLOUR_BOLD : "", systems[s][1], c->colours ? COLOUR_OFF : "");
 		json_array_foreach(json_object_get(connect, systems[s][0]), i, line)
 			say("%s%s", only ? "" : "  ", json_string_value(line));
 	}
 }
 
-int run_target_connect(struct cli *c)
+static int run_connect(struct cli *c, const char *collection)
 {
-	_cleanup_(freep) char *one = path_join("/api/v1/targets", c->arg[0]), *query = args_query(c);
+	_cleanup_(freep) char *one = path_join(collection, c->arg[0]), *query = args_query(c);
 	_cleanup_(freep) char *path = text_format("%s/connect%s", one, query);
 	struct reply r = { 0 };
 	int code = client_do(c, "GET", path, NULL, NULL, &r);
@@ -36,6 +36,16 @@ int run_target_connect(struct cli *c)
 		print_connect(c, r.json);
 	reply_done(&r);
 	return code;
+}
+
+int run_target_connect(struct cli *c)
+{
+	return run_connect(c, "/api/v1/targets");
+}
+
+int run_share_connect(struct cli *c)
+{
+	return run_connect(c, "/api/v1/shares");
 }
 
 /* ---- serve ---------------------------------------------------------------------------------------------- */
@@ -138,24 +148,64 @@ int run_undo(struct cli *c)
 }
 
 /* ---- explain ---------------------------------------------------------------------------------------------- */
+/* Is there an object of this name?  Whatever else is the matter is told by the question that follows. */
+static bool is_there(struct cli *c, const char *collection, const char *name)
+{
+	_cleanup_(freep) char *path = path_join(collection, name);
+	struct reply r = { 0 };
+	bool there = client_call(c, "GET", path, NULL, NULL, &r) == CLI_DONE && r.status == 200;
+
+	reply_done(&r);
+	return there;
+}
+
+/* WHAT is a volume, or else a share; WHO a host, or else a user, for whom --from says where the client is. */
+static char *explain_path(struct cli *c, bool *ret_share)
+{
+	const char *at = cli_flag(c, "from");
+	_cleanup_(freep) char *who = text_escape(c->arg[0]), *what = text_escape(c->arg[1]), *from = text_escape(at ? at : "");
+
+	*ret_share = at || (!is_there(c, "/api/v1/volumes", c->arg[1]) && is_there(c, "/api/v1/shares", c->arg[1]));
+	if (!*ret_share)
+		return text_format("/api/v1/explain?host=%s&volume=%s", who, what);
+	if (at)
+		return text_format("/api/v1/explain?user=%s&host=%s&share=%s", who, from, what);
+	return text_format("/api/v1/explain?%s=%s&share=%s", is_there(c, "/api/v1/users", c->arg[0]) ? "user" : "host", who, what);
+}
+
+static void say_explained_share(const struct cli *c, const json_t *result)
+{
+	const char *access = text(result, "access");
+
+	say("\"%s\" %s share \"%s\".", c->arg[0], strcmp(access, "write") == 0 ? "can read and write" : strcmp(access, "read") == 0 ? "can open, but not write to," : "cannot open", text(result, "share"));
+}
+
 /* Exit status 0: the host can see it; 1: it cannot. */
 int run_explain(struct cli *c)
 {
-	_cleanup_(freep) char *host = text_escape(c->arg[0]), *volume = text_escape(c->arg[1]);
-	_cleanup_(freep) char *path = text_format("/api/v1/explain?host=%s&volume=%s", host, volume);
+	bool is_share, visible;
+	_cleanup_(freep) char *path = explain_path(c, &is_share);
+	const char *way = "";
 	const json_t *step;
 	struct reply r = { 0 };
 	size_t i;
 	int code = client_do(c, "GET", path, NULL, NULL, &r);
-	bool visible = json_is_true(json_object_get(r.json, "visible"));
 
+	visible = json_is_true(json_object_get(r.json, "visible"));
 	if (code == CLI_DONE && c->output != OUT_TABLE) {
 		print_json(r.json);
 	} else if (code == CLI_DONE) {
-		say("Host \"%s\" %s volume \"%s\".", text(r.json, "host"), visible ? "can see" : "cannot see", text(r.json, "volume"));
+		if (is_share)
+			say_explained_share(c, r.json);
+		else
+			say("Host \"%s\" %s volume \"%s\".", text(r.json, "host"), visible ? "can see" : "cannot see", text(r.json, "volume"));
 		json_array_foreach(json_object_get(r.json, "steps"), i, step) {
 			const json_t *ok = json_object_get(step, "ok");
 
+			if (strcmp(text(step, "protocol"), way) != 0) {
+				way = text(step, "protocol");
+				say("Over %s:", strcmp(way, "smb") == 0 ? "SMB" : "NFS");
+			}
 			say("  %-4s %s", json_is_null(ok) ? "?" : json_is_true(ok) ? "ok" : "NO", text(step, "text"));
 			if (*text(step, "fix"))
 				say("       -> %s", text(step, "fix"));

@@ -536,7 +536,7 @@ static const struct column channel_columns[] = {
 };
 
 const struct noun cli_nouns[] = {
-	{ "explain", NULL, "Why a host does not see a volume.", explain_verbs, NULL, LIST_WHOLE },
+	{ "explain", NULL, "Why a host does not see a volume, or a user a share.", explain_verbs, NULL, LIST_WHOLE },
 	{ "serve", NULL, "Serve a volume to a host in one go.", serve_verbs, NULL, LIST_WHOLE },
 	{ "pool", "pools", "Places that hold data.", pool_verbs, pool_columns, LIST_PAGES },
 	{ "volume", "volumes", "Block devices served to hosts.", volume_verbs, volume_columns, LIST_PAGES },

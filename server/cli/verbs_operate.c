@@ -66,8 +66,11 @@ const struct verb bundle_verbs[] = {
 	{ "", "[FILE]", NULL, "GET", "/api/v1/config", "Gather what a helper wants to see into a tar file, without secrets.", NULL, run_support_bundle },
 	{ .name = NULL }
 };
+static const struct flag explain_flags[] = {
+	{ .name = "from", .metavar = "ADDRESS", .type = FLAG_TEXT, .where = IN_VERB, .help = "Of a user and a share: the address or name of the client." }, END_FLAGS
+};
 const struct verb explain_verbs[] = {
-	{ "", "HOST VOLUME", NULL, "GET", "/api/v1/explain", "Tell why a host sees a volume, or why not, and what to do.", NULL, run_explain },
+	{ "", "WHO WHAT", explain_flags, "GET", "/api/v1/explain", "Tell why a host sees a volume, or a user or client a share, or why not, and what to do.", NULL, run_explain },
 	{ .name = NULL }
 };
 static const struct flag top_flags[] = {

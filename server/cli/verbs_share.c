@@ -59,6 +59,10 @@ static const struct flag share_delete[] = {
 static const struct flag share_access[] = {
 	{ .name = "read-only", .type = FLAG_YES, .where = IN_VERB, .help = "Let them only read." }, END_FLAGS
 };
+static const struct flag share_connect_flags[] = {
+	FILTER_REF("user", "USER", "user", "user", "The user that is to log in."),
+	{ .name = "os", .metavar = "linux|windows|macos|esxi", .type = FLAG_TEXT, .where = IN_VERB, .values = "linux|windows|macos|esxi", .help = "Only for this system." }, END_FLAGS
+};
 const struct verb share_verbs[] = {
 	{ "create", "NAME", share_create, "POST", "/api/v1/shares", "Serve a folder of a pool over SMB, NFS or both.", NULL, run_create },
 	{ "list", "", share_list, "GET", "/api/v1/shares", "List shares.", NULL, run_list },
@@ -68,6 +72,7 @@ const struct verb share_verbs[] = {
 	{ "deny", "SHARE WHO", NULL, "PATCH", "/api/v1/shares/{id}", "Take a user, @GROUP, address or network from those who may use a share.", NULL, run_share_deny },
 	{ "files", "SHARE", NULL, "GET", "/api/v1/shares/{id}/open-files", "List files that clients have open.", NULL, run_share_files },
 	{ "close-file", "SHARE ID", NULL, "DELETE", "/api/v1/shares/{id}/open-files/{name}", "Close an open file; what its client has not written is lost.", NULL, run_share_close_file },
+	{ "connect", "NAME", share_connect_flags, "GET", "/api/v1/shares/{id}/connect", "Print what to type on a client to reach a share.", NULL, run_share_connect },
 	{ "test", "NAME", share_test_flags, "POST", "/api/v1/shares/{id}/test", "Try a share as a client would, step by step.", NULL, run_self_test },
 	{ "delete", "NAME", share_delete, "DELETE", "/api/v1/shares/{id}", "Stop serving a folder; it stays with all files unless --delete-data is given.", "all files", run_share_delete },
 	{ .name = NULL }

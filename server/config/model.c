@@ -369,7 +369,7 @@ static const struct field share_fields[] = {
 	{ .name = "folder", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "The folder on this machine." },
 	{ .name = "used_bytes", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Space that it takes, where the file system knows." },
 	{ .name = "sessions", .type = FIELD_INT, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Clients that use it now." },
-	{ .name = "stats", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Counters since its servers started." },
+	{ .name = "stats", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "What clients moved since the daemon started, and what is open now." },
 };
 
 static const struct field user_fields[] = {

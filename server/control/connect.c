@@ -23,7 +23,8 @@ _printf_(2, 3) static void line(json_t *lines, const char *fmt, ...)
 /* ---- where -------------------------------------------------------------------------------------------------- */
 json_t *portals_of(const char *protocol)
 {
-	struct config_query q = { .where_field = "protocol", .where_value = strcmp(protocol, "nvme") == 0 ? "nvme-tcp" : "iscsi", .where_field2 = "enabled", .where_value2 = "true" };
+	const char *word = strcmp(protocol, "nvme") == 0 ? "nvme-tcp" : nas_protocol(protocol) ? protocol : "iscsi";
+	struct config_query q = { .where_field = "protocol", .where_value = word, .where_field2 = "enabled", .where_value2 = "true" };
 	struct config_error e;
 	json_t *rows;
 	return config_list(ctl.db, MODEL_PORTAL, &q, &rows, &e) ? json_array() : rows;
@@ -69,8 +70,15 @@ static json_t *endpoints_of(const json_t *portals)
 	return list;
 }
 
+json_t *portal_endpoints(const char *protocol)
+{
+	json_t *portals = portals_of(protocol), *endpoints = endpoints_of(portals);
+	json_decref(portals);
+	return endpoints;
+}
+
 /* "[::1]:3260" as address and port. */
-static void split(const char *endpoint, char address[96], char port[8])
+void endpoint_split(const char *endpoint, char address[96], char port[8])
 {
 	const char *colon = strrchr(endpoint, ':');
 	bool six = *endpoint == '[';
@@ -136,7 +144,7 @@ static void iscsi_windows(json_t *l, const char *iqn, const json_t *endpoints, c
 	line(l, "# In PowerShell as administrator.  The host's own name: (Get-InitiatorPort).NodeAddress");
 	line(l, "Set-Service MSiSCSI -StartupType Automatic; Start-Service MSiSCSI");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
-		split(json_string_value(json_array_get(endpoints, i)), address, port);
+		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
 		line(l, "New-IscsiTargetPortal -TargetPortalAddress %s -TargetPortalPortNumber %s", address, port);
 	}
 	if (*c->mutual_user)
@@ -176,7 +184,7 @@ static void nvme_linux(json_t *l, const char *nqn, const json_t *endpoints, bool
 	line(l, "# As root, with nvme-cli.  The host's own name is in /etc/nvme/hostnqn");
 	line(l, "modprobe nvme-tcp");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
-		split(json_string_value(json_array_get(endpoints, i)), address, port);
+		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
 		if (i == 0)
 			line(l, "nvme discover -t tcp -a %s -s %s", address, port);
 		line(l, "nvme connect -t tcp -a %s -s %s -n %s%s%s", address, port, nqn, dhchap ? " --dhchap-secret='<DHHC-1 key>'" : "", tls ? " --tls" : "");
@@ -193,7 +201,7 @@ static void nvme_esxi(json_t *l, const char *nqn, const json_t *endpoints)
 	line(l, "esxcli network ip interface tag add --interface-name=vmk0 --tagname=NVMeTCP");
 	line(l, "esxcli nvme adapter list   # the adapter is vmhba65 below; take the name that you see");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
-		split(json_string_value(json_array_get(endpoints, i)), address, port);
+		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
 		if (i == 0)
 			line(l, "esxcli nvme fabrics discover --adapter=vmhba65 --ip-address=%s --port-number=%s", address, port);
 		line(l, "esxcli nvme fabrics connect --adapter=vmhba65 --ip-address=%s --port-number=%s --subsystem-nqn=%s", address, port, nqn);

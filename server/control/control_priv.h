@@ -340,6 +340,8 @@ int bundle_host(struct bundle *b, const char *protocol, const json_t *wish, char
 int bundle_access(struct bundle *b, const json_t *target, const char *host, int64_t lun, struct config_error *e);
 json_t *connect_json(const char *protocol, const char *qualified_name, const json_t *portals, const json_t *host); /* returns owned */
 json_t *portals_of(const char *protocol); /* rows of enabled portals; returns owned */
+json_t *portal_endpoints(const char *protocol); /* where hosts can reach them, "192.0.2.1:3260"; returns owned */
+void endpoint_split(const char *endpoint, char address[96], char port[8]);
 
 /* ---- task.c ----------------------------------------------------------------------------------------------------- */
 struct task;

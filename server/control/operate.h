@@ -34,6 +34,12 @@ int control_connect(const char *target, const char *host, json_t **ret_result, s
 /* {"visible":bool,"steps":[{"check","ok":true|false|null,"text","fix"}]} */
 int control_explain(const char *host, const char *volume, json_t **ret_result, struct config_error *e);
 
+/* The same of a share: user or host (an address, a host's name or one that this machine can look up), either may be NULL.
+ * {"visible","access":"none|read|write","steps":[{"check","protocol","ok","text","fix"}],..} */
+int control_explain_share(const char *user, const char *host, const char *share, json_t **ret_result, struct config_error *e);
+/* {"connect":{"linux":[lines],"windows":..,"macos":..,"esxi":..},"addresses"}; user: or NULL. */
+int control_connect_share(const char *share, const char *user, json_t **ret_result, struct config_error *e);
+
 /* ---- taking a change back ---------------------------------------------------------------------------------- */
 /* By its revision, from the images in the audit.  {"objects":[..],"plan"}.  -ENOENT; -ESTALE changed since;
  * -EINVAL it cannot be taken back, and why. */

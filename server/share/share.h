@@ -194,6 +194,15 @@ json_t *share_status(void);
 /* What is there but is not known to ours: unlocks an account that wrong passwords locked. */
 int share_user_unlock(const char *user, char *why, size_t why_bytes) _must_check_;
 
+/* Why can they not open that share?  Returns owned: {user, address, share, visible: bool, access: none|read|write, steps: [{check,
+ * protocol: smb|nfs|null, ok: true|false|null, text, fix}]}.  -ENOENT: the world has no such share. */
+struct share_explain_opts {
+	const char *user;                /* NULL: not asked about */
+	const char *address;             /* where the client is; NULL: not asked about */
+	const char *smb_why, *nfs_why;   /* why that server does not answer; "": it does */
+};
+int share_explain(const struct share_world *w, const char *share_id, const struct share_explain_opts *o, json_t **ret) _must_check_;
+
 /* ---- a domain ---------------------------------------------------------------------------------------- */
 /* Returns owned: {joined, state: none|joined|degraded, realm, workgroup, name, dns, first_id, last_id, dc, dc_address, site,
  * clock_offset_s, trust, winbind, reason}; at most some seconds old.  May take as long as a domain that does not answer. */

@@ -2,6 +2,7 @@
 """Shares, users, groups and quotas through REST and the command: plan, dry run, stale edits, undo, guards, export and
 import, restarts; and, where Samba is, a share that is really served and changed while somebody uses it."""
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -257,15 +258,18 @@ def test_what_clients_moved_is_counted(nas):
         pytest.skip("needs samba and smbclient")
     ports = [p for p in nas.json("portal", "list") if p["protocol"] == "smb"]
     port = ports[0]["port"] if ports else nas.portal("smb")
-    nas.cli("share", "create", "counted", "--smb", "--allow", "alice", "--owner", "alice", timeout=LIMIT)
+    who = {"user": "carol", "password": "carol secret"}
+    secret(nas, "carol", who["password"])
+    nas.cli("user", "create", "carol", "--password-file", nas.base / "carol")
+    nas.cli("share", "create", "counted", "--smb", "--allow", "carol", "--owner", "carol", timeout=LIMIT)
     size = 8 << 20
 
     def stats():
         return nas.json("share", "show", "counted")["stats"]
     assert wait_for("it counts", LIMIT, lambda: (s := stats())["read_bytes"] is not None and s)["write_bytes"] == 0
     (nas.base / "up").write_bytes(os.urandom(size))
-    wait_for("it is served", LIMIT, lambda: smb(nas, port, "counted", "ls").returncode == 0)
-    client = subprocess.Popen(["smbclient", "//127.0.0.1/counted", "second secret", "-U", "alice", "-p", str(port), "-m", "SMB3"], stdin=subprocess.PIPE,
+    wait_for("it is served", LIMIT, lambda: smb(nas, port, "counted", "ls", **who).returncode == 0)
+    client = subprocess.Popen(["smbclient", "//127.0.0.1/counted", "carol secret", "-U", "carol", "-p", str(port), "-m", "SMB3"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=nas.base)
     try:
         wait_for("she is seen", LIMIT, lambda: nas.json("share", "show", "counted")["sessions"])
@@ -286,3 +290,99 @@ def test_what_clients_moved_is_counted(nas):
     s = stats()
     assert s["read_bytes"] is None and "NFS: " in s["not_counted"], s      # no 0 for what nobody counts
     nas.cli("share", "delete", "counted", "--delete-data", "-y")
+
+
+def explained(d, who, share, *words):
+    """{check: [(protocol, ok, text, fix)]} and what it comes to."""
+    result = d.run_cli("explain", who, share, *words, "-o", "json")
+    assert result.returncode in (0, 1), result.stderr
+    a = json.loads(result.stdout)
+    assert a["visible"] == (result.returncode == 0)
+    steps = {}
+    for s in a["steps"]:
+        steps.setdefault(s["check"], []).append((s["protocol"], s["ok"], s["text"], s["fix"]))
+    return a, steps
+
+
+def closed(steps, check):
+    return next(((t, f or "") for _, ok, t, f in steps.get(check, []) if ok is False), None)
+
+
+def test_explain_says_why_and_what_to_do(nas):
+    """Each obstacle that a client can meet, made and taken away; where Samba is, a real client meets it too."""
+    can = nas.json("nas")["capabilities"]
+    has_smb = can["smb"] and shutil.which("smbclient")
+    ports = [p for p in nas.json("portal", "list") if p["protocol"] == "smb"]
+    port = ports[0]["port"] if ports else nas.portal("smb") if has_smb else 0
+    secret(nas, "dora", "dora secret")
+    nas.cli("user", "create", "dora", "--password-file", nas.base / "dora")
+    nas.cli("group", "create", "readers")
+    nas.cli("share", "create", "why", "--smb", "--mode", "0777", timeout=LIMIT)
+    if has_smb:
+        wait_for("it is served", LIMIT, lambda: nas.json("share", "show", "why")["state"] == "serving")
+        wait_for("dora is in", LIMIT, lambda: smb(nas, port, "why", "ls", user="dora", password="dora secret").returncode == 0)
+        a, steps = explained(nas, "dora", "why")
+        assert a["visible"] and a["access"] == "write", a
+        assert nas.cli("explain", "dora", "why").startswith('"dora" can read and write share "why".')
+
+    def put(**words):
+        status, _, body = nas.rest("PATCH", "/api/v1/shares/why", words, {"If-Match": "*"})
+        assert status == 200, body
+
+    def shut(check, word, *words, who="dora", real=has_smb):
+        a, steps = explained(nas, who, "why", *words)
+        found = closed(steps, check)
+        assert found and word in found[0] + " " + found[1], (check, a)
+        assert not a["visible"] and a["access"] == "none", a
+        if real:
+            assert smb(nas, port, "why", "ls", user="dora", password="dora secret").returncode != 0
+
+    nas.cli("user", "set", "dora", "--enabled", "off")
+    shut("user", "--enabled on")
+    nas.cli("user", "set", "dora", "--enabled", "on", "--expires-at", "2020-01-01T00:00:00Z")
+    shut("user", "expired")
+    nas.cli("user", "set", "dora", "--expires-at", "2099-01-01T00:00:00Z")
+    put(allow=["@readers"])
+    shut("access", "not in allow")
+    put(allow=["dora:ro"])
+    a, steps = explained(nas, "dora", "why")
+    assert not closed(steps, "access") and (a["access"] == "read" or not has_smb), a
+    put(allow=[], deny=["@readers"])
+    assert nas.rest("PATCH", "/api/v1/groups/readers", {"members": ["dora"]}, {"If-Match": "*"})[0] == 200
+    shut("access", "deny has @readers")
+    put(deny=["192.0.2.0/24"])
+    shut("address", "deny has 192.0.2.0/24", "--from", "192.0.2.9", real=False)
+    put(deny=[], allow=["198.51.100.7"])
+    shut("address", "not among", "--from", "192.0.2.9", real=False)
+    shut("user", "user create", "--from", "198.51.100.7", who="nobody-here", real=False)
+    put(allow=[])
+    folder = nas.base / "tank/why"
+    folder.chmod(0o700)
+    shut("folder", "no right")
+    folder.chmod(0o777)
+    put(enabled=False)
+    shut("share", "--enabled on")
+    # A client instead of a user: over NFS that is all there is.
+    put(enabled=True, smb=False, nfs=True, nfs_clients=["192.0.2.0/24:ro"], deny=["203.0.113.5"])
+    for address, check, word in (("198.51.100.1", "address", "not among nfs_clients"), ("203.0.113.5", "address", "deny has"), ("192.0.2.44", "portal", "portal add nfs")):
+        shut(check, word, who=address, real=False)
+    nas.cli("host", "create", "client7", "--address", "192.0.2.7")
+    a, steps = explained(nas, "client7", "why")
+    assert a["address"] == "192.0.2.7" and a["user"] is None and any("may read" in t for _, ok, t, _ in steps["address"] if ok), a
+    assert "can look up" in refused(nas, "explain", "no.such.host.invalid", "why")
+    nas.cli("host", "delete", "client7")
+    nas.cli("share", "delete", "why", "--delete-data", "-y")
+
+
+def test_what_to_type(nas):
+    nas.cli("share", "create", "both", "--smb", "--nfs", "--nfs-client", "192.0.2.0/24", "--nfs-version", "3", "--nfs-version", "4.1")
+    lines = nas.json("share", "connect", "both", "--user", "alice")["connect"]
+    port = next((p["port"] for p in nas.json("portal", "list") if p["protocol"] == "smb"), None)
+    if port:
+        assert any(f"-o username=alice,vers=3.1.1,port={port}" in li and "/both /mnt" in li for li in lines["linux"]), lines
+        assert any(li.startswith("open 'smb://alice@127.0.0.1") and li.endswith("/both'") for li in lines["macos"]), lines
+        assert any("-TcpPort" in li for li in lines["windows"]), lines
+    assert any("portal add nfs" in li for li in lines["esxi"]), lines
+    assert "On macOS:" in nas.cli("share", "connect", "both")
+    assert "name of a user" in refused(nas, "share", "connect", "both", "--user", "a;b")
+    nas.cli("share", "delete", "both", "--delete-data", "-y")

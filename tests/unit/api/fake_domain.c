@@ -28,3 +28,20 @@ int control_domain_find(const char *text, json_t **ret_array, struct config_erro
 	*ret_array = json_pack("[{s:s, s:s}]", "kind", "user", "name", text);
 	return 0;
 }
+
+/* ---- why a share does not open, and what to type ---- */
+int control_connect_share(const char *share, const char *user, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(share, "docs") != 0)
+		return config_fail(e, -ENOENT, "", "There is none called that.");
+	*ret_result = json_pack("{s:s?, s:{s:[s], s:[], s:[], s:[]}}", "user", user, "connect", "linux", "mount -t cifs", "windows", "macos", "esxi");
+	return 0;
+}
+
+int control_explain_share(const char *user, const char *host, const char *share, json_t **ret_result, struct config_error *e)
+{
+	if (strcmp(share, "docs") != 0)
+		return config_fail(e, -ENOENT, "", "There is no such share.");
+	*ret_result = json_pack("{s:s?, s:s?, s:s, s:b, s:s, s:[]}", "user", user, "address", host, "share", share, "visible", 1, "access", "read", "steps");
+	return 0;
+}
