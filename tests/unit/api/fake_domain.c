@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* fake_domain.c - what api/ asks of control/ about a domain, where there is none. */
+/* fake_domain.c - what api/ asks of control/ about a domain, where there is none, and about ways to a share. */
+#include <string.h>
+
 #include "control/operate.h"
 
 json_t *control_domain(void)
