@@ -144,7 +144,7 @@ static struct share_join join_of(const struct membership *w)
 /* Which member of the body an error of the keeper is about. */
 static const char *field_of(int r)
 {
-	return r == -EACCES || r == -EPERM ? "user" : r == -EHOSTUNREACH ? "domain" : r == -ENAMETOOLONG ? "name" : "";
+	return r == -EACCES ? "password" : r == -EPERM ? "user" : r == -EHOSTUNREACH ? "domain" : r == -ENAMETOOLONG ? "name" : "";
 }
 
 /* ---- afterwards, on the control thread ------------------------------------------------------------------------------ */

@@ -214,3 +214,52 @@ nas("a user whom a share names is not deleted by accident; a share goes by its n
   await page.getByRole("heading", { level: 1, name: "Shares" }).waitFor();
   assert.deepEqual(await server.json("share", "list"), []);
 });
+
+nas("a domain: what cannot be joined stands at its field, and what the domain refuses, too", async () => {
+  await open("/shares?tab=servers");
+  await page.getByText("This server is a member of no Active Directory domain").waitFor();
+  await page.getByRole("button", { name: "Join a domain" }).click();
+  const wrong = (name) => field(name).locator("xpath=ancestor::*[contains(concat(@class, ' '), 'c-form__group ')][1]").locator(".pf-v6-c-helper-text .pf-m-error");
+  await press("Continue");
+  await wrong("Domain").waitFor();
+  await wrong("Password").waitFor();
+  await fill({ Domain: "corp", Password: "not this one" });
+  await press("Continue");
+  await confirmIfAsked(page, PASSWORD, wrong("Domain"));
+  await wrong("Domain").getByText("as in DNS").waitFor();
+  await fill({ Domain: "corp.example.com", "Name of this server there": "a-name-of-sixteen" });
+  await press("Continue");
+  await wrong("Name of this server there").getByText("room for 15").waitFor();
+  // nobody answers there, or this machine has no winbind: then it is said above the form
+  await fill({ "Name of this server there": "nas1", "Name server": "127.0.0.1" });
+  await press("Continue");
+  await dialog().getByText(/no domain controller of CORP|is not installed/).first().waitFor({ timeout: 120_000 });
+  assert.deepEqual(await axe(page), []);
+  // a domain that finds the password wrong: only Samba's own could say so, see test_domain.py
+  const task = { id: "0193a000-0000-7000-8000-000000000077", type: "domain.join", object: "corp.example.com", percent: 100 };
+  await page.route("**/api/v1/nas/domain/join**", (r) => r.fulfill(r.request().url().includes("dry_run") ? { json: { found: { realm: "CORP.EXAMPLE.COM" }, plan: ["make the account nas1"] } } : { status: 202, json: { ...task, state: "running" } }));
+  await page.route(`**/api/v1/tasks/${task.id}`, (r) => r.fulfill({ json: { ...task, state: "failed", message: "no", result: { ok: false, field: "password", text: "wrong user name or password" } } }));
+  await press("Continue");
+  await dialog().getByText("make the account nas1").waitFor();
+  await press("Join");
+  await wrong("Password").getByText("wrong user name or password").waitFor();
+  await page.unroute("**/api/v1/nas/domain/join**");
+  await page.unroute(`**/api/v1/tasks/${task.id}`);
+  await press("Cancel");
+});
+
+nas("a domain: how a member is, and leaving it", async () => {
+  const member = { joined: true, state: "degraded", reason: "no domain controller answers", realm: "CORP.EXAMPLE.COM", workgroup: "CORP", name: "NAS1", dns: null, first_id: 1000000, last_id: 1999999999, dc: "dc1.corp.example.com", dc_address: "192.0.2.1", site: null, clock_offset_s: 2, trust: true, winbind: true };
+  await page.route("**/api/v1/nas/domain", (r) => r.fulfill({ json: member }));
+  await open("/shares?tab=servers");
+  await page.getByText("dc1.corp.example.com (192.0.2.1)").waitFor();
+  await page.getByText("no domain controller answers").waitFor();
+  assert.deepEqual(await axe(page), []);
+  await page.getByRole("button", { name: "Leave the domain" }).click();
+  await press("Leave");
+  // this server is a member of none, and says so
+  await confirmIfAsked(page, PASSWORD, dialog().locator(".pf-v6-c-alert, .pf-m-error").first());
+  await dialog().locator(".pf-v6-c-alert, .pf-m-error").first().waitFor();
+  await press("Cancel");
+  await page.unroute("**/api/v1/nas/domain");
+});

@@ -91,6 +91,20 @@ export interface Nas {
   servers: { name: string; provider: string | null; version: string | null; state: string; pid: number | null; since: number | null; restarts: number | null; reason: string | null }[];
   capabilities: Record<string, boolean | string | string[]>;
 }
+export interface Domain {
+  joined: boolean;
+  state: "none" | "joined" | "degraded";
+  reason: string | null;
+  realm: string | null;
+  workgroup: string | null;
+  name: string | null;
+  dns: string | null;
+  first_id: number | null;
+  dc: string | null;
+  dc_address: string | null;
+  clock_offset_s: number | null;
+  trust: boolean;
+}
 export interface OpenFile {
   id: string;
   session: string | null;

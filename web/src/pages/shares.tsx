@@ -7,6 +7,7 @@ import { useHas, type Nas, type Share } from "~/api/nas";
 import type { Portal } from "~/api/types";
 import { _ } from "~/lib/i18n";
 import { formatAgo, formatBytes } from "~/lib/units";
+import { DomainCard } from "~/parts/domain-card";
 import { NameLink } from "~/parts/name-link";
 import { presets, presetTitle, shareKind } from "~/parts/nas-kinds";
 import { Notice } from "~/parts/notice";
@@ -91,6 +92,7 @@ const able = (): [key: string, label: string][] => [
 ];
 
 function Servers() {
+  const hasDomain = useHas("/nas/domain");
   const q = useRead<Nas>("/nas", {}, { refreshMs: 5000 });
   if (!q.data) return q.error ? <Notice variant="warning" isInline title={explain(q.error)} /> : <Loading />;
   const { keeper, servers, capabilities: can } = q.data;
@@ -134,6 +136,11 @@ function Servers() {
         [_("Versions"), words(can.nfs_versions) || undefined],
         [_("Security"), words(can.nfs_security) || undefined],
       ])}
+      {hasDomain && (
+        <GridItem>
+          <DomainCard />
+        </GridItem>
+      )}
     </Grid>
   );
 }

@@ -79,6 +79,8 @@ function words(): Record<string, [string, Status]> {
     ordering: [_("ordering"), "info"],
     revoked: [_("revoked"), "danger"],
     serving: [_("served"), "success"],
+    joined: [_("member"), "success"],
+    degraded: [_("impaired"), "warning"],
     active: [_("active"), "success"],
     exceeded: [_("exceeded"), "danger"],
     locked: [_("locked"), "warning"],
