@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background begins with Ctrl-C ignored
+
 SECONDS = int(os.environ.get("HF_DEADLINE", "900"))
 
 

@@ -104,8 +104,22 @@ check:
 	@for t in $(TESTS); do n=$$(cat runs 2>/dev/null); echo x$$n >runs; mkdir -p tests/unit; echo said >$$t.log; \\
 		case $$t$$n in *steady*|*shaky?*) echo ":test-result: PASS 1 - it" ;; *) echo ":test-result: FAIL 1 - it" ;; esac >$$t.trs; done
 """
-SHAKY = """import os, pathlib
+MEET = """import os, pathlib, time
+def meet(name):
+    until = time.monotonic() + 100
+    while not pathlib.Path(name).exists():
+        assert time.monotonic() < until
+        time.sleep(.05)
+"""
+GUEST = MEET + """def test_has_system_tests_beside_it():
+    pathlib.Path("guest-runs").touch()
+    meet("system-runs")
+"""
+SHAKY = MEET + """
 def test_steady(): assert not pathlib.Path("again").exists()
+def test_has_the_guests_beside_it():
+    pathlib.Path("system-runs").touch()
+    meet("guest-runs")
 def test_shaky():
     first = not pathlib.Path("seen").exists()
     pathlib.Path("seen").touch()
@@ -114,25 +128,26 @@ def test_shaky():
 
 
 def test_dev_runs_once_more_what_failed_and_only_that(tmp_path):
-    """A tree of stubs in place of ours: what ./dev test does with tests that pass the second time."""
+    """A tree of stubs in place of ours: system tests and guests run beside each other, and what fails is run alone once more."""
     for name in ("dev", "tests/summary.py", "tests/deadline.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(SRC / name, tmp_path / name)
     build = tmp_path / "build/devel"
-    for folder in (build / "tests", tmp_path / "tests/system", tmp_path / "tests/unit"):
+    for folder in (build / "tests", tmp_path / "tests/system", tmp_path / "tests/guest", tmp_path / "tests/unit"):
         folder.mkdir(parents=True)
     for name, text in {"configure.ac": "", "configure": "#!/bin/sh\n", "build/devel/config.status": "", "build/devel/.flags": "--enable-devel CC=gcc",
-                       "build/devel/Makefile": MAKEFILE, "tests/unit/shaky.c": "", "tests/system/test_s.py": SHAKY, "dpkg-query": "#!/bin/sh\necho installed\n",
+                       "build/devel/Makefile": MAKEFILE, "tests/unit/shaky.c": "", "tests/system/test_s.py": SHAKY, "tests/guest/test_g.py": GUEST,
+                       "dpkg-query": "#!/bin/sh\necho installed\n",
                        "rpm": "#!/bin/sh\n"}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    out = subprocess.run(["./dev", "test", "tests/unit/shaky", "tests/system/test_s.py"], cwd=tmp_path, capture_output=True, text=True,
+    out = subprocess.run(["./dev", "test", "tests/unit/shaky", "tests/system/test_s.py", "tests/guest/test_g.py"], cwd=tmp_path, capture_output=True, text=True,
                          stdin=subprocess.DEVNULL, timeout=300, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
     lines = out.stdout.splitlines()
     assert out.returncode == 0, out.stdout + out.stderr
     assert lines[0].startswith("took: install ") and "unit 0:" in lines[0] and "system 0:" in lines[0]
     assert lines[1:] == ["FLAKY: system: test_s::test_shaky: failed once, passed once", "FLAKY: tests/unit/shaky it (FAIL): failed once, passed once",
-                         "3 passed, 0 failed, 0 skipped"]
+                         "5 passed, 0 failed, 0 skipped"]
     assert "test_steady" not in (tmp_path / "build/results/again/system.xml").read_text()
 
 
