@@ -52,6 +52,9 @@ static int open_or_make(struct keeper_request *rq, int pool, const char *below, 
 static int run_folder_make(struct keeper_request *rq)
 {
 	const char *below = rq->args[1] + 1; /* without its leading slash */
+	int missing = op_mount_wanted(rq->args[0], rq->text, sizeof(rq->text));
+	if (missing)
+		return missing;
 	_cleanup_(closep) int pool = keeper_open_folder(rq->args[0], rq->text, sizeof(rq->text));
 	if (pool < 0)
 		return pool;

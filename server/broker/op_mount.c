@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* op_mount.c - the file systems that Holdfast made: a table of its own (UUID, kind, place), mounted by their UUID at every
- * start of the keeper and whenever a missing one is asked for.  One that is missing stops nothing: its pool is offline. */
+ * start of the keeper and whenever a share in a missing one is asked for.  One that is missing stops nothing, but nothing is
+ * made in the empty folder where it belongs: it would be on another disk, and hidden when the right one is back. */
 #include "broker/disk_priv.h"
 
 #include <fcntl.h>
@@ -140,6 +141,21 @@ int op_mount_all(unsigned *ret_missing, char *why, size_t why_bytes)
 		*ret_missing += mount_row(&rows[i], why, why_bytes) != 0;
 	pthread_mutex_unlock(&lock);
 	return 0;
+}
+
+int op_mount_wanted(const char *path, char *why, size_t why_bytes)
+{
+	struct mount_row rows[ROWS_MAX];
+	int r = 0;
+	pthread_mutex_lock(&lock);
+	size_t count = table_read(rows);
+	for (size_t i = 0; i < count && !r; i++) {
+		size_t n = strlen(rows[i].path);
+		if (strncmp(path, rows[i].path, n) == 0 && (path[n] == '/' || !path[n]))
+			r = mount_row(&rows[i], why, why_bytes);
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
 }
 
 /* Unmounts one of ours and drops it from the table; the data stays on the disk. */

@@ -70,6 +70,8 @@ int op_disk_check_empty(const char *path, char *why, size_t why_bytes);
 int op_disk_health(const char *path, int *ret_fd, char *why, size_t why_bytes);
 int op_format(const char *const *disks, size_t count, const char *file_system, const char *label, const char *mount_point, struct mount_row *ret, char *why, size_t why_bytes);
 int op_mount_all(unsigned *ret_missing, char *why, size_t why_bytes);
+/* Is what belongs below the path mounted, or can it be?  0 also when nothing of ours belongs there.  -ENODEV: its disk is missing. */
+int op_mount_wanted(const char *path, char *why, size_t why_bytes);
 int op_mount_forget(const char *path, char *why, size_t why_bytes);
 
 #endif

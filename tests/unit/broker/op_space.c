@@ -236,6 +236,29 @@ static void test_format(void **state)
 	assert_int_equal(missing, 0);
 	assert_int_equal(access(share, F_OK), 0);
 	OK(op_mount_all(&missing, why, sizeof(why))); /* again: nothing to do */
+	/* A share's folder is asked for: its disk is mounted when it came late, and without it nothing is made in its place. */
+	struct keeper_request *rq = calloc(1, sizeof(*rq));
+	int n = snprintf(command, sizeof(command), "folder-make%c%s%c/new%c%c%c", '\0', mount_point, '\0', '\0', '\0', '\0') + 1;
+	assert_non_null(rq);
+	rq->fd = -1;
+	assert_int_equal(umount(mount_point), 0);
+	assert_int_equal(keeper_run(command, (size_t)n, rq), 0);
+	assert_int_equal(access(share, F_OK), 0);
+	assert_int_equal(umount(mount_point), 0);
+	char table[400], another[400];           /* as if the disk were not there: another one is asked for */
+	int len = snprintf(table, sizeof(table), "%s xfs %s\n", row.uuid, mount_point);
+	snprintf(another, sizeof(another), "00000000-0000-4000-8000-000000000000 xfs %s\n", mount_point);
+	assert_int_equal(keeper_write("mounts", another, (size_t)len, 0600, NULL), 0);
+	snprintf(share, sizeof(share), "%s/new", mount_point);
+	assert_int_equal(keeper_run(command, (size_t)n, rq), -ENODEV);
+	assert_non_null(strstr(rq->text, "is not there"));
+	assert_int_equal(access(share, F_OK), -1);
+	free(rq);
+	assert_int_equal(keeper_write("mounts", table, (size_t)len, 0600, NULL), 0);
+	OK(op_mount_all(&missing, why, sizeof(why)));
+	assert_int_equal(missing, 0);
+	snprintf(share, sizeof(share), "%s/share", mount_point);
+	assert_int_equal(access(share, F_OK), 0);
 	OK(op_mount_forget(mount_point, why, sizeof(why)));
 	assert_int_equal(access(share, F_OK), -1);
 	OK(op_mount_all(&missing, why, sizeof(why)));
