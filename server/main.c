@@ -266,6 +266,17 @@ static int reactors_start(const struct options *o)
 	return 0;
 }
 
+/* A backend hangs: its requests stay where they are, and so does all memory that they may still touch.  Nothing is lost by it: what was
+ * acknowledged is durable or in the kernel's hands, and the store bears kill -9. */
+static _Noreturn void leave_as_it_is(int r)
+{
+	log_warn(&log_main, "leaving with requests that a backend does not end", "status=%d", r);
+	broker_stop();
+	listenfds_done();
+	fflush(NULL);
+	_exit(r ? 1 : 0);
+}
+
 static void reactors_stop(void)
 {
 	for (unsigned i = 0; i < reactor_count; i++)
@@ -490,11 +501,13 @@ out_accounts:
 	http_stop(); /* first, so that no request waits for a control thread that is gone */
 	accounts_stop();
 out_control:
-	control_stop();
+	if (!control_stop())
+		leave_as_it_is(r);
 out_scsi:
 	nvme_stop();
 out_only_scsi:
-	scsi_stop();
+	if (!scsi_stop())
+		leave_as_it_is(r);
 out_block:
 	block_stop();
 out_reactors:

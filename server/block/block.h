@@ -132,6 +132,9 @@ enum volume_wipe volume_wipe(const struct volume *v);
 bool volume_is_ready(const struct volume *v);            /* online and not wiped: one question for the data path */
 int volume_wipe_set(struct volume *v, enum volume_wipe w) _must_check_; /* on a worker: waits until it is durable.  -errno: nothing changed */
 void volume_wipe_was_cut_off(struct volume *v);          /* before anybody sees the volume */
+/* How many wipes have begun.  A command that was taken before one must not write after it, however late its data come: whoever
+ * takes commands compares before the first request; between two requests of one command VOLUME_WIPING does it. */
+unsigned volume_wipe_count(const struct volume *v);
 typedef int volume_wipe_save_fn(void *arg, const char *volume_uuid, bool wiped);
 void volume_wipe_on_save(volume_wipe_save_fn *fn, void *arg);    /* installed by control/; NULL: nothing is kept */
 
@@ -168,6 +171,7 @@ enum volume_io_flags {
 	VOLUME_FUA = 1,
 	VOLUME_MAY_UNMAP = 2,            /* ZERO */
 	VOLUME_ATOMIC = 4,               /* WRITE: no reader or writer sees half of it */
+	VOLUME_WIPING = 8,               /* of the wipe itself; other changes end with -EINPROGRESS while it runs and when it has failed */
 };
 #define VOLUME_IO_PRIV 112               /* 64-bit words */
 struct volume_io {
@@ -185,6 +189,7 @@ struct volume_io {
 	 * -ESHUTDOWN  volume is offline   -EROFS     read-only
 	 * -EILSEQ     compare failed; miscompare_bytes is the offset of the first difference
 	 * -ERANGE     leaves the volume (also after a resize in between)
+	 * -EINPROGRESS the volume is being wiped, or that failed
 	 * -ENOTSUP    op not possible here -EINVAL   count or iov malformed -ENOMEM */
 	void (*done)(struct volume_io *io, int status);
 	uint64_t miscompare_bytes;

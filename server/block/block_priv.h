@@ -228,7 +228,6 @@ struct resv;
 struct volume {
 	_Atomic(unsigned) refs;
 	_Atomic(int) state;              /* enum volume_state */
-	_Atomic(int) wipe;               /* enum volume_wipe */
 	_Atomic(uint64_t) size_bytes;
 	_Atomic(int) flush_error;        /* sticky until the backend is opened anew */
 	_Atomic(uint64_t) full_told_ns;
@@ -261,7 +260,9 @@ struct volume {
 	_Atomic(bool) gone;              /* the backend said so, and every queue has been told */
 
 	_Atomic(unsigned) change_count;  /* of changes; the write path asks only this, .. */
-	_Atomic(bool) write_through;     /* .. and this beside it */
+	_Atomic(bool) write_through;     /* .. and these beside it */
+	_Atomic(int) wipe;               /* enum volume_wipe */
+	_Atomic(unsigned) wipe_count;
 	pthread_mutex_t changes_lock;
 	struct list changes;             /* struct volume_change */
 

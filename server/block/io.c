@@ -108,6 +108,10 @@ void vio_begin(struct volume_queue *q, struct volume_io *io)
 		return;
 	}
 	if (ops[io->op].flags & WRITES) {
+		if (unlikely(atomic_load_explicit(&q->volume->wipe, memory_order_relaxed) && !(io->flags & VOLUME_WIPING))) {
+			vio_end(io, -EINPROGRESS);
+			return;
+		}
 		if (unlikely(atomic_load_explicit(&q->volume->change_count, memory_order_relaxed)))
 			change_note(q->volume, io->lba, count_of(io));
 		if (unlikely(atomic_load_explicit(&q->volume->write_through, memory_order_relaxed)))

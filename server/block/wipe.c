@@ -36,9 +36,16 @@ int volume_wipe_set(struct volume *v, enum volume_wipe w)
 	void *arg = keeper.arg;
 	pthread_mutex_unlock(&keeper.mutex);
 	int r = fn && kept != keep ? fn(arg, v->uuid_text, keep) : 0;
+	if (!r && w == VOLUME_WIPE_RUNS)
+		atomic_fetch_add(&v->wipe_count, 1);
 	if (!r)
 		atomic_store(&v->wipe, (int)w);
 	return r;
+}
+
+unsigned volume_wipe_count(const struct volume *v)
+{
+	return atomic_load_explicit(&((struct volume *)(uintptr_t)v)->wipe_count, memory_order_acquire);
 }
 
 void volume_wipe_was_cut_off(struct volume *v)

@@ -206,6 +206,7 @@ static int stop_rest(void *arg)
 static int stop_volumes(void *arg)
 {
 	(void)arg;
+	ctl.close_by_ns = reactor_clock_ns() + CLOSE_DEADLINE_MS * (SECOND_NS / 1000);   /* for all of them */
 	watching_stop();
 	reservations_stop();
 	paths_stop();
@@ -222,19 +223,32 @@ struct reactor *control_reactor(void)
 	return ctl.reactor;
 }
 
-void control_stop(void)
+/* A backend that hangs holds nothing up for long: who has waited leaves it alone, and all that it may still touch. */
+#define STOP_LIMIT_MS 10000
+
+static unsigned left_ms(uint64_t end_ns)
+{
+	uint64_t now = reactor_clock_ns();
+	return now < end_ns ? (unsigned)((end_ns - now) / 1000000) : 0;
+}
+
+bool control_stop(void)
 {
 	if (ctl.reactor) {
+		uint64_t end_ns = reactor_clock_ns() + STOP_LIMIT_MS * (SECOND_NS / 1000);
 		reactor_call(ctl.reactor, stop_portals, NULL);
 		reactor_call(ctl.reactor, stop_rest, NULL);
-		nvmf_stop();
-		iscsi_stop();            /* not on the control thread: a reservation may still want to be stored */
+		bool ended = nvmf_stop(left_ms(end_ns));
+		ended &= iscsi_stop(left_ms(end_ns));    /* not on the control thread: a reservation may still want to be stored */
 		reactor_call(ctl.reactor, stop_volumes, NULL);
+		if (!ended || ctl.closes_late)
+			return false;
 		reactor_stop(ctl.reactor);
 		reactor_free(TAKE(ctl.reactor));
 	}
 	config_close(TAKE(ctl.db));
 	free(TAKE(ctl.state_dir));
+	return true;
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------------------------------- */

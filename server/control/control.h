@@ -33,7 +33,7 @@ struct control_opts {
  * Opens the store, starts the control thread, reconciles from nothing; returns when all is served
  * that can be.  e tells why the store cannot be used. */
 int control_start(const struct control_opts *opts, struct config_error *e) _must_check_;
-void control_stop(void);                 /* also iscsi/; block/ and scsi/ stay */
+bool control_stop(void);                 /* also iscsi/ and nvmf/; block/ and scsi/ stay.  False: a backend hangs and still needs all there is: leave by _exit() */
 /* The thread that all changes run on, to see whether it answers; NULL before the start. */
 struct reactor *control_reactor(void);
 

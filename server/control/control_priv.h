@@ -17,6 +17,7 @@ extern struct log_topic log_control;
 
 #define SECOND_NS UINT64_C(1000000000)
 #define VOLUME_RETRY_S 10
+#define CLOSE_DEADLINE_MS 5000           /* of a volume whose backend has requests */
 #define PORTAL_RETRY_S 5
 #define POOL_RETRY_S 30
 
@@ -48,6 +49,8 @@ struct control {
 	uint64_t started_ns;
 	struct registry volumes, targets, portals;
 	struct timer retry;              /* armed only while something waits to be tried again */
+	uint64_t close_by_ns;            /* while it stops: the deadline of all volumes together; 0: each has its own */
+	bool closes_late;                /* a volume was left with requests that its backend does not end */
 };
 extern struct control ctl;
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLOSE_DEADLINE_MS 5000
-
 /* Optical media have blocks of 2048 bytes, whatever the row says. */
 static bool is_cdrom(const json_t *row)
 {
@@ -265,7 +263,9 @@ static void shut(struct rt_volume *v)
 		return;
 	volume_unwatch(v->volume, &v->watcher);
 	scsi_unit_unref(TAKE(v->unit));
-	int r = volume_close(v->volume, CLOSE_DEADLINE_MS);
+	uint64_t now = reactor_clock_ns();
+	int r = volume_close(v->volume, !ctl.close_by_ns ? CLOSE_DEADLINE_MS : now < ctl.close_by_ns ? (unsigned)((ctl.close_by_ns - now) / 1000000) : 0);
+	ctl.closes_late |= r != 0;
 	if (r)
 		log_warn(&log_control, "volume closes late", "volume=%s why=\"%s\"", text_of(v->row, "name"), strerror(-r));
 	volume_unref(TAKE(v->volume));

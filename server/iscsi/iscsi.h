@@ -41,7 +41,9 @@ struct iscsi_opts {
 int iscsi_start(const struct iscsi_opts *opts) _must_check_;
 /* Changes the intervals and the bound of connections while it runs (the reactors and event are as given at start). */
 void iscsi_set_limits(const struct iscsi_opts *opts);
-void iscsi_stop(void);                   /* closes everything, waits */
+/* Closes everything.  Waits at most limit_ms for commands that a backend sits on; false: some are still there, and so is all that
+ * they need.  Then it may be called again, or the process ends as it is. */
+bool iscsi_stop(unsigned limit_ms);
 
 /* ---- portals ------------------------------------------------------------------------------------ */
 struct iscsi_portal_spec {

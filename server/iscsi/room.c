@@ -74,12 +74,14 @@ static int close_all(void *arg)
 	return 0;
 }
 
-void iscsi_stop(void)
+bool iscsi_stop(unsigned limit_ms)
 {
 	struct iscsi_room *room = &iscsi_room;
+	uint64_t end_ns = reactor_clock_ns() + limit_ms * UINT64_C(1000000);
+	unsigned sessions = 0;
 
 	if (!room->started)
-		return;
+		return true;
 	iscsi_isns_stop();
 	while (!list_is_empty(&room->portals))
 		iscsi_portal_remove(list_entry(room->portals.next, struct iscsi_portal, link));
@@ -96,6 +98,13 @@ void iscsi_stop(void)
 		room_lock();
 		if (list_is_empty(&room->sessions) && !atomic_load(&room->conn_count))
 			break;
+		if (reactor_clock_ns() > end_ns) {
+			list_for_each(s, &room->sessions, link)
+				sessions++;
+			room_unlock();
+			log_error(&log_iscsi, "a backend does not end commands of sessions, leaving without them", "sessions=%u waited_ms=%u", sessions, limit_ms);
+			return false;
+		}
 		/* A connection may be between two reactors, in a message: look again soon. */
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += 20 * 1000 * 1000;
@@ -119,6 +128,7 @@ void iscsi_stop(void)
 		reactor_call(room->home[i].reactor, close_all, &room->home[i]);
 	free(TAKE(room->by_tsih));
 	pthread_cond_destroy(&room->changed);
+	return true;
 }
 
 /* ---- CHAP of discovery sessions ------------------------------------------------------------------ */

@@ -52,6 +52,9 @@ enum nvme_result job_check(const struct job *j)
 		return path;
 	if (flags & OP_MEDIUM && unlikely(!volume_is_ready(slot->ns->volume)))
 		return ns_trouble(slot->ns->volume);
+	/* Sanitized since it was parsed: what its data were to replace is gone. */
+	if (flags & OP_WRITES && unlikely(volume_wipe_count(slot->ns->volume) != j->wipe_count))
+		return RES_SANITIZING;
 	if (unlikely(!may_access(j, slot->ns)))
 		return RES_CONFLICT;
 	if (flags & OP_WRITES && unlikely(slot_is_protected(slot)))
@@ -68,6 +71,7 @@ static enum nvme_result find_ns(struct job *j)
 		(void)job_field(j, offsetof(struct nvme_sqe, nsid), 0);
 		return RES_INVALID_NS;
 	}
+	j->wipe_count = volume_wipe_count(j->slot->ns->volume);
 	return job_check(j);
 }
 

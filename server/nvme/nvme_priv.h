@@ -305,6 +305,7 @@ struct job {
 	uint8_t doom;                    /* enum nvme_result: ends so when its turn comes */
 	bool pumping, io_ready, silent, has_location;
 	bool has_begun;                  /* the backend had a part of it */
+	unsigned wipe_count;             /* of the volume, when it was parsed */
 	uint8_t error_bit;
 	uint16_t error_byte;
 	uint64_t error_lba;

@@ -42,6 +42,8 @@ enum nvme_result result_of_errno(int err, bool writing)
 		return RES_CAPACITY;
 	case -ESHUTDOWN:
 		return RES_NOT_READY;
+	case -EINPROGRESS:
+		return RES_SANITIZING;
 	case -EROFS:
 		return RES_WRITE_PROTECTED;
 	case -ERANGE:

@@ -30,7 +30,9 @@ struct nvmf_opts {
 	unsigned auth_timeout_s;         /* of an authentication; 0: 60 */
 };
 int nvmf_start(const struct nvmf_opts *opts) _must_check_;
-void nvmf_stop(void);
+/* Closes everything.  Waits at most limit_ms for commands that a backend sits on; false: some are still there, and so is all that
+ * they need.  Then it may be called again, or the process ends as it is. */
+bool nvmf_stop(unsigned limit_ms);
 
 /* TLS 1.3 at a portal: with ALLOWED the first byte of a connection tells which it is. */
 enum nvmf_tls_mode { NVMF_TLS_OFF, NVMF_TLS_ALLOWED, NVMF_TLS_REQUIRED };

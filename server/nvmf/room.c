@@ -93,12 +93,13 @@ static int close_all(void *arg)
 	return 0;
 }
 
-void nvmf_stop(void)
+bool nvmf_stop(unsigned limit_ms)
 {
 	struct nvmf_room *room = &nvmf_room;
+	uint64_t end_ns = reactor_clock_ns() + limit_ms * UINT64_C(1000000);
 
 	if (!room->started)
-		return;
+		return true;
 	room_lock();
 	room->stopping = true;
 	room_unlock();
@@ -113,6 +114,12 @@ void nvmf_stop(void)
 		room_lock();
 		if (list_is_empty(&room->assocs) && !atomic_load(&room->conn_count))
 			break;
+		if (reactor_clock_ns() > end_ns) {
+			room_unlock();
+			log_error(&log_nvmf, "a backend does not end commands of hosts, leaving without them", "connections=%u waited_ms=%u",
+				  atomic_load(&room->conn_count), limit_ms);
+			return false;
+		}
 		/* A connection may be between two reactors, in a message: look again soon. */
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += 20 * 1000 * 1000;
@@ -136,4 +143,5 @@ void nvmf_stop(void)
 	(void)nvmf_set_referrals(NULL, 0);
 	nvme_subsystem_unref(TAKE(room->discovery.nvme));
 	pthread_cond_destroy(&room->changed);
+	return true;
 }

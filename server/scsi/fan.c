@@ -37,15 +37,17 @@ static int nothing(void *arg)
 	return 0;
 }
 
-void scsi_stop(void)
+bool scsi_stop(void)
 {
-	sanitize_stop_all();
+	if (!sanitize_stop_all())
+		return false;
 	/* All nexuses are closed; let messages that are still under way find their end. */
 	unsigned count = atomic_load(&room.count);
 	for (unsigned round = 0; atomic_load(&room.flying) && round < 1000; round++)
 		for (unsigned i = 0; i < count; i++)
 			(void)reactor_call(room.reactor[i], nothing, NULL);
 	atomic_store(&room.count, 0);
+	return true;
 }
 
 bool room_is_open(void)

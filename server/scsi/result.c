@@ -40,6 +40,8 @@ enum step task_fail_errno(struct task *p, int err, bool writing, uint64_t lba)
 		return task_fail(p, RES_NO_SPACE);
 	case -ESHUTDOWN:
 		return task_fail(p, RES_NOT_READY);
+	case -EINPROGRESS:               /* it began after this command */
+		return task_fail(p, RES_SANITIZING);
 	case -EROFS:
 		return task_fail(p, RES_WRITE_PROTECTED);
 	case -ERANGE:

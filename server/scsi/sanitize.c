@@ -12,7 +12,8 @@
  *
  * That it runs is durable before anything is overwritten and before IMMED is answered: after a restart of the
  * daemon a sanitize that was cut off has failed, and hosts of all protocols hear so until it is done again or
- * EXIT FAILURE MODE forgives it.  What was in flight, by whatever protocol, ends before the first piece. */
+ * EXIT FAILURE MODE forgives it.  What was in flight, by whatever protocol, ends before the first piece; what
+ * was accepted and had not come so far (data on their way, another step) is refused, also when it is over. */
 #include "scsi/ops_priv.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #define PIECE (4u << 20)
 #define TICK_NS 50000000ull
+#define STOP_NS 10000000000ull
 enum { IMMED = 0x80, AUSE = 0x20, HEADER = 4, INVERT = 0x80, COUNT = 0x1f, TEST = 0x60 };
 
 struct sanitize {
@@ -174,7 +176,7 @@ static void job_submit(struct sanitize *j)
 				j->block[i] ^= 0xff;
 		}
 		j->io.op = j->erase ? VOLUME_ZERO : VOLUME_SAME;
-		j->io.flags = j->erase ? VOLUME_MAY_UNMAP : 0;
+		j->io.flags = (uint8_t)(VOLUME_WIPING | (j->erase ? VOLUME_MAY_UNMAP : 0));
 		j->io.iov = &j->iov;
 		j->io.iov_count = j->erase ? 0 : 1;
 		j->io.lba = j->done_blocks;
@@ -223,14 +225,20 @@ static void job_tick(struct timer *timer)
 }
 
 /* The room closes: jobs that sleep end at their next tick. */
-void sanitize_stop_all(void)
+bool sanitize_stop_all(void)
 {
+	uint64_t end_ns = reactor_clock_ns() + STOP_NS;
 	atomic_store(&stopping, true);
 	while (atomic_load(&running)) {
+		if (reactor_clock_ns() > end_ns) {
+			log_error(&log_scsi, "a backend does not end a sanitize, leaving without it", "running=%u", atomic_load(&running));
+			return false;
+		}
 		struct timespec pause = { .tv_nsec = 10000000 };
 		nanosleep(&pause, NULL);
 	}
 	atomic_store(&stopping, false);
+	return true;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------- */

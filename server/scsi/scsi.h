@@ -22,7 +22,7 @@ struct nexus_stats;
 
 /* reactors: those that nexuses live on. */
 int scsi_start(struct reactor *const *reactors, unsigned count) _must_check_;
-void scsi_stop(void);
+bool scsi_stop(void);                    /* false: a backend sits on a sanitize, which still needs everything */
 
 /* ---- logical units ------------------------------------------------------------------------------ */
 enum scsi_device { SCSI_DISK, SCSI_REMOVABLE, SCSI_CDROM };     /* a disk, one that can be ejected, a CD-ROM drive */

@@ -287,6 +287,7 @@ struct task {                            /* scsi's own part of a struct scsi_tas
 	bool pumping, io_ready;
 	struct scsi_sense sense;
 	uint64_t seq, start_ns;
+	unsigned wipe_count;             /* of the volume, when it was parsed */
 	uint64_t got_bytes;
 	/* operands */
 	uint64_t lba, count_blocks;
@@ -380,7 +381,7 @@ enum sanitize_state { SANITIZE_NONE, SANITIZE_RUNS, SANITIZE_FAILED };
 /* What a command hears meanwhile: RES_OK, RES_SANITIZING (with progress), RES_SANITIZE_FAILED. */
 enum scsi_result sanitize_check(const struct scsi_unit *u, struct scsi_sense *s);
 extern uint64_t sanitize_least_ns;       /* how long one takes at least; tests make it shorter */
-void sanitize_stop_all(void);            /* the room closes; on any thread, reactors still run */
+bool sanitize_stop_all(void);            /* the room closes; on any thread, reactors still run.  False: one is with a backend that hangs */
 
 /* ---- identity.c ------------------------------------------------------------------------------------------------------ */
 void identity_naa(const uint8_t uuid[16], uint8_t ret_naa[16]);

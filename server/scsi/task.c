@@ -214,6 +214,8 @@ int scsi_task_parse(struct scsi_task *t)
 		return 1;
 	}
 	p->state = TASK_PARSED;
+	if (p->op->flags & OP_WRITES)
+		p->wipe_count = volume_wipe_count(task_volume(p));
 	n->task_count++;
 	order_enter(p);
 	return 0;
@@ -321,6 +323,9 @@ void task_start(struct task *p)
 	if (unlikely(!r && t->direction == SCSI_DATA_OUT && p->got_bytes < t->data_len_bytes &&
 		     !(p->op->flags & OP_SHORT_OK)))
 		r = RES_SHORT_DATA;
+	/* SBC-3 4.11: what was accepted before a sanitize is not done after it has begun, though its data come late. */
+	if (!r && p->op->flags & OP_WRITES && unlikely(volume_wipe_count(task_volume(p)) != p->wipe_count))
+		r = RES_SANITIZING;
 	if (unlikely(r)) {
 		p->result = (uint8_t)r;
 		task_end(p);

@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 
 	int sig;
 	sigwait(&stop, &sig);
-	iscsi_stop();
+	(void)iscsi_stop(60000);
 	for (unsigned i = 0; i < luns; i++) {
 		scsi_unit_unref(units[i]);
 		volume_close(volumes[i], 1000);

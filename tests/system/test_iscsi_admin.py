@@ -292,6 +292,30 @@ def fast_abort_with(s, a, b, c):
     assert b.silent(0.2)                                  # one task, by name: the answer says it all
 
 
+def test_stopping_while_the_backend_hangs(daemon):
+    """The daemon waits a while, says so, and leaves; what it has stored is there when it comes back, with the same socket."""
+    d = daemon
+    address = ("127.0.0.1", d.portal())
+    iqn, well = d.disk("t", "16M", plugin="fault:ram"), d.disk("w", "16M")
+    with Session(address, iqn, name=HOST) as s, Session(address, well, name=HOST) as other:
+        a, b = s.connect(), other.connect()
+        s.settle()
+        other.settle()
+        data = b"\x57" * 4096
+        assert b.finish(b.write(0, 8, data=data), data).status == 0
+        d.cli("volume", "set", "t", "--option", "stuck=on")
+        a.read(0, 8)
+        a.send(hw.NOP_OUT | hw.IMMEDIATE, itt=0x7701, f20=hw.TAG_NONE)
+        assert a.recv(hw.NOP_IN).itt == 0x7701            # the read is with the backend
+        d.stop(seconds=120)
+    assert "leaving without them" in d.log() and "leaving with requests" in d.log()
+    d.start()
+    with Session(address, well, name=HOST) as other:
+        b = other.connect()
+        other.settle()
+        assert b.finish(b.read(0, 8)).data_in == data
+
+
 def test_ipv6(daemon):
     d = daemon
     try:

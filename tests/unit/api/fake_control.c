@@ -573,8 +573,9 @@ int control_start(const struct control_opts *opts, struct config_error *e)
 	return 0;
 }
 
-void control_stop(void)
+bool control_stop(void)
 {
+	return true;
 }
 
 void control_event(int level, bool alert, const char *type, const char *object, const char *fmt, ...)

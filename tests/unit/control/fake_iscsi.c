@@ -20,8 +20,10 @@ int iscsi_start(const struct iscsi_opts *opts)
 		list_init(&fake_iscsi.targets);
 	return 0;
 }
-void iscsi_stop(void)
+bool iscsi_stop(unsigned limit_ms)
 {
+	(void)limit_ms;
+	return true;
 }
 
 int iscsi_portal_add(const struct iscsi_portal_spec *s, struct iscsi_portal **ret_portal)

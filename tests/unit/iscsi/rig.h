@@ -117,7 +117,7 @@ static inline void rig_start(struct rig *g, const struct iscsi_opts *opts)
 }
 static inline void rig_stop(struct rig *g)
 {
-	iscsi_stop();
+	assert_true(iscsi_stop(60000));
 	for (unsigned i = 0; i < RIG_LUNS; i++) {
 		scsi_unit_unref(g->unit[i]);
 		volume_close(g->volume[i], 1000);

@@ -264,7 +264,10 @@ static void sanitized_by_scsi(void **state)
 		enum volume_wipe wipe;
 		unsigned status;
 	} cases[] = { { VOLUME_WIPE_RUNS, NVME_SC_SANITIZE_RUNS }, { VOLUME_WIPE_FAILED, NVME_SC_SANITIZE_FAILED }, { VOLUME_WIPE_NONE, 0 } };
+	struct cmd late = { .opcode = NVME_IO_WRITE, .nsid = 1, .len = 512, .out = out, .hold = true };
 	(void)state;
+	cmd_send(&host[0], 1, &late);
+	rig_calm(&rig);
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		assert_int_equal(volume_wipe_set(volume, cases[i].wipe), 0);
 		assert_int_equal(rw(0, NVME_IO_READ), cases[i].status);
@@ -272,6 +275,9 @@ static void sanitized_by_scsi(void **state)
 		assert_int_equal(reg(0, 0xa), 0);
 		assert_int_equal(resv(0, NVME_IO_RESV_REGISTER, NVME_RREGA_UNREGISTER, 0xa, 0), 0);
 	}
+	cmd_go(&late);                           /* accepted before it, data that come when it is over */
+	cmd_wait(&late);
+	assert_int_equal(late.status, NVME_SC_SANITIZE_RUNS);
 }
 
 /* ---- persistence through power loss ---------------------------------------------------------------------------------------- */

@@ -96,7 +96,7 @@ static inline void rig_start(struct rig *g)
 }
 static inline void rig_stop(struct rig *g)
 {
-	nvmf_stop();
+	assert_true(nvmf_stop(60000));
 	volume_close(g->volume, 1000);
 	volume_unref(g->volume);
 	nvme_stop();

@@ -183,6 +183,98 @@ static void immediately(void **state)
 	sanitize_least_ns = 0;
 }
 
+/* Accepted before the sanitize, with data that come during it, or when it is over: refused, and nothing lands. */
+static void late_data(void **state)
+{
+	struct cmd w[3], t = { CDB(0) };
+	static uint8_t data[512];
+	(void)state;
+	memset(data, 0x99, sizeof(data));
+	for (unsigned i = 0; i < 3; i++) {
+		w[i] = (struct cmd){ CDB(0x2a, [5] = (uint8_t)(50 + i), [8] = 1), .out = data, .out_len = 512, .hold = true };
+		cmd_send(&nx, 0, &w[i]);
+	}
+	assert_int_equal(cmd_do(&nx, 0, &t), SCSI_GOOD);         /* they are parsed */
+	sanitize_least_ns = 500000000;
+	struct cmd erase = { CDB(0x48, 0x82) };
+	assert_int_equal(cmd_do(&other, 0, &erase), SCSI_GOOD);
+	cmd_go(&w[0]);
+	cmd_wait(&w[0]);
+	assert_int_equal(cmd_sense(&w[0]), 0x02041b);
+	for (unsigned i = 0; i < 1500; i++) {
+		t = (struct cmd){ CDB(0) };
+		if (cmd_do(&other, 0, &t) == SCSI_GOOD)
+			break;
+		usleep(20000);
+	}
+	assert_int_equal(t.status, SCSI_GOOD);
+	cmd_go(&w[1]);
+	cmd_wait(&w[1]);
+	assert_int_equal(cmd_sense(&w[1]), 0x02041b);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(block(50 + i)[0], 0);
+	sanitize_least_ns = 0;
+	erase = (struct cmd){ CDB(0x48, 2) };            /* another one changes nothing for it */
+	assert_int_equal(cmd_do(&other, 0, &erase), SCSI_GOOD);
+	cmd_go(&w[2]);
+	cmd_wait(&w[2]);
+	assert_int_equal(cmd_sense(&w[2]), 0x02041b);
+	fill(50, 1, 0x31);
+	assert_int_equal(block(50)[0], 0x31);
+}
+
+static struct {
+	struct volume_io io;
+	struct iovec iov;
+	uint8_t data[512];
+	int status;
+} direct;
+static void direct_done(struct volume_io *io, int status)
+{
+	(void)io;
+	direct.status = status;
+}
+static int direct_run(void *arg)
+{
+	direct.iov = (struct iovec){ direct.data, sizeof(direct.data) };
+	direct.io = *(struct volume_io *)arg;
+	direct.io.count_blocks = 1;
+	direct.io.long_count_blocks = 1;
+	direct.io.iov = &direct.iov;
+	direct.io.iov_count = 1;
+	direct.io.done = direct_done;
+	volume_submit(volume, &direct.io);
+	return direct.status;
+}
+
+/* A further step of a command that had begun, of whatever protocol, does not pass the volume. */
+static void nobody_else_writes(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t op, flags;
+		int status;
+	} cases[] = {
+		{ "READ", VOLUME_READ, 0, 0 }, { "FLUSH", VOLUME_FLUSH, 0, 0 }, { "WRITE", VOLUME_WRITE, 0, -EINPROGRESS },
+		{ "SAME", VOLUME_SAME, 0, -EINPROGRESS }, { "ZERO", VOLUME_ZERO, 0, -EINPROGRESS }, { "UNMAP", VOLUME_UNMAP, 0, -EINPROGRESS },
+		{ "COPY", VOLUME_COPY, 0, -EINPROGRESS }, { "the wipe's own", VOLUME_SAME, VOLUME_WIPING, 0 },
+	};
+	(void)state;
+	for (unsigned failed = 0; failed < 2; failed++) {
+		assert_int_equal(volume_wipe_set(volume, failed ? VOLUME_WIPE_FAILED : VOLUME_WIPE_RUNS), 0);
+		for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+			struct volume_io io = { .op = cases[i].op, .flags = cases[i].flags, .lba = 9 };
+			direct.status = 1;
+			(void)reactor_call(rig.reactor[0], direct_run, &io);
+			for (unsigned k = 0; k < 3000 && direct.status == 1; k++)
+				usleep(10000);
+			if (direct.status != cases[i].status)
+				fail_msg("%s: %d", cases[i].what, direct.status);
+		}
+	}
+	assert_int_equal(volume_wipe_set(volume, VOLUME_WIPE_NONE), 0);
+}
+
 static void atomic_writes(void **state)
 {
 	static const struct {
@@ -372,7 +464,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns), cmocka_unit_test(refusals), cmocka_unit_test(nothing_stops_it),
-		cmocka_unit_test(immediately), cmocka_unit_test(kept_over_a_restart), cmocka_unit_test(a_new_key), cmocka_unit_test(atomic_writes),
+		cmocka_unit_test(immediately), cmocka_unit_test(kept_over_a_restart), cmocka_unit_test(late_data),
+		cmocka_unit_test(nobody_else_writes), cmocka_unit_test(a_new_key), cmocka_unit_test(atomic_writes),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
