@@ -33,6 +33,24 @@ static int write_nsswitch(bool dns_only)
 	return keeper_write("smb/domain/nsswitch.conf", text, len, 0644, NULL);
 }
 
+/* Is the root of this namespace shared, as systemd makes it?  mountinfo's fields: proc(5). */
+static bool root_is_shared(void)
+{
+	char line[4096];
+	bool shared = false;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		char point[PATH_MAX], *optional = strstr(line, " - ");
+		if (!optional || sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1 || strcmp(point, "/") != 0)
+			continue;
+		*optional = '\0';
+		shared = strstr(line, " shared:") != NULL;
+	}
+	if (f)
+		fclose(f);
+	return shared;
+}
+
 int keeper_view_prepare(struct keeper_view *v, char *why, size_t why_bytes)
 {
 	char path[PATH_MAX];
@@ -53,6 +71,9 @@ int keeper_view_prepare(struct keeper_view *v, char *why, size_t why_bytes)
 		r = write_nsswitch(own_dns);
 	/* As the package's own list of such folders has it; on a machine that was not restarted since it may be missing. */
 	if (r == 0 && mkdir(SOCKETS, 0755) < 0 && errno != EEXIST)
+		r = -errno;
+	/* Else a pool that is mounted later were missing in a child's namespace, and its files would go to what lies below. */
+	if (r == 0 && !root_is_shared() && mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
 		r = -errno;
 	if (r < 0)
 		snprintf(why, why_bytes, "cannot prepare what servers of a domain see: %s", strerror(-r));

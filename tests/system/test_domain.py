@@ -197,6 +197,21 @@ def test_who_is_disabled_loses_access_and_who_is_renamed_keeps_it(member, dc):
     assert dc.smb("rights", "rosa", "ls")[0] == 0
 
 
+def test_what_is_mounted_later_is_seen_by_the_servers(member, dc):
+    """They live in a mount namespace of their own: files must not go to what lies below a pool's disk."""
+    serve(member, "late", "--allow", "HF\\bob")
+    folder = member.base / "pool/late"
+    mounted = dc.run("mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", folder)
+    assert mounted.returncode == 0, mounted
+    try:
+        assert put(member, dc, "late", "bob")[0] == 0
+        assert dc.run("cat", folder / "bob").stdout == "up\n"
+        assert not (folder / "bob").exists()
+    finally:
+        assert dc.run("umount", folder).returncode == 0
+    assert "bob" not in dc.smb("late", "bob", "ls")[1]
+
+
 # ---- what outlives what ---------------------------------------------------------------------------------------------------------
 
 def test_daemon_and_keeper_begin_anew_in_the_domain(member, dc):
