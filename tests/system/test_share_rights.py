@@ -7,10 +7,12 @@ import grp
 import json
 import os
 import pathlib
+import signal
+import subprocess
 import sys
 
 import pytest
-from harness import Daemon
+from harness import Daemon, wait_for
 from nfs_rig import ADDRESS, Network, need
 
 GENEROUS = 120
@@ -45,6 +47,7 @@ class Rights:
         self.d.base.chmod(0o755)
         self.pool = self.d.base / "pool"
         self.pool.mkdir()
+        self.round, self.keeper = "", None       # files have names of their own in each
         self.d.start()
 
     def prepare(self):
@@ -65,13 +68,25 @@ class Rights:
     def folder(self, share, who):
         return self.pool / share / who if share == "home-folders" else self.pool / share
 
+    def restart(self):
+        """The daemon, and then the keeper that its servers belong to: these go on, and are adopted."""
+        self.d.restart()
+        keeper = self.d.json("nas")["keeper"]["pid"]
+        os.kill(keeper, signal.SIGTERM)
+        wait_for("the keeper ends", GENEROUS, lambda: not alive(keeper))
+        log = self.d.base / "keeper.log"
+        self.keeper = subprocess.Popen([*self.net.prefix, self.d.build / "server/holdfastd", "--keeper", "--state", self.d.state], stdin=subprocess.DEVNULL,
+                                       stdout=log.open("w"), stderr=subprocess.STDOUT, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        wait_for("another keeper", GENEROUS, lambda: self.d.json("nas")["keeper"]["pid"] not in (0, None, keeper))
+        wait_for("all shares are served", GENEROUS, lambda: all(s["state"] == "serving" for s in self.d.json("share", "list")))
+
     def lay(self, share, who, protocol):
         """The files that are tried: there-… to be read, mine-… to be deleted; new-… is not there yet.  Each name is used once: servers
         remember names."""
         folder, users = self.folder(share, who), grp.getgrnam("users").gr_gid
         # what is in a drop box belongs to the box
         owner = self.uid[who] if share == "home-folders" else 0 if share == "drop-box" else self.uid["alice"]
-        for name in (f"there-{who}-{protocol}", f"mine-{who}-{protocol}"):
+        for name in (f"there-{who}-{protocol}{self.round}", f"mine-{who}-{protocol}{self.round}"):
             (folder / name).write_text("text\n")
             os.chown(folder / name, owner, users)
             (folder / name).chmod(0o666 if share == "open" else 0o600 if share == "drop-box" else 0o664)
@@ -83,19 +98,29 @@ class Rights:
 
         if run("exit").returncode:
             return "x"
-        tries = {"l": "ls", "r": f"get there-{who}-smb /dev/null", "w": f"put {payload} new-{who}-smb", "d": f"del mine-{who}-smb"}
+        tries = {"l": "ls", "r": f"get there-{who}-smb{self.round} /dev/null", "w": f"put {payload} new-{who}-smb{self.round}",
+                 "d": f"del mine-{who}-smb{self.round}"}
         return "".join(letter if succeeded(letter, run(command)) else "-" for letter, command in tries.items())
 
     def nfs(self, share, who):
         gid = GUEST if who in ("guest", "sam") else grp.getgrnam("users").gr_gid
         version = 4 if share == "kubernetes" else 3
-        return self.net.run(sys.executable, HERE / "nfs_try.py", ADDRESS, f"/{share}", version, self.uid[who], gid, f"{who}-nfs").stdout.strip()
+        return self.net.run(sys.executable, HERE / "nfs_try.py", ADDRESS, f"/{share}", version, self.uid[who], gid, f"{who}-nfs{self.round}").stdout.strip()
 
     def close(self):
         try:
             self.d.close()
         finally:
+            if self.keeper:
+                self.keeper.wait(GENEROUS)
             self.net.close()
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def succeeded(letter, r):
@@ -123,6 +148,10 @@ def test_rights(rights, share, protocol, tmp_path):
         return
     payload = tmp_path / "payload"
     payload.write_text("new\n")
+    assert what_each_may(rights, share, protocol, payload) == dict(zip(PEOPLE, expected))
+
+
+def what_each_may(rights, share, protocol, payload):
     found = {}
     for who in PEOPLE:
         folder = rights.folder(share, who)
@@ -131,9 +160,9 @@ def test_rights(rights, share, protocol, tmp_path):
             continue
         rights.lay(share, who, protocol)
         found[who] = rights.smb(share, who, payload) if protocol == "smb" else rights.nfs(share, who)
-        assert (folder / f"new-{who}-{protocol}").exists() == ("w" in found[who]), (who, "what was said is what is there")
-        assert (folder / f"mine-{who}-{protocol}").exists() == ("d" not in found[who]), who
-    assert found == dict(zip(PEOPLE, expected))
+        assert (folder / f"new-{who}-{protocol}{rights.round}").exists() == ("w" in found[who]), (who, "what was said is what is there")
+        assert (folder / f"mine-{who}-{protocol}{rights.round}").exists() == ("d" not in found[who]), who
+    return found
 
 
 @pytest.mark.parametrize("share, flags, passes, steps", [
@@ -163,3 +192,13 @@ def test_a_disk_for_time_machine_has_a_size_anywhere(rights):
     show = rights.d.json("share", "show", "time-machine")
     assert show["quota_bytes"] == 1 << 40 and show["state"] == "serving" and not show["reason"], show
     assert "fruit:time machine max size = 1048576M" in (rights.d.state / "nas/smb/etc/smb.conf").read_text()
+
+
+def test_rights_are_the_same_after_restarts(rights, tmp_path):
+    """Of the daemon, which starts with the database only, and of the keeper, which finds the servers running."""
+    payload = tmp_path / "payload"
+    payload.write_text("new\n")
+    rights.restart()
+    rights.round = "-again"
+    wanted = {(share, protocol): dict(zip(PEOPLE, may)) for share, (_, by) in MATRIX.items() for protocol, may in by.items() if may}
+    assert {(share, protocol): what_each_may(rights, share, protocol, payload) for share, protocol in wanted} == wanted
