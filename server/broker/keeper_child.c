@@ -9,9 +9,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -105,7 +107,7 @@ static bool runs_program(pid_t pid, const struct keeper_kind *k)
 
 /* ---- starting ------------------------------------------------------------------------------------------------ */
 /* After fork in a process with threads: system calls only.  Waits until its pid is noted. */
-static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, const struct keeper_view *view, const char *path, char *const *argv, char *const *env,
+static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, const struct keeper_view *view, const char *path, char *const *argv, char *const *env, const char *instead,
 						 int gate, int log)
 {
 	char go;
@@ -129,6 +131,9 @@ static void __attribute__((noreturn)) child_side(const struct keeper_kind *k, co
 	const struct rlimit no_core = { 0, 0 };
 	setrlimit(RLIMIT_CORE, &no_core);
 	syscall(SYS_close_range, 3u, ~0u, 0u);
+	/* What is mounted later is seen there, too. */
+	if (k->instead && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || mount(instead, k->instead_of, NULL, MS_BIND, NULL) < 0))
+		_exit(125);
 	umask(022);
 	if (view && keeper_view_enter(view) < 0)
 		_exit(125);
@@ -140,7 +145,7 @@ static int spawn(struct child *c)
 {
 	const char *argv[24] = { 0 };
 	char *env[16] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C" };
-	char buf[PATH_MAX * 2], path[PATH_MAX], log_path[PATH_MAX];
+	char buf[PATH_MAX * 2], path[PATH_MAX], log_path[PATH_MAX], instead[PATH_MAX];
 	int gate[2];
 	size_t p = 0;
 	while (c->kind->programs[p] && !keeper_program(c->kind->programs[p], path))
@@ -170,10 +175,11 @@ static int spawn(struct child *c)
 	_cleanup_(closep) int log = open(keeper_path(log_path, "log/%s.log", c->kind->name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log < 0 || pipe2(gate, O_CLOEXEC) < 0)
 		return -errno;
+	keeper_path(instead, "%s", c->kind->instead ? c->kind->instead : "");
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(gate[1]);
-		child_side(c->kind, view, path, (char *const *)argv, env, gate[0], log);
+		child_side(c->kind, view, path, (char *const *)argv, env, instead, gate[0], log);
 	}
 	r = pid < 0 ? -errno : 0;
 	close(gate[0]);

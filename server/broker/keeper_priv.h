@@ -53,6 +53,8 @@ int keeper_refuse(struct keeper_request *rq, int error, const char *fmt, ...) _p
 bool keeper_name_is_account(const char *s);
 /* Did we make this group?  Also true for the one that all our users have. */
 bool keeper_group_is_ours(const char *name);
+/* Ends the SMB sessions of a user and waits for them; -EBUSY: others still run as that user, their names. */
+int keeper_holders_end(uid_t uid, char *names, size_t names_bytes) _must_check_;
 uint64_t keeper_number(const char *checked);
 
 /* This binary again as a keeper that detaches itself; 0 once it serves, -ECHILD when it has failed. */
@@ -114,6 +116,8 @@ struct keeper_kind {
 	unsigned stop_signal;            /* 0: SIGTERM */
 	const char *const *(*env)(void); /* further "NAME=value", NULL-terminated; NULL: none */
 	bool in_domain;                  /* sees people of the domain, when there is one: keeper_view.c */
+	/* A file below our folder that it, and nobody else, sees in the place of one of the system; NULL: none.  Written by argv(). */
+	const char *instead, *instead_of;
 };
 int keeper_smb_folders(void) _must_check_; /* makes them when missing */
 extern const struct keeper_kind keeper_kind_nfs_bus, keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;

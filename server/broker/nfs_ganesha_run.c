@@ -309,5 +309,4 @@ void nfs_ganesha_stop(void)
 	if (keeper_child_stop(&keeper_kind_ganesha) < 0)
 		log_warn(&log_keeper, "NFS-Ganesha does not end", " ");
 	nfs_bus_stop();
-	nfs_helpers_stop();
 }

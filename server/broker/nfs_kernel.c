@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* nfs_kernel.c - the NFS server of the Linux kernel: a table of exports of our own for rpc.mountd, threads by rpc.nfsd.
  *
- * /etc/exports and /var/lib/nfs stay as they are.  Each share is bound to nfs/root/NAME, and nfs/root is the root of
- * version 4, so clients mount /NAME as they do with NFS-Ganesha.  The kernel keeps the threads and what its clients
+ * /etc/exports and /var/lib/nfs stay as they are.  Each share is bound to nfs/root/NAME, and nfs/root is the root of all versions
+ * (nfs.conf(5), rootdir: rpc.mountd sees a file of ours there), so clients mount /NAME as they do with NFS-Ganesha.  The kernel keeps the threads and what its clients
  * hold, whatever happens to the keeper. exports(5), rpc.mountd(8), nfsd(7). */
 #include "broker/nfs_priv.h"
 
@@ -15,6 +15,7 @@
 
 #define ETAB "nfs/mountd/etab"
 #define OURS "nfs/run/kernel"            /* there while the kernel's threads are ours */
+#define MOUNTD_CONF "nfs/mountd/nfs.conf"
 #define PROC "/proc/fs/nfsd/"
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
@@ -28,17 +29,15 @@ static void escaped(FILE *f, const char *s)
 			fprintf(f, "\\%03o", (unsigned char)*s);
 }
 
-void nfs_kernel_exports(FILE *f, const struct nfs_spec *s, const char *dir)
+void nfs_kernel_exports(FILE *f, const struct nfs_spec *s)
 {
 	static const char *const flavours[] = { "sys", "krb5", "krb5i", "krb5p" };
-	escaped(f, dir);
-	fputs("/nfs/root\t*(ro,sync,no_subtree_check,insecure,fsid=0)\n", f);
+	fputs("/\t*(ro,sync,no_subtree_check,insecure,fsid=0)\n", f);
 	for (size_t i = 0; i < s->export_count; i++) {
 		const struct nfs_export *x = &s->exports[i];
 		for (size_t k = 0; k < x->client_count && !x->failed[0]; k++) {
 			const struct nfs_client *c = &x->clients[k];
-			escaped(f, dir);
-			fputs("/nfs/root/", f);
+			fputc('/', f);
 			escaped(f, x->name);
 			fprintf(f, "\t%s(%s,%s,no_subtree_check,insecure,fsid=%u,anonuid=%u,anongid=%u,sec=", c->who,
 				c->access == NFS_WRITE ? "rw" : "ro", x->sync ? "sync" : "async", x->id, x->anon_uid, x->anon_gid);
@@ -49,6 +48,28 @@ void nfs_kernel_exports(FILE *f, const struct nfs_spec *s, const char *dir)
 			fprintf(f, ",%s,%s)\n", squash == NFS_SQUASH_NONE ? "no_root_squash" : "root_squash",
 				squash == NFS_SQUASH_ALL ? "all_squash" : "no_all_squash");
 		}
+	}
+}
+
+static int put(const char *path, const char *text)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return TEMP_FAILURE_RETRY(write(fd, text, strlen(text))) < 0 ? -errno : 0;
+}
+
+/* The kernel asks rpc.mountd again about everything; also what an rpc.mountd before told of a view of mounts that went with it. */
+static void forget_answers(void)
+{
+	static const char *const caches[] = { "auth.unix.ip", "auth.unix.gid", "nfsd.fh", "nfsd.export" };
+	char now[32], path[64];
+	/* One second ahead, as what was learnt in this second is otherwise kept. */
+	snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
+	for (size_t i = 0; i < ARRAY_COUNT(caches); i++) {
+		snprintf(path, sizeof(path), "/proc/net/rpc/%s/flush", caches[i]);
+		if (put(path, now) < 0)
+			log_warn(&log_keeper, "the kernel's NFS server may take a while to learn of a change", "cache=%s", caches[i]);
 	}
 }
 
@@ -75,15 +96,23 @@ static int mountd_argv(const char **argv, size_t argv_count, char *buf, size_t b
 	int r = nfs_spec_load(&s, why, why_bytes);
 	if (r < 0)
 		return r;
-	char path[PATH_MAX], port[16];
+	char path[PATH_MAX], port[16], conf[PATH_MAX + 32];
+	bool changed;
 	snprintf(port, sizeof(port), "%u", s.mountd_port);
+	int len = snprintf(conf, sizeof(conf), "[exports]\nrootdir=%s\n", keeper_path(path, "nfs/root"));
+	r = keeper_write(MOUNTD_CONF, conf, (size_t)len, 0600, &changed);
+	if (r < 0) {
+		nfs_spec_done(&s);
+		return r;
+	}
 	const char *const args[] = { "-F", "-s", keeper_path(path, "nfs/mountd"), "-p", port };
 	r = fill(argv, argv_count, args, s.mountd_port ? 5 : 3, buf, buf_bytes);
 	nfs_spec_done(&s);
 	return r;
 }
 static const char *const mountd_programs[] = { "rpc.mountd", NULL };
-const struct keeper_kind keeper_kind_mountd = { .name = "rpc.mountd", .programs = mountd_programs, .argv = mountd_argv };
+const struct keeper_kind keeper_kind_mountd = { .name = "rpc.mountd", .programs = mountd_programs, .argv = mountd_argv,
+						.instead = MOUNTD_CONF, .instead_of = "/etc/nfs.conf", .prepare = forget_answers };
 
 static int nfsdcld_argv(const char **argv, size_t argv_count, char *buf, size_t buf_bytes, char *why, size_t why_bytes)
 {
@@ -103,14 +132,6 @@ static int run(const char *const *argv)
 	if (r != 0)
 		log_warn(&log_keeper, "a program of NFS fails", "program=%s result=%d output=\"%s\"", argv[0], r, out);
 	return r < 0 ? r : r > 0 ? -EIO : 0;
-}
-
-static int put(const char *path, const char *text)
-{
-	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return TEMP_FAILURE_RETRY(write(fd, text, strlen(text))) < 0 ? -errno : 0;
 }
 
 static unsigned threads(void)
@@ -205,6 +226,17 @@ static int bind_share(struct nfs_export *x)
 	return mount(from, path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
+/* The root is a mount of its own, so that rpc.mountd, whose view of mounts is its own, sees what is bound there later. */
+static int share_root(void)
+{
+	char path[PATH_MAX];
+	if (is_mounted(keeper_path(path, "nfs/root")))
+		return 0;
+	if (mount(path, path, NULL, MS_BIND, NULL) < 0)
+		return -errno;
+	return mount(NULL, path, NULL, MS_SHARED, NULL) < 0 ? -errno : 0;
+}
+
 /* What is bound and no longer served. */
 static void unbind_others(const struct nfs_spec *s)
 {
@@ -227,20 +259,6 @@ static void unbind_others(const struct nfs_spec *s)
 }
 
 /* ---- apply --------------------------------------------------------------------------------------------------- */
-/* The kernel asks rpc.mountd again about everything. */
-static void forget_answers(void)
-{
-	static const char *const caches[] = { "auth.unix.ip", "auth.unix.gid", "nfsd.fh", "nfsd.export" };
-	char now[32], path[64];
-	/* One second ahead, as what was learnt in this second is otherwise kept. */
-	snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
-	for (size_t i = 0; i < ARRAY_COUNT(caches); i++) {
-		snprintf(path, sizeof(path), "/proc/net/rpc/%s/flush", caches[i]);
-		if (put(path, now) < 0)
-			log_warn(&log_keeper, "the kernel's NFS server may take a while to learn of a change", "cache=%s", caches[i]);
-	}
-}
-
 static int write_table(const struct nfs_spec *s, bool *ret_changed)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -248,7 +266,7 @@ static int write_table(const struct nfs_spec *s, bool *ret_changed)
 	FILE *f = open_memstream(&text, &len);
 	if (!f)
 		return -ENOMEM;
-	nfs_kernel_exports(f, s, keeper_dir());
+	nfs_kernel_exports(f, s);
 	return fclose(f) != 0 ? -ENOMEM : keeper_write(ETAB, text, len, 0600, ret_changed);
 }
 
@@ -298,6 +316,7 @@ int nfs_kernel_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 	/* Clients walk through the root as whoever they are. */
 	for (size_t i = 0; i < ARRAY_COUNT(folders) && r == 0; i++)
 		r = keeper_mkdir(folders[i], i == 0 ? 0755 : 0700);
+	r = r < 0 ? r : share_root();
 	r = r < 0 ? r : keeper_write("nfs/mountd/rmtab", "", 0, 0600, &changed);
 	if (!running && !nfs_helpers_start(no_v3, sizeof(no_v3)))
 		log_warn(&log_keeper, "continuing without NFS version 3", "reason=\"%s\"", no_v3);
@@ -337,11 +356,11 @@ void nfs_kernel_stop(void)
 		return; /* still serving: what it needs stays */
 	if (keeper_child_stop(&keeper_kind_mountd) < 0 || keeper_child_stop(&keeper_kind_nfsdcld) < 0)
 		log_warn(&log_keeper, "a helper of the kernel's NFS server does not end", " ");
-	nfs_helpers_stop();
 	forget_answers();
 	unbind_others(NULL);
-	if (is_mounted(keeper_path(path, "nfs/pipefs")))
-		umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	for (size_t i = 0; i < 2; i++)
+		if (is_mounted(keeper_path(path, i ? "nfs/root" : "nfs/pipefs")))
+			umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
 	unlink(keeper_path(path, OURS));
 }
 

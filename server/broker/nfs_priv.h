@@ -77,8 +77,8 @@ bool nfs_rpcbind_runs(void);
 unsigned nfs_rpcbind_port(unsigned program, unsigned version);
 
 /* ---- the kernel's server --------------------------------------------------------------------------------- */
-/* The table that rpc.mountd reads.  dir: the keeper's folder. */
-void nfs_kernel_exports(FILE *f, const struct nfs_spec *s, const char *dir);
+/* The table that rpc.mountd reads; its root is nfs/root of the keeper's folder. */
+void nfs_kernel_exports(FILE *f, const struct nfs_spec *s);
 int nfs_kernel_apply(struct nfs_spec *s, char *why, size_t why_bytes) _must_check_;
 void nfs_kernel_stop(void);
 bool nfs_kernel_can(char *why, size_t why_bytes);

@@ -202,10 +202,11 @@ void nfs_kernel_io_read(FILE *from, FILE *f, const struct nfs_spec *s, const cha
 		if (line[0] != '\t') {
 			line[strcspn(line, " \t\n")] = '\0';
 			unescape(line);
-			size_t len = strlen(root);
+			/* As rpc.mountd sees it: in a chroot of ours with what is above that before it. */
+			const char *at = strstr(line, root);
 			id = 0;
-			for (size_t i = 0; i < s->export_count && strncmp(line, root, len) == 0; i++)
-				if (strcmp(line + len, s->exports[i].name) == 0)
+			for (size_t i = 0; i < s->export_count && at; i++)
+				if (strcmp(at + strlen(root), s->exports[i].name) == 0)
 					id = s->exports[i].id;
 		} else if (id && sscanf(line, "\tio_read: %llu", &n) == 1) {
 			fprintf(f, "io %u %llu - 0 -\n", id, n);

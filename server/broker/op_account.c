@@ -193,7 +193,15 @@ static int op_user_delete(struct keeper_request *rq)
 	const struct passwd *pw = getpwnam(name);
 	if (pw && !is_our_user(pw))
 		return keeper_refuse(rq, -EPERM, "the account %s is not Holdfast's", name);
+	char holders[256];
 	int r = ensure_conf(rq, conf);
+	/* From here on nobody logs in, so what is ended stays so. */
+	if (r == 0 && in_passdb(conf, name))
+		r = TOOL(rq, NULL, "smbpasswd", "-c", conf, "-d", name);
+	if (r == 0 && pw && keeper_holders_end(pw->pw_uid, holders, sizeof(holders)))
+		r = keeper_refuse(rq, -EBUSY, "these processes run as %s: %s; end them, then delete the user", name, holders);
+	if (r == -EBUSY && in_passdb(conf, name))
+		(void)!keeper_spawn(&(struct keeper_run_opts){ .argv = (const char *const[]){ "smbpasswd", "-c", conf, "-e", name, NULL } });
 	if (r == 0 && in_passdb(conf, name))
 		r = TOOL(rq, NULL, "pdbedit", "-s", conf, "-x", "-u", name);
 	if (r == 0 && pw)

@@ -78,6 +78,9 @@ static int run_apply(struct keeper_request *rq)
 		nfs_ganesha_stop();
 	if (r == 0 && p != NFS_KERNEL)
 		nfs_kernel_stop();
+	/* Both providers use the same ones; a server that runs has registered with them. */
+	if (r == 0 && p == NFS_AUTO)
+		nfs_helpers_stop();
 	for (size_t i = 0; r == 0 && i < s.export_count; i++)
 		check_folder(&s.exports[i]);
 	if (r == 0 && p != NFS_AUTO)

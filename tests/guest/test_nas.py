@@ -206,13 +206,24 @@ exec 8>&-
 alice flock -n /m4.2/lock true
 at "locks"
 
-head -c 32M /dev/urandom >/run/big
-want=$(sha256sum </run/big)
-cp /run/big /sealed/big
-alice sh -c 'cat >/m4.2/big2' </run/big
+head -c 8M /dev/urandom >/run/seed
+big() { for ((i = 0; i < MIB / 8; i++)); do echo "$i"; cat /run/seed; done; }
+want=$(big | sha256sum)
+big >/sealed/big
+big | alice sh -c 'cat >/m4.2/big2'
 [ "$(alice sh -c "sha256sum </m3/big")" = "$want" ] || die "what SMB wrote is not what NFS reads"
 [ "$(sha256sum </cifs/big2)" = "$want" ] || die "what NFS wrote is not what SMB reads"
-at "32 MiB each way"
+at "$MIB MiB each way"
+mkdir /cifs/many
+for ((i = 0; i < FILES; i++)); do
+	[ $((i % 500)) != 0 ] || mkdir /cifs/many/$((i / 500))
+	echo "file $i" >/cifs/many/$((i / 500))/$i
+done
+[ "$(alice sh -c "find /m4.2/many -type f | wc -l")" = "$FILES" ] || die "not all files are seen over NFS"
+export -f sums
+[ "$(sums /sealed/many)" = "$(alice bash -c 'sums /m3/many')" ] || die "SMB and NFS read different files"
+rm -r /sealed/many
+at "$FILES small files"
 
 # Clients work on while shares come and go, and while Samba dies.
 work() { # FILE: writes and reads it until /run/enough
@@ -277,17 +288,30 @@ hf share show docs -o json | grep -v '""' | grep 'state\|reason' || true
 hf nas
 at "served by the kernel"
 SERVER=127.0.0.1
-for v in 4.0 4.1 4.2; do
+all="3 4.0 4.1 4.2"
+for v in $all; do
 	mountas $v docs /m$v
-	echo "over $v" >/m$v/from-$v
+	as 1001 sh -c "umask 027; echo 'over $v' >/m$v/from-$v"
 	[ "$(cat /new/srv/pool/docs/from-$v)" = "over $v" ]
 done
-as 1001 sh -c 'echo mine >/m4.0/mine'
-[ "$(stat -c %u /m4.1/mine)" = 1001 ]
+for v in $all; do for w in $all; do
+	[ "$(cat /m$w/from-$v)" = "over $v" ] || die "over $w: what was written over $v"
+	[ "$(stat -c '%u %a' /m$w/from-$v)" = "1001 640" ] || die "over $w: $(stat -c '%u %a' /m$w/from-$v)"
+done; done
+refused as 1003 cat /m3/from-4.2 2>/dev/null
+# A lock is one for all of them.
+for v in $all; do
+	exec 8>/m$v/lock
+	waitfor 60 flock -n 8
+	for w in $all; do
+		[ $v != $w ] || continue
+		refused flock -n /m$w/lock true
+	done
+	exec 8>&-
+done
 exec 8>/m4.2/lock
 flock -n 8
-refused flock -n /m4.1/lock true
-at "mounted over 4.0, 4.1, 4.2"
+at "mounted over 3, 4.0, 4.1, 4.2: files, owners, locks"
 dd if=/dev/zero of=/m4.2/counted bs=64k count=16 conv=fsync 2>/dev/null
 counted() { hf share show docs -o json | tr -d ' \n' | sed 's/.*"stats":{//' | tr ',' '\n' | sed -n 's/^"write_bytes"://p'; }
 enough() { n=$(counted); [ "$n" != null ] && [ "$n" -ge $((1 << 20)) ]; }
@@ -300,8 +324,12 @@ hf share create other --pool p --nfs --read-only --nfs-client 127.0.0.1
 mountas 4.2 other /mo
 refused touch /mo/x 2>/dev/null
 umount /mo
+mountas 3 other /mo
+refused touch /mo/x 2>/dev/null
+umount /mo
 hf share delete other
 refused mountas 4.2 other /mo 2>/dev/null
+refused mount -t nfs -o "vers=3,proto=tcp,soft,timeo=10,retrans=1" "$SERVER:/other" /mo 2>/dev/null
 [ -d /new/srv/pool/other ]
 echo "still here" >/m4.2/still
 [ "$(cat /new/srv/pool/docs/still)" = "still here" ]
@@ -314,9 +342,14 @@ back() { [ -n "$(pidof rpc.mountd)" ] && [ "$(pidof rpc.mountd)" != "$pid" ]; }
 waitfor 60 back
 mountas 4.1 docs /mb
 [ "$(cat /mb/still)" = "still here" ]
+umount /mb
+mounts3() { mountas 3 docs /mb; }
+waitfor 60 mounts3
+[ "$(cat /mb/still)" = "still here" ]
+refused grep -i 'in use' /new/srv/s/nas/log/rpc.mountd.log
 at "rpc.mountd died and is back"
 exec 8>&-
-umount /mb /m4.0 /m4.1 /m4.2
+umount /mb /m3 /m4.0 /m4.1 /m4.2
 [ "$(cat /new/etc/exports)" = "$(cat /run/exports)" ]
 [ ! -s /new/var/lib/nfs/etab ] || refused grep docs /new/var/lib/nfs/etab
 portal=$(hf portal list -o json | tr -d '\n' | tr '{' '\n' | grep '"protocol": *"nfs"' | sed -n 's/.*"id": *"\([0-9a-f-]*\)".*/\1/p')
@@ -451,7 +484,7 @@ def test_windows_and_unix_clients_of_one_folder(nas_wire, nas_guest):
             return "killed"
 
         nas_guest.run(BOTH, env={"SERVER": HOST, "PASSWORD": "Correct-Horse-9", "ALICE": d.json("user", "show", "alice")["uid"],
-                                 "USERS": grp.getgrnam("users").gr_gid}, seconds=600, memory_mb=1024, host={"others": come_and_go, "kill": kill})
+                                 "USERS": grp.getgrnam("users").gr_gid, "FILES": 10000 if LONG else 100, "MIB": 1024 if LONG else 32}, seconds=3000 if LONG else 600, memory_mb=1024, host={"others": come_and_go, "kill": kill})
     finally:
         try:
             d.close()

@@ -387,6 +387,30 @@ def test_a_user_who_is_deleted_leaves_nothing_but_files(nas):
     assert (nas.pool / "base/of-dave").exists()
 
 
+def test_a_user_who_is_connected_is_deleted_and_one_who_runs_programs_is_named(nas):
+    nas.apply(users=[*users(nas), nas.user("dora", 24081), nas.user("erik", 24082)])
+    client = Client(nas, "base", "dora")
+    program = subprocess.Popen(["setpriv", "--reuid=24082", "--clear-groups", "sleep", "1000"], stdin=subprocess.DEVNULL)
+
+    def there(name):
+        return f"{name}:" in (nas.base / "etc/passwd").read_text()
+    try:
+        wait_for("the client is connected", 60, lambda: any(s["user"] == "dora" for s in nas.ask("sessions")["items"]))
+        wait_for("the program runs", 60, lambda: "\t24082\t" in pathlib.Path(f"/proc/{program.pid}/status").read_text())
+        nas.apply(users=[*users(nas), nas.user("erik", 24082)])
+        assert not there("dora"), "a session of SMB is no reason to keep a user"
+        answer = nas.ask("apply", world=dict(nas.world, users=users(nas)))
+        assert answer["result"] < 0 and f"sleep ({program.pid})" in answer["why"], answer
+        assert there("erik") and nas.smb("base", "erik", "ls")[0] == 0, "who was not deleted is as before"
+    finally:
+        client.process.kill()
+        client.process.wait()
+        program.kill()
+        program.wait()
+    nas.apply(users=users(nas))
+    assert not there("erik")
+
+
 def test_no_password_is_on_disk_or_in_a_log(nas):
     looked = 0
     for path in [nas.log_path, *nas.nas.rglob("*")]:

@@ -214,7 +214,7 @@ static char *printed(void (*print)(FILE *f, const struct nfs_spec *s))
 static void exports_3(FILE *f, const struct nfs_spec *s) { nfs_ganesha_exports(f, s, true); }
 static void exports_4(FILE *f, const struct nfs_spec *s) { nfs_ganesha_exports(f, s, false); }
 static void core_3(FILE *f, const struct nfs_spec *s) { nfs_ganesha_core(f, s, "/var/lib/h \"x\"/nas", true, false, false); }
-static void table(FILE *f, const struct nfs_spec *s) { nfs_kernel_exports(f, s, "/var/lib/h x/nas"); }
+static void table(FILE *f, const struct nfs_spec *s) { nfs_kernel_exports(f, s); }
 
 static void test_ganesha(void **state)
 {
@@ -269,13 +269,13 @@ static void test_kernel(void **state)
 	(void)state;
 	_cleanup_(freep) char *text = printed(table);
 	assert_string_equal(text,
-		"/var/lib/h\\040x/nas/nfs/root\t*(ro,sync,no_subtree_check,insecure,fsid=0)\n"
-		"/var/lib/h\\040x/nas/nfs/root/docs\t10.9.9.9(ro,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n"
-		"/var/lib/h\\040x/nas/nfs/root/docs\t10.1.2.3(rw,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,no_root_squash,no_all_squash)\n"
-		"/var/lib/h\\040x/nas/nfs/root/docs\t*(ro,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n"
-		"/var/lib/h\\040x/nas/nfs/root/we\\040\\042ird\\042\tfd00::/64(rw,async,no_subtree_check,insecure,fsid=300,anonuid=1000,anongid=100,"
+		"/\t*(ro,sync,no_subtree_check,insecure,fsid=0)\n"
+		"/docs\t10.9.9.9(ro,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n"
+		"/docs\t10.1.2.3(rw,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,no_root_squash,no_all_squash)\n"
+		"/docs\t*(ro,sync,no_subtree_check,insecure,fsid=7,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n"
+		"/we\\040\\042ird\\042\tfd00::/64(rw,async,no_subtree_check,insecure,fsid=300,anonuid=1000,anongid=100,"
 		"sec=sys:krb5:krb5i,root_squash,all_squash)\n"
-		"/var/lib/h\\040x/nas/nfs/root/three\t@nodes(rw,sync,no_subtree_check,insecure,fsid=9,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n");
+		"/three\t@nodes(rw,sync,no_subtree_check,insecure,fsid=9,anonuid=65534,anongid=65534,sec=sys,root_squash,no_all_squash)\n");
 }
 
 /* ---- sessions -------------------------------------------------------------------------------------------------- */
