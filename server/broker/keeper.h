@@ -41,6 +41,8 @@ int keeper_ask_list(struct keeper_answer *ret, int fd, const char *op, const cha
 /* The same on a connection of its own, for what takes minutes: nobody else waits for it. */
 int keeper_ask_long(struct keeper_answer *ret, unsigned timeout_s, const char *op, ...) __attribute__((sentinel)) _must_check_;
 int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const char *op, const char *const *args, size_t arg_count) _must_check_;
+/* The same with a descriptor along; five times a second until the answer is there look() is called. */
+int keeper_ask_watched(struct keeper_answer *ret, unsigned timeout_s, int fd, void (*look)(void *arg), void *arg, const char *op, ...) __attribute__((sentinel)) _must_check_;
 /* on: those that wait come back now with -ENOTCONN, and new ones are refused; the keeper goes on with what it does. */
 void keeper_hang_up(bool on);
 /* A memfd with these bytes, sealed against change; a descriptor or -errno. */

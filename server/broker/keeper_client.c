@@ -3,6 +3,7 @@
 #include "broker/keeper.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -141,15 +142,12 @@ static int encode(char *m, size_t bytes, const char *op, const char *const *args
 	return 0;
 }
 
-static int exchange(int s, const char *m, size_t len, int fd, struct keeper_answer *ret)
+static int answer(int s, struct keeper_answer *ret)
 {
 	struct {
 		int32_t result;
 		char text[KEEPER_TEXT_BYTES];
 	} reply;
-	int r = s < 0 ? -ENOTCONN : fdpass_send(s, m, len, fd);
-	if (r < 0)
-		return -ENOTCONN;
 	ssize_t n = fdpass_recv(s, &reply, sizeof(reply), &ret->fd);
 	if (n == -EAGAIN)
 		return -ETIMEDOUT;
@@ -159,6 +157,12 @@ static int exchange(int s, const char *m, size_t len, int fd, struct keeper_answ
 	memcpy(ret->text, reply.text, text_bytes);
 	ret->text[text_bytes < sizeof(ret->text) ? text_bytes : sizeof(ret->text) - 1] = '\0';
 	return reply.result > 0 ? -EIO : reply.result;
+}
+
+static int exchange(int s, const char *m, size_t len, int fd, struct keeper_answer *ret)
+{
+	int r = s < 0 ? -ENOTCONN : fdpass_send(s, m, len, fd);
+	return r < 0 ? -ENOTCONN : answer(s, ret);
 }
 
 /* An error has words, and no descriptor. */
@@ -230,7 +234,18 @@ static int *long_enter(int s)
 	return slot;
 }
 
-int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const char *op, const char *const *args, size_t arg_count)
+/* Until there is an answer, or the time is over. */
+static void watch(int s, unsigned timeout_s, void (*look)(void *arg), void *arg)
+{
+	for (uint64_t ms = 0; ms < timeout_s * UINT64_C(1000); ms += 200) {
+		struct pollfd p = { .fd = s, .events = POLLIN };
+		if (poll(&p, 1, 200) > 0)
+			return;
+		look(arg);
+	}
+}
+
+static int ask_long(struct keeper_answer *ret, unsigned timeout_s, int fd, void (*look)(void *arg), void *arg, const char *op, const char *const *args, size_t arg_count)
 {
 	const struct timeval limit = { timeout_s, 0 };
 	ret->fd = -1;
@@ -249,11 +264,31 @@ int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const ch
 	int *slot = long_enter(s);
 	if (!slot)
 		return conclude(ret, -EBUSY);
-	r = exchange(s, m, len, -1, ret);
+	r = fdpass_send(s, m, len, fd) < 0 ? -ENOTCONN : 0;
+	if (!r && look)
+		watch(s, timeout_s, look, arg);
+	r = r ? r : answer(s, ret);
 	pthread_mutex_lock(&long_lock);
 	*slot = 0;
 	pthread_mutex_unlock(&long_lock);
 	return conclude(ret, r);
+}
+
+int keeper_ask_long_list(struct keeper_answer *ret, unsigned timeout_s, const char *op, const char *const *args, size_t arg_count)
+{
+	return ask_long(ret, timeout_s, -1, NULL, NULL, op, args, arg_count);
+}
+
+int keeper_ask_watched(struct keeper_answer *ret, unsigned timeout_s, int fd, void (*look)(void *arg), void *arg, const char *op, ...)
+{
+	const char *args[KEEPER_ARGS];
+	size_t n = 0;
+	va_list ap;
+	va_start(ap, op);
+	for (const char *a; (a = va_arg(ap, const char *)) && n < KEEPER_ARGS;)
+		args[n++] = a;
+	va_end(ap);
+	return ask_long(ret, timeout_s, fd, look, arg, op, args, n);
 }
 
 int keeper_ask_long(struct keeper_answer *ret, unsigned timeout_s, const char *op, ...)

@@ -101,6 +101,10 @@ static int mount_row(const struct mount_row *row, char *why, size_t why_bytes)
 		return op_refuse(why, why_bytes, -ENODEV, "the disk with the file system %s is not there", row->uuid);
 	if (btrfs)
 		scan_btrfs();
+	/* Below the disk lies a folder that looks like an empty pool. */
+	_cleanup_(closep) int mark = openat(fd, SPACE_NOT_MOUNTED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
+	if (mark < 0)
+		log_warn(&log_space, "a folder below a disk cannot be marked, continuing", "path=\"%s\" errno=%d", row->path, errno);
 	char place[64];
 	snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
 	int r = -EINVAL;
@@ -116,8 +120,12 @@ int op_mount_add(const struct mount_row *row, char *why, size_t why_bytes)
 {
 	struct mount_row rows[ROWS_MAX];
 	pthread_mutex_lock(&lock);
+	char ignored[256];
 	size_t n = table_read(rows);
 	int r = n < ROWS_MAX ? mount_row(row, why, why_bytes) : op_refuse(why, why_bytes, -ENOSPC, "there are %d pools on disks already", ROWS_MAX);
+	_cleanup_(closep) int below = r ? op_folder_open(row->path, ignored, sizeof(ignored)) : -1;
+	if (below >= 0)
+		(void)unlinkat(below, SPACE_NOT_MOUNTED, 0);
 	if (!r) {
 		rows[n++] = *row;
 		r = table_write(rows, n);
@@ -170,6 +178,9 @@ int op_mount_forget(const char *path, char *why, size_t why_bytes)
 	if (!r && is_mounted(path, !strcmp(rows[at].file_system, "btrfs")) && umount2(path, UMOUNT_NOFOLLOW) < 0)
 		r = op_refuse(why, why_bytes, -errno, "%.150s cannot be unmounted: %s", path, errno == EBUSY ? "something in it is in use" : strerror(errno));
 	if (!r) {
+		_cleanup_(closep) int dir = op_folder_open(path, why, why_bytes);
+		if (dir >= 0)
+			(void)unlinkat(dir, SPACE_NOT_MOUNTED, 0);
 		memmove(&rows[at], &rows[at + 1], (n - at - 1) * sizeof(rows[0]));
 		r = table_write(rows, n - 1);
 		if (r)

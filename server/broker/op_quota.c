@@ -12,11 +12,13 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/quota.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
@@ -24,6 +26,8 @@
 #define PROOF ".holdfast-quota-proof"
 #define PROOF_PROJECT 0x7ffff00du
 #define PROJECTS_TRIED 64
+#define PARTIAL "trusted.holdfast.uncounted"     /* on a folder with files that its quota does not count yet */
+#define COUNTED_AT_ONCE 2000             /* files that are counted while somebody waits */
 
 static const unsigned type_of_scope[] = { [SPACE_SCOPE_FOLDER] = PRJQUOTA, [SPACE_SCOPE_USER] = USRQUOTA, [SPACE_SCOPE_GROUP] = GRPQUOTA };
 static const char *const scope_name[] = { "folders (project quota)", "users", "groups" };
@@ -82,7 +86,7 @@ static int try_limit(int fd, char *why, size_t why_bytes)
 	if (mkdirat(fd, PROOF, 0700) < 0)
 		return op_refuse(why, why_bytes, -errno, "a limit cannot be tried in the folder: %s", strerror(errno));
 	_cleanup_(closep) int dir = tree_open(fd, PROOF, O_RDONLY | O_DIRECTORY);
-	int r = dir < 0 ? dir : tree_project(dir, PROOF_PROJECT, NULL, why, why_bytes);
+	int r = dir < 0 ? dir : tree_project(dir, PROOF_PROJECT, NULL, NULL, NULL, why, why_bytes);
 	if (!r)
 		r = set_limit(dir, SPACE_SCOPE_FOLDER, PROOF_PROJECT, 65536, 0);
 	if (!r) {
@@ -178,23 +182,75 @@ static int get_kernel(int fd, const struct space_quota *q, struct space_quota *r
 	return r;
 }
 
+static bool is_partial(int fd)
+{
+	char mark;
+	return fgetxattr(fd, PARTIAL, &mark, 1) >= 0;
+}
+
+static int only_some(void *arg, uint64_t count)
+{
+	(void)arg;
+	return count < COUNTED_AT_ONCE ? 0 : -EINPROGRESS;
+}
+
+/* A folder has all its files counted, or a mark that says not yet: the mark is there before the first of them is. */
+static int begin_project(int fd, const struct space_quota *q, uint32_t *id, char *why, size_t why_bytes)
+{
+	int r = try_limit(fd, why, why_bytes);
+	if (!r)
+		r = free_project(fd, q->id, id);
+	if (!r && fsetxattr(fd, PARTIAL, "1", 1, 0) < 0)
+		r = -errno;
+	if (!r)
+		r = tree_project(fd, *id, SPACE_SNAPSHOTS, only_some, NULL, why, why_bytes);
+	if (!r && fremovexattr(fd, PARTIAL) < 0)
+		r = -errno;
+	return r == -EINPROGRESS ? 0 : r;
+}
+
 static int set_folder(int fd, const struct space_quota *q, char *why, size_t why_bytes)
 {
 	uint32_t id = 0;
 	int r = project_of(fd, &id);
 	if (!r && !id && !q->limit_bytes && !q->limit_files)
 		return 0;
-	if (!r && !id) {
-		r = try_limit(fd, why, why_bytes);
-		if (r)
-			return r;
-		r = free_project(fd, q->id, &id);
-	}
-	/* Also when the folder has it already: what was moved in from elsewhere, or an interrupted walk. */
-	if (!r)
-		r = tree_project(fd, id, SPACE_SNAPSHOTS, why, why_bytes);
+	if (!r && !id)
+		r = begin_project(fd, q, &id, why, why_bytes);
 	if (!r)
 		r = set_limit(fd, SPACE_SCOPE_FOLDER, id, q->limit_bytes, q->limit_files);
+	return r;
+}
+
+static int tell(void *arg, uint64_t count)
+{
+	int shared = *(int *)arg;
+	uint64_t stop = 0;
+	if (count % 256)
+		return 0;
+	if (pwrite(shared, &count, sizeof(count), 0) != sizeof(count) || pread(shared, &stop, sizeof(stop), sizeof(count)) != sizeof(stop))
+		return -EBADF;
+	return stop ? -ECANCELED : 0;
+}
+
+int op_quota_count(const char *folder, int shared, char *why, size_t why_bytes)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one at a time: each keeps the disk busy */
+	_cleanup_(closep) int fd = op_folder_open(folder, why, why_bytes);
+	uint32_t id = 0;
+	if (fd < 0)
+		return fd;
+	if (!is_partial(fd))
+		return 0;
+	pthread_mutex_lock(&lock);
+	int r = project_of(fd, &id);
+	if (!r && id)
+		r = tree_project(fd, id, SPACE_SNAPSHOTS, tell, &shared, why, why_bytes);
+	if (!r && fremovexattr(fd, PARTIAL) < 0)
+		r = -errno;
+	pthread_mutex_unlock(&lock);
+	if (r && !*why)
+		op_refuse(why, why_bytes, r, r == -ECANCELED ? "it was stopped" : "the files cannot be counted: %s", strerror(-r));
 	return r;
 }
 
@@ -223,6 +279,7 @@ int op_quota_set(const char *folder, const struct space_quota *q, struct space_q
 		op_refuse(why, why_bytes, r, "the limit cannot be set: %s", strerror(-r));
 	if (!r && get_kernel(fd, q, ret))
 		ret->used_bytes = ret->used_files = 0;
+	ret->partial = q->scope == SPACE_SCOPE_FOLDER && is_partial(fd);
 	return r;
 }
 
@@ -241,5 +298,6 @@ int op_quota_get(const char *folder, const struct space_quota *q, struct space_q
 	r = get_kernel(fd, q, ret);
 	if (r == -ENOENT)
 		return op_refuse(why, why_bytes, r, "the folder has no quota");
+	ret->partial = q->scope == SPACE_SCOPE_FOLDER && is_partial(fd);
 	return r ? op_refuse(why, why_bytes, r, "the usage cannot be read: %s", strerror(-r)) : 0;
 }

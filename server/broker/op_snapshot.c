@@ -86,7 +86,7 @@ static int place_open(const char *path, bool make, struct place *p, char *why, s
 	}
 	if (made) {                      /* snapshots are not counted in the quota of the folder (XFS, ext4) */
 		char ignored[256];
-		(void)tree_project(p->snapshots, 0, NULL, ignored, sizeof(ignored));
+		(void)tree_project(p->snapshots, 0, NULL, NULL, NULL, ignored, sizeof(ignored));
 		if (fchmod(p->snapshots, 0755) < 0)
 			return -errno;
 	}

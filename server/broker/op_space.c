@@ -31,8 +31,8 @@ static int scope_of(const char *word, uint32_t *ret)
 
 static void answer_quota(struct keeper_request *rq, const struct space_quota *q)
 {
-	snprintf(rq->text, sizeof(rq->text), "%u %u %llu %llu %llu %llu", q->scope, q->id, (unsigned long long)q->limit_bytes, (unsigned long long)q->limit_files, (unsigned long long)q->used_bytes,
-		 (unsigned long long)q->used_files);
+	snprintf(rq->text, sizeof(rq->text), "%u %u %llu %llu %llu %llu %d", q->scope, q->id, (unsigned long long)q->limit_bytes, (unsigned long long)q->limit_files, (unsigned long long)q->used_bytes,
+		 (unsigned long long)q->used_files, q->partial);
 }
 
 static int run_quota_probe(struct keeper_request *rq)
@@ -64,6 +64,11 @@ static int run_quota_get(struct keeper_request *rq)
 	if (!r)
 		answer_quota(rq, &got);
 	return r;
+}
+
+static int run_quota_count(struct keeper_request *rq)
+{
+	return done(rq, op_quota_count(rq->args[0], rq->fd, WHY));
 }
 
 static void print_snapshot(FILE *f, const struct space_snapshot *s)
@@ -172,6 +177,7 @@ const struct keeper_op keeper_ops_space[] = {
 	{ "quota-probe", "p", false, run_quota_probe },
 	{ "quota-set", "pwuUU", false, run_quota_set },
 	{ "quota-get", "pwu", false, run_quota_get },
+	{ "quota-count", "pf", false, run_quota_count },
 	{ "snapshot-create", "pNu", false, run_snapshot_create },
 	{ "snapshot-list", "p", false, run_snapshot_list },
 	{ "snapshot-delete", "pn", false, run_snapshot_delete },

@@ -9,6 +9,7 @@
 #define SPACE_NAME_BYTES 64
 #define SPACE_SNAPSHOTS ".snapshots"     /* in the folder of a share */
 #define SPACE_RECYCLE ".recycle"
+#define SPACE_NOT_MOUNTED ".holdfast-not-mounted" /* in the folder below a disk of ours: who sees it does not see the disk */
 #define SPACE_SNAPSHOT_FORMAT "GMT-%Y.%m.%d-%H.%M.%S" /* what Windows clients know; UTC */
 #define SPACE_DIR_BYTES 25               /* of such a name, with its NUL */
 
@@ -44,6 +45,7 @@ struct space_quota {
 	uint32_t id;                     /* uid, gid; FOLDER: the project that is wished, any number but 0 */
 	uint64_t limit_bytes, limit_files; /* 0: none */
 	uint64_t used_bytes, used_files;
+	bool partial;                    /* FOLDER: of what was there before not all is counted yet: keeper_quota_count() */
 };
 struct space_quota_can {
 	bool folder, user, group;
@@ -72,6 +74,10 @@ int keeper_quota_probe(const char *folder, struct space_quota_can *ret, char *wh
 /* Limits of 0 take the quota away.  A folder gets a project of its own when it has none: q->id, or a free one after it. */
 int keeper_quota_set(const char *folder, const struct space_quota *q, struct space_quota *ret, char *why, size_t why_bytes) _must_check_;
 int keeper_quota_get(const char *folder, const struct space_quota *q, struct space_quota *ret, char *why, size_t why_bytes) _must_check_;
+
+/* Counts the files that were in the folder before its quota; takes long.  Now and then tell() hears how many; false: stop (-ECANCELED),
+ * and the rest can be counted later. */
+int keeper_quota_count(const char *folder, bool (*tell)(void *arg, uint64_t files), void *arg, char *why, size_t why_bytes) _must_check_;
 
 /* name: "" for one made of the time.  -EEXIST, -EOPNOTSUPP (the file system cannot), -ENOSPC. */
 int keeper_snapshot_create(const char *folder, const char *name, unsigned kinds, struct space_snapshot *ret, char *why, size_t why_bytes) _must_check_;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "broker/keeper.h"
 
@@ -29,8 +30,10 @@ static int reason(const struct keeper_answer *a, int r, char *why, size_t why_by
 static int read_quota(const char *text, struct space_quota *q)
 {
 	unsigned long long limit_bytes, limit_files, used_bytes, used_files;
-	if (sscanf(text, "%u %u %llu %llu %llu %llu", &q->scope, &q->id, &limit_bytes, &limit_files, &used_bytes, &used_files) != 6)
+	int partial = 0;
+	if (sscanf(text, "%u %u %llu %llu %llu %llu %d", &q->scope, &q->id, &limit_bytes, &limit_files, &used_bytes, &used_files, &partial) < 6)
 		return -EBADMSG;
+	q->partial = partial;
 	q->limit_bytes = limit_bytes;
 	q->limit_files = limit_files;
 	q->used_bytes = used_bytes;
@@ -76,6 +79,31 @@ int keeper_quota_get(const char *folder, const struct space_quota *q, struct spa
 	number(id, q->id);
 	int r = keeper_ask(&a, -1, "quota-get", folder, scopes[q->scope], id, NULL);
 	return r ? reason(&a, r, why, why_bytes) : read_quota(a.text, ret);
+}
+
+struct count {
+	int shared;
+	bool (*tell)(void *arg, uint64_t files);
+	void *arg;
+};
+
+static void look(void *arg)
+{
+	const struct count *c = arg;
+	const uint64_t stop = 1;
+	uint64_t files = 0;
+	if (pread(c->shared, &files, sizeof(files), 0) == sizeof(files) && !c->tell(c->arg, files) && pwrite(c->shared, &stop, sizeof(stop), sizeof(files)) != sizeof(stop))
+		return;
+}
+
+int keeper_quota_count(const char *folder, bool (*tell)(void *arg, uint64_t files), void *arg, char *why, size_t why_bytes)
+{
+	_cleanup_(keeper_answer_done) struct keeper_answer a = { .fd = -1 };
+	_cleanup_(closep) int shared = memfd_create("count", MFD_CLOEXEC);
+	struct count c = { shared, tell, arg };
+	if (shared < 0 || ftruncate(shared, 16) < 0)
+		return -errno;
+	return reason(&a, keeper_ask_watched(&a, LONG_S, shared, look, &c, "quota-count", folder, NULL), why, why_bytes);
 }
 
 static int read_snapshot(const char *line, struct space_snapshot *s)

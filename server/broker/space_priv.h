@@ -40,8 +40,9 @@ int tree_restore(int from, int to, const char *except, int64_t made_s, struct tr
 int tree_seal(int fd, bool on, char *why, size_t why_bytes);
 /* Removes the entry with all that is in it; sealed things are opened first. -ENOENT: not there. */
 int tree_remove(int parent, const char *name, char *why, size_t why_bytes);
-/* All of the tree belongs to the project, and what is made in it will (XFS, ext4). */
-int tree_project(int fd, uint32_t project, const char *except, char *why, size_t why_bytes);
+/* All of the tree belongs to the project, and what is made in it will (XFS, ext4).  each: after each thing, how many it were; not 0:
+ * that ends it, and is returned without a word.  NULL: to the end. */
+int tree_project(int fd, uint32_t project, const char *except, int (*each)(void *arg, uint64_t count), void *arg, char *why, size_t why_bytes);
 int tree_immutable(int fd, bool on);
 
 /* ---- op_snapshot.c -------------------------------------------------------------------------------------------------- */
@@ -55,6 +56,8 @@ int op_snapshot_remove_all(int folder_fd, char *why, size_t why_bytes);
 int op_quota_probe(const char *folder, struct space_quota_can *ret, char *why, size_t why_bytes);
 int op_quota_set(const char *folder, const struct space_quota *q, struct space_quota *ret, char *why, size_t why_bytes);
 int op_quota_get(const char *folder, const struct space_quota *q, struct space_quota *ret, char *why, size_t why_bytes);
+/* shared: a descriptor of 16 bytes: how many things were counted, and whether to stop. */
+int op_quota_count(const char *folder, int shared, char *why, size_t why_bytes);
 int quota_btrfs_probe(int fd, char *why, size_t why_bytes);
 int quota_btrfs_set(int fd, uint64_t limit_bytes, char *why, size_t why_bytes);
 int quota_btrfs_get(int fd, struct space_quota *ret, char *why, size_t why_bytes);

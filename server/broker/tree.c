@@ -367,19 +367,28 @@ static int seal_one(int fd, const void *arg)
 	return r == -ENOTTY || r == -EOPNOTSUPP ? 0 : r;
 }
 
+struct project_job {
+	uint32_t project;
+	int (*each)(void *arg, uint64_t count);
+	void *arg;
+	uint64_t *count;
+};
+
 static int project_one(int fd, const void *arg)
 {
+	const struct project_job *j = arg;
 	struct fsxattr x;
 	struct stat st;
-	uint32_t project = *(const uint32_t *)arg;
 	if (ioctl(fd, FS_IOC_FSGETXATTR, &x) < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	uint32_t flags = S_ISDIR(st.st_mode) && project ? x.fsx_xflags | FS_XFLAG_PROJINHERIT : x.fsx_xflags & ~(uint32_t)FS_XFLAG_PROJINHERIT;
-	if (x.fsx_projid == project && x.fsx_xflags == flags)
-		return 0;
-	x.fsx_projid = project;
+	uint32_t flags = S_ISDIR(st.st_mode) && j->project ? x.fsx_xflags | FS_XFLAG_PROJINHERIT : x.fsx_xflags & ~(uint32_t)FS_XFLAG_PROJINHERIT;
+	bool same = x.fsx_projid == j->project && x.fsx_xflags == flags;
+	x.fsx_projid = j->project;
 	x.fsx_xflags = flags;
-	return ioctl(fd, FS_IOC_FSSETXATTR, &x) < 0 ? -errno : 0;
+	if (!same && ioctl(fd, FS_IOC_FSSETXATTR, &x) < 0)
+		return -errno;
+	++*j->count;
+	return j->each ? j->each(j->arg, *j->count) : 0;
 }
 
 /* Folders are done before what is in them, so that what is made meanwhile inherits; `after`: the other way round. */
@@ -413,11 +422,13 @@ int tree_seal(int fd, bool on, char *why, size_t why_bytes)
 	return r ? op_refuse(why, why_bytes, r, "the copy cannot be made unchangeable: %s", strerror(-r)) : 0;
 }
 
-int tree_project(int fd, uint32_t project, const char *except, char *why, size_t why_bytes)
+int tree_project(int fd, uint32_t project, const char *except, int (*each)(void *arg, uint64_t count), void *arg, char *why, size_t why_bytes)
 {
+	uint64_t count = 0;
+	const struct project_job j = { .project = project, .each = each, .arg = arg, .count = &count };
 	struct stat st;
-	int r = fstat(fd, &st) < 0 ? -errno : walk(fd, st.st_dev, except, false, 0, project_one, &project);
-	return r ? op_refuse(why, why_bytes, r, "the files cannot be given to the quota's project: %s", strerror(-r)) : 0;
+	int r = fstat(fd, &st) < 0 ? -errno : walk(fd, st.st_dev, except, false, 0, project_one, &j);
+	return r && r != -ECANCELED && r != -EINPROGRESS ? op_refuse(why, why_bytes, r, "the files cannot be given to the quota's project: %s", strerror(-r)) : r;
 }
 
 /* ---- removing ------------------------------------------------------------------------------------------------------------ */

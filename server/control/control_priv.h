@@ -68,7 +68,7 @@ void object_label(enum model_kind k, const json_t *o, char *buf, size_t buf_byte
 
 /* ---- runtime_pool.c ------------------------------------------------------------------------------------ */
 struct pool_facts {
-	bool online;
+	bool online, not_mounted;        /* its disk, which we formatted, is not mounted there */
 	char reason[WHY_BYTES], file_system[32];
 	uint64_t total_bytes, free_bytes;
 };

@@ -10,6 +10,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "broker/keeper.h"
+#include "broker/space.h"
+
 static const struct {
 	unsigned long magic;             /* statfs(2) */
 	const char *name;
@@ -58,6 +61,12 @@ void pool_facts(const char *path, struct pool_facts *ret_facts)
 		return;
 	}
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret_facts->not_mounted = fd >= 0 && faccessat(fd, SPACE_NOT_MOUNTED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (ret_facts->not_mounted) {
+		snprintf(ret_facts->reason, sizeof(ret_facts->reason),
+			 "the disk of %.100s is not mounted: is it there (holdfast disk list), and does the keeper run, which mounts it (systemctl status holdfast-nas)?", path);
+		return;
+	}
 	if (fd < 0 && errno == EACCES && access(path, R_OK | X_OK) == 0 && policy_forbids(path, ret_facts->reason, sizeof(ret_facts->reason)))
 		return;
 	ret_facts->online = true;
@@ -121,6 +130,15 @@ int pool_prepare(const char *path, char *why, size_t why_bytes)
 	return r;
 }
 
+/* A keeper mounts them when it starts. */
+static void mount_pools(void)
+{
+	char why[WHY_BYTES] = "";
+	keeper_open(ctl.state_dir);
+	if (!keeper_present(NULL) && keeper_summon(why, sizeof(why)))
+		log_warn(&log_control, "disks of pools are not mounted, continuing without them", "why=\"%s\"", why);
+}
+
 bool pool_check_all(void)
 {
 	bool again = false;
@@ -133,6 +151,10 @@ bool pool_check_all(void)
 		struct pool_facts f;
 		const char *name = text_of(p, "name");
 		pool_facts(text_of(p, "path"), &f);
+		if (f.not_mounted && !ctl.started) {
+			mount_pools();   /* of all pools */
+			pool_facts(text_of(p, "path"), &f);
+		}
 		if (!f.online)
 			alert_raise(LOG_LEVEL_ERROR, "pool.offline", name, "pool %s: %s", name, f.reason);
 		else

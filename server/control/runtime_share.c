@@ -2,6 +2,7 @@
 /* runtime_share.c - shares, users and quotas as they run: all of them are applied as one, by share/, and what is amiss
  * with them becomes alerts.  Control thread, but for what share/ tells and what a line calls "any thread". */
 #include "control/nas_priv.h"
+#include "share/space.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -106,6 +107,53 @@ bool nas_retry(void)
 	return !applied;
 }
 
+/* ---- quotas of folders that had files before ------------------------------------------------------------------------ */
+struct counting {
+	struct task *task;
+	char share[64];
+};
+
+static bool counted(void *arg, uint64_t files)
+{
+	const struct counting *c = arg;
+	control_task_progress(c->task, -1, "%llu files counted", (unsigned long long)files);
+	return !control_task_is_cancelled(c->task);
+}
+
+static int count_work(struct task *task, void *arg)
+{
+	struct counting *c = arg;
+	char why[WHY_BYTES] = "";
+	c->task = task;
+	int r = share_quota_count(c->share, counted, c, why, sizeof(why));
+	control_task_progress(task, r ? -1 : 100, "%s", *why ? why : r ? strerror(-r) : "all files are counted");
+	return r;
+}
+
+static void count_finished(struct task *task, void *arg, int status)
+{
+	(void)task;
+	(void)status;
+	free(arg);
+}
+
+static void count_start(void)
+{
+	char id[64], name[96], task[CONFIG_ID_BYTES];
+	struct config_error e;
+	while (share_quota_next(id, name)) {
+		struct counting *c = calloc(1, sizeof(*c));
+		const struct task_spec s = { .type = "quota", .object = name, .work = count_work, .finished = count_finished, .arg = c, .can_cancel = true };
+		if (!c)
+			return;
+		snprintf(c->share, sizeof(c->share), "%s", id);
+		if (control_task_start(&s, task, &e)) {
+			log_warn(&log_control, "the files of a share are not counted for its quota", "share=%s why=\"%s\"", name, e.why);
+			free(c);
+		}
+	}
+}
+
 static void look_due(struct timer *t)
 {
 	char why[WHY_BYTES] = "";
@@ -114,6 +162,7 @@ static void look_due(struct timer *t)
 		keeper_lost = false;     /* once; when it fails, shares are tried again as any that are not served */
 		nas_apply(why, sizeof(why));
 	}
+	count_start();
 	bool failed = !nas_retry() && look_at_all();
 	uint64_t now = reactor_clock_ns();
 	if (failed && now >= tried_ns + VOLUME_RETRY_S * SECOND_NS) {

@@ -296,9 +296,46 @@ static void space_fill(const char *share_id, const char *share_name, struct shar
 		st->used_known = s->live.used_known;
 		st->used_bytes = s->live.used_bytes;
 		if (!st->reason[0])
-			snprintf(st->reason, sizeof(st->reason), "%s", s->trouble);
+			snprintf(st->reason, sizeof(st->reason), "%s", s->count != SPACE_COUNTED && !s->trouble[0] ? "the quota does not yet count all files that were there before it" : s->trouble);
 	}
 	pthread_mutex_unlock(&space_state.mutex);
+}
+
+bool share_quota_next(char id[64], char name[96])
+{
+	bool found = false;
+	pthread_mutex_lock(&space_state.mutex);
+	for (size_t i = 0; i < space_state.share_count && !found; i++) {
+		struct space_share *s = &space_state.shares[i];
+		found = s->count == SPACE_TO_COUNT;
+		if (found) {
+			s->count = SPACE_COUNTING;
+			snprintf(id, 64, "%s", s->id);
+			snprintf(name, 96, "%s", s->name);
+		}
+	}
+	pthread_mutex_unlock(&space_state.mutex);
+	return found;
+}
+
+int share_quota_count(const char *share_id, bool (*tell)(void *arg, uint64_t files), void *arg, char *why, size_t why_bytes)
+{
+	char folder[1024] = "";
+	pthread_mutex_lock(&space_state.mutex);
+	struct space_share *s = space_find(share_id);
+	if (s)
+		snprintf(folder, sizeof(folder), "%s", s->folder);
+	pthread_mutex_unlock(&space_state.mutex);
+	int r = *folder ? keeper_quota_count(folder, tell, arg, why, why_bytes) : -ENOENT;
+	pthread_mutex_lock(&space_state.mutex);
+	s = space_find(share_id);
+	if (s)
+		s->count = SPACE_COUNTED;
+	if (s && r)
+		snprintf(s->trouble, sizeof(s->trouble), "the quota does not count all files that were there before it: %.150s", why);
+	pthread_mutex_unlock(&space_state.mutex);
+	space_wake();
+	return r;
 }
 
 int share_quota_state(const char *quota_id, struct share_quota_state *ret)

@@ -22,6 +22,12 @@ int share_snapshot_restore(const char *share_id, const char *name, char *why, si
 /* Removes the folder of a share that is deleted, with its snapshots. */
 int share_folder_remove(const char *folder, char *why, size_t why_bytes) _must_check_;
 
+/* A share whose quota does not count yet what was in the folder before it: it is the caller's to count, by share_quota_count(), which
+ * takes long; tell() hears how many files are done, and false from it stops (-ECANCELED).  What is not counted then is counted when the
+ * quota is set again or the daemon starts. */
+bool share_quota_next(char id[64], char name[96]);
+int share_quota_count(const char *share_id, bool (*tell)(void *arg, uint64_t files), void *arg, char *why, size_t why_bytes) _must_check_;
+
 /* Returns owned: [{name, path, kind, model, serial, size_bytes, rotational, removable, empty, in_use, health: good|worn|failing|unknown,
  * health_text, temperature_c, power_on_hours, worn_percent, reallocated_sectors, pending_sectors, media_errors}]. */
 int share_disks(json_t **ret, char *why, size_t why_bytes) _must_check_;

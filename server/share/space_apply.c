@@ -114,21 +114,24 @@ int space_check(const struct share_world *w, char *why, size_t why_bytes)
 
 /* ---- apply ----------------------------------------------------------------------------------------------------------------- */
 /* Sets a limit unless the file system has it: at a start nothing has changed, and walking the tree takes long. */
-static int set(const char *folder, const struct space_quota *q, char *why, size_t why_bytes)
+static int set(const char *folder, const struct space_quota *q, struct space_quota *ret, char *why, size_t why_bytes)
 {
-	struct space_quota got;
-	if (keeper_quota_get(folder, q, &got, why, why_bytes) == 0 && got.limit_bytes / 4096 == q->limit_bytes / 4096 && got.limit_files == q->limit_files)
+	if (keeper_quota_get(folder, q, ret, why, why_bytes) == 0 && ret->limit_bytes / 4096 == q->limit_bytes / 4096 && ret->limit_files == q->limit_files)
 		return 0;
-	return keeper_quota_set(folder, q, &got, why, why_bytes);
+	return keeper_quota_set(folder, q, ret, why, why_bytes);
 }
 
 static void set_share(struct space_share *s, uint64_t had)
 {
 	const struct space_quota q = { .scope = SPACE_SCOPE_FOLDER, .id = s->project, .limit_bytes = s->quota_bytes };
+	struct space_quota got = { .partial = false };
 	char why[512];
 	s->trouble[0] = '\0';
-	if ((!s->quota_bytes && !had) || !set(s->folder, &q, why, sizeof(why)))
+	s->count = SPACE_COUNTED;
+	if ((!s->quota_bytes && !had) || !set(s->folder, &q, &got, why, sizeof(why))) {
+		s->count = got.partial && s->quota_bytes ? SPACE_TO_COUNT : SPACE_COUNTED;
 		return;
+	}
 	snprintf(s->trouble, sizeof(s->trouble), "the quota is not kept: %.230s", why);
 	log_warn(&log_share, "a quota is not kept, continuing without it", "share=%s why=\"%s\"", s->name, why);
 }
@@ -168,9 +171,14 @@ static int apply_shares(const struct share_world *w)
 		const struct space_share *k = space_find(fresh[i].id);
 		uint64_t had = k ? k->quota_bytes : 0;
 		bool same = k && had == fresh[i].quota_bytes && !k->trouble[0];
+		bool counting = k && k->count == SPACE_COUNTING;
+		if (same)
+			fresh[i].count = k->count;
 		pthread_mutex_unlock(&space_state.mutex);
 		if (!same)
 			set_share(&fresh[i], had);
+		if (counting)            /* goes on, whatever the limit is now */
+			fresh[i].count = SPACE_COUNTING;
 		space_tell(fresh[i].id, "quota.failed", fresh[i].name, false, fresh[i].trouble[0] ? fresh[i].trouble : NULL);
 	}
 	pthread_mutex_lock(&space_state.mutex);
@@ -207,7 +215,8 @@ static void fill_limit(struct space_limit *l, const struct share_world *w, const
 		return;
 	}
 	const struct space_quota want = { .scope = l->scope, .id = l->owner, .limit_bytes = l->limit_bytes, .limit_files = l->limit_files };
-	if (set(l->folder, &want, why, sizeof(why)))
+	struct space_quota got;
+	if (set(l->folder, &want, &got, why, sizeof(why)))
 		snprintf(l->trouble, sizeof(l->trouble), "%.255s", why);
 }
 

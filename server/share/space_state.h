@@ -26,6 +26,7 @@ struct space_share {
 	unsigned recycle_days;
 	uint64_t recycle_max_bytes;
 	char trouble[256];               /* why the quota is not kept; "" */
+	enum { SPACE_COUNTED, SPACE_TO_COUNT, SPACE_COUNTING } count;  /* of the files that were there before the quota */
 	struct space_live live;          /* the thread's; guarded by the mutex as all of it */
 };
 struct space_limit {                     /* of a user or group */

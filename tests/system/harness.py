@@ -128,7 +128,8 @@ class Daemon:
         assert self.running(), f"the daemon ended while it started:\n{self.log()[-4000:]}"
 
     def is_ready(self):
-        return re.search(r"\bready\b", self.log(since_start=True)) is not None and (self.state / "holdfast.sock").exists()
+        # A keeper that it started writes into the same log, and may be ready before.
+        return re.search(r"^(?!.*keeper).*\bready\b", self.log(since_start=True), re.MULTILINE) is not None and (self.state / "holdfast.sock").exists()
 
     def running(self):
         return self.process is not None and self.process.poll() is None

@@ -178,4 +178,21 @@ def test_pool_from_an_empty_disk(nas, place):
     nas.start()
     wait_for("it is mounted again", 60, folder.is_dir)
     assert (folder / "a").read_text() == "one"
-    wait_for("the pool is online", 60, lambda: nas.json("pool", "show", "x")["state"] == "online", 0.3)
+    wait_for("the pool is online", 60, lambda: "online" in nas.run_cli("pool", "show", "x").stdout, 0.3)
+    # Without shares, too: volumes do not look into the empty folder below the disk.
+    nas.cli("share", "delete", "docs", "--yes")
+    nas.cli("volume", "create", "v", "--pool", "x", "--size", "16M")
+    nas.stop()
+    assert end_keeper(nas.state).returncode == 0
+    assert run("umount", at).returncode == 0
+    nas.start()
+    wait_for("the pool answers", 120, lambda: nas.run_cli("pool", "show", "x").returncode == 0)
+    assert nas.json("volume", "show", "v")["state"] == "online" and nas.json("pool", "show", "x")["file_system"] == "xfs"
+    nas.stop()
+    assert end_keeper(nas.state).returncode == 0
+    assert run("umount", at).returncode == 0
+    assert run("losetup", "-d", disk).returncode == 0
+    nas.start()
+    wait_for("the pool says why", 120, lambda: "not mounted" in nas.run_cli("pool", "show", "x").stdout)
+    assert nas.json("pool", "show", "x")["state"] == "offline"
+    assert nas.json("volume", "show", "v")["state"] == "offline"
