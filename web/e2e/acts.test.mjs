@@ -58,7 +58,9 @@ each("a second factor: enrolled by its key, asked for at login, a recovery code 
   await enter("tina");
   await home().waitFor();
   await p.getByRole("button", { name: "Set it up" }).click();
-  await p.getByRole("img", { name: "QR code for the authenticator" }).waitFor();
+  const qr = p.getByRole("img", { name: "QR code for the authenticator" });
+  await qr.waitFor();
+  await until("the QR code is drawn", () => qr.evaluate((e) => e.complete && e.naturalWidth > 100));
   const secret = (await p.locator(".pf-v6-c-card").filter({ has: p.locator("#totp-code") }).locator("code").first().innerText()).trim();
   assert.match(secret, /^[A-Z2-7 ]{16,}$/);
   assert.deepEqual(await axe(p), []);

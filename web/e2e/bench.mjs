@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench.mjs - how quick the page is: the first view, and lists of 10,000 volumes.  `./dev bench web` runs it on the
 // release build; what is measured on a machine that does something else says little.
-import { Browser, login, Server, settled } from "./lib.mjs";
+import { Browser, countBytes, login, manyVolumes, Server, settled } from "./lib.mjs";
 
 const COUNT = 10_000;
 const ROUNDS = 15;
@@ -16,20 +16,17 @@ try {
   // the first view: nothing is in the browser's cache
   const context = await browser.context();
   const page = await context.newPage();
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("Network.enable");
-  let bytes = 0;
-  cdp.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
+  const line = await countBytes(page);
   await page.goto(server.url, { waitUntil: "load" });
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   await settled(page);
-  say("login page, compressed", `${Math.round(bytes / 1024)} KiB`, "");
+  say("login page, compressed", `${Math.round(line.bytes / 1024)} KiB`, "");
   await login(page, server);
   await settled(page);
-  say("with the dashboard, compressed", `${Math.round(bytes / 1024)} KiB`, "400 KiB");
+  say("with the dashboard, compressed", `${Math.round(line.bytes / 1024)} KiB`, "400 KiB");
   const views = [];
   for (let i = 0; i < ROUNDS; i++) {
-    await cdp.send("Network.clearBrowserCache");
+    await line.cdp.send("Network.clearBrowserCache");
     const started = performance.now();
     await page.goto(server.url);
     await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
@@ -39,11 +36,7 @@ try {
   say("dashboard, nothing cached, median", `${Math.round(median(views))} ms`, "1,000 ms");
 
   // the list page
-  for (let from = 0; from < COUNT; from += 500) {
-    const changes = Array.from({ length: 500 }, (_v, i) => ({ verb: "create", kind: "volume", body: { name: `vol-${String(from + i).padStart(5, "0")}`, size_bytes: 1048576 * (1 + ((from + i) % 50)), plugin: "null" } }));
-    const status = await page.evaluate(async (c) => (await fetch("/api/v1/batch", { method: "POST", headers: { "Content-Type": "application/json", "X-Holdfast": "1" }, body: JSON.stringify({ changes: c }) })).status, changes);
-    if (status !== 200) throw new Error(`batch: ${status}`);
-  }
+  await manyVolumes(page, COUNT);
   const ask = async (query) => {
     const times = await page.evaluate(
       async ([q, n]) => {

@@ -193,6 +193,26 @@ export async function login(page, server, name = "admin", password = PASSWORD) {
   await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
 }
 
+/** Makes so many volumes that hold nothing, by the API, many at a time. */
+export async function manyVolumes(page, count) {
+  for (let from = 0; from < count; from += 500) {
+    const changes = Array.from({ length: Math.min(500, count - from) }, (_v, i) => ({ verb: "create", kind: "volume", body: { name: `vol-${String(from + i).padStart(5, "0")}`, size_bytes: 1048576 * (1 + ((from + i) % 50)), plugin: "null" } }));
+    const answer = await page.evaluate(async (c) => {
+      const r = await fetch("/api/v1/batch", { method: "POST", headers: { "Content-Type": "application/json", "X-Holdfast": "1" }, body: JSON.stringify({ changes: c }) });
+      return r.status === 200 ? "" : `${r.status} ${await r.text()}`;
+    }, changes);
+    assert.equal(answer, "");
+  }
+}
+
+/** Counts what comes over the line for a page, compressed as it is. */
+export async function countBytes(page) {
+  const counted = { bytes: 0, cdp: await page.context().newCDPSession(page) };
+  await counted.cdp.send("Network.enable");
+  counted.cdp.on("Network.loadingFinished", (e) => (counted.bytes += e.encodedDataLength));
+  return counted;
+}
+
 /** Answers "Is it you?" when it is asked. */
 export async function confirmIfAsked(page, password = PASSWORD, after = null) {
   const asked = page.getByRole("dialog", { name: "Is it you?" });

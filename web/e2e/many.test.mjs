@@ -3,7 +3,7 @@
 // take is measured by bench.mjs.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Browser, login, Server, settled } from "./lib.mjs";
+import { Browser, countBytes, login, manyVolumes, Server, settled } from "./lib.mjs";
 
 const COUNT = process.env.HF_LONG === "1" ? 10_000 : 2_000;
 let server, browser;
@@ -19,20 +19,17 @@ after(async () => {
 test("the first view takes less than 400 KiB", async () => {
   const context = await browser.context();
   const page = await context.newPage();
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("Network.enable");
-  let bytes = 0;
-  cdp.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
+  const line = await countBytes(page);
   await page.goto(server.url, { waitUntil: "load" });
   await page.getByRole("heading", { name: "Log in" }).waitFor();
-  const login = bytes;
+  const login = line.bytes;
   await page.locator("#login-name").fill("admin");
   await page.locator("#login-password").fill("correct horse battery 9");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
   await settled(page);
-  console.log(`# ${Math.round(login / 1024)} KiB for the login, ${Math.round(bytes / 1024)} KiB with the dashboard`);
-  assert.ok(bytes < 400 * 1024, `the login and the dashboard take ${bytes} bytes`);
+  console.log(`# ${Math.round(login / 1024)} KiB for the login, ${Math.round(line.bytes / 1024)} KiB with the dashboard`);
+  assert.ok(line.bytes < 400 * 1024, `the login and the dashboard take ${line.bytes} bytes`);
   await context.close();
 });
 
@@ -40,18 +37,7 @@ test(`${COUNT} volumes: the page answers, searches and scrolls`, async () => {
   const context = await browser.context();
   const page = await context.newPage();
   await login(page, server);
-  // made by the API, many at a time
-  for (let from = 0; from < COUNT; from += 500) {
-    const status = await page.evaluate(
-      async ([a, b]) => {
-        const changes = Array.from({ length: b - a }, (_v, i) => ({ verb: "create", kind: "volume", body: { name: `vol-${String(a + i).padStart(5, "0")}`, size_bytes: 1048576 * (1 + ((a + i) % 50)), plugin: "null" } }));
-        const r = await fetch("/api/v1/batch", { method: "POST", headers: { "Content-Type": "application/json", "X-Holdfast": "1" }, body: JSON.stringify({ changes }) });
-        return r.status === 200 ? "" : `${r.status} ${await r.text()}`;
-      },
-      [from, Math.min(COUNT, from + 500)],
-    );
-    assert.equal(status, "");
-  }
+  await manyVolumes(page, COUNT);
   const asked = [];
   page.on("request", (r) => {
     const u = new URL(r.url());

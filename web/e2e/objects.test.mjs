@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import path from "node:path";
 import { after, before } from "node:test";
 import { hands } from "./hands.mjs";
@@ -239,8 +240,12 @@ each("accounts and tokens", async () => {
   await open("/accounts?tab=tokens");
   await page.getByRole("button", { name: "Create a token" }).first().click();
   await field("Name").fill("backup");
+  await field("For").fill("volumes nothing-like-that");
   await press("Continue");
-  await dialog().locator(".hf-plan").waitFor();
+  await dialog().locator("#token-scopes-help .pf-m-error").waitFor();
+  await field("For").fill("volumes pools");
+  await press("Continue");
+  await dialog().getByText("may do what the role Viewer may, for: volumes pools").waitFor();
   await press("Create");
   await confirmIfAsked(page, PASSWORD, page.locator("#token-text"));
   const token = await page.locator("#token-text").innerText();
@@ -248,6 +253,15 @@ each("accounts and tokens", async () => {
   await dialog().getByRole("button", { name: "Close", exact: true }).last().click();
   await page.getByText("backup", { exact: true }).waitFor();
   assert.equal(await page.getByText(token.trim()).count(), 0, "it is shown once");
+  // it reaches what it names, as its role may, until it is deleted
+  const ask = (method, where) =>
+    new Promise((resolve, reject) => {
+      const q = https.request(`${server.url}/api/v1${where}`, { method, rejectUnauthorized: false, headers: { Authorization: `Bearer ${token.trim()}`, "If-Match": "*" } }, (r) => r.resume().on("end", () => resolve(r.statusCode)));
+      q.on("error", reject).end();
+    });
+  assert.deepEqual([await ask("GET", "/volumes"), await ask("GET", "/hosts"), await ask("DELETE", "/volumes/v1")], [200, 403, 403]);
+  await deleteRow(/backup/);
+  assert.equal(await ask("GET", "/volumes"), 401);
   await open("/accounts?tab=logins");
   await page.getByText("this browser").waitFor();
 });

@@ -60,30 +60,25 @@ function Accounts() {
   });
   const isLocked = (a: Account) => !!a.locked_until && new Date(a.locked_until) > new Date();
   return (
-    <ObjectList<Account>
-      id="a"
-      kind={accountKind()}
-      label={_("Accounts")}
-      createTitle={_("Create an account")}
-      empty={{ title: _("No accounts"), text: _("Accounts are for people who administer this server.") }}
-      columns={[
-        { key: "name", title: _("Name"), value: (a) => a.name, field: "name", cell: (a) => <>{a.name} {a.name === me?.name && <Label isCompact>{_("you")}</Label>}</> },
-        { key: "role", title: _("Role"), value: (a) => roleNames()[a.role] ?? a.role },
-        { key: "state", title: _("State"), value: (a) => (a.enabled ? _("enabled") : _("disabled")), cell: (a) => <><State state={a.enabled ? "enabled" : "disabled"} /> {isLocked(a) && <Label isCompact status="warning">{_("locked, {when}", { when: formatAgo(a.locked_until) })}</Label>}</> },
-        { key: "totp", title: _("Second factor"), value: (a) => (a.totp_enabled ? _("yes") : _("no")) },
-        { key: "last", title: _("Last login"), value: (a) => a.last_login_at, cell: (a) => (a.last_login_at ? formatAgo(a.last_login_at) : _("never")) },
-        { key: "comment", title: _("Comment"), value: (a) => a.comment },
-      ]}
-      moreActions={(a) => (a.totp_enabled ? [{ title: _("Remove the second factor"), onClick: () => setActing(resetTotp(a)) }] : [])}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-          {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
-        </>
-      )}
-    </ObjectList>
+    <>
+      <ObjectList<Account>
+        id="a"
+        kind={accountKind()}
+        label={_("Accounts")}
+        createTitle={_("Create an account")}
+        empty={{ title: _("No accounts"), text: _("Accounts are for people who administer this server.") }}
+        columns={[
+          { key: "name", title: _("Name"), value: (a) => a.name, field: "name", cell: (a) => <>{a.name} {a.name === me?.name && <Label isCompact>{_("you")}</Label>}</> },
+          { key: "role", title: _("Role"), value: (a) => roleNames()[a.role] ?? a.role },
+          { key: "state", title: _("State"), value: (a) => (a.enabled ? _("enabled") : _("disabled")), cell: (a) => <><State state={a.enabled ? "enabled" : "disabled"} /> {isLocked(a) && <Label isCompact status="warning">{_("locked, {when}", { when: formatAgo(a.locked_until) })}</Label>}</> },
+          { key: "totp", title: _("Second factor"), value: (a) => (a.totp_enabled ? _("yes") : _("no")) },
+          { key: "last", title: _("Last login"), value: (a) => a.last_login_at, cell: (a) => (a.last_login_at ? formatAgo(a.last_login_at) : _("never")) },
+          { key: "comment", title: _("Comment"), value: (a) => a.comment },
+        ]}
+        moreActions={(a) => (a.totp_enabled ? [{ title: _("Remove the second factor"), onClick: () => setActing(resetTotp(a)) }] : [])}
+      />
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
+    </>
   );
 }
 

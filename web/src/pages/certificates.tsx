@@ -228,14 +228,7 @@ function Accounts() {
         { key: "url", title: _("Registered"), value: (a) => (a.url ? _("yes") : _("no")) },
         { key: "error", title: _("Last error"), value: (a) => a.last_error },
       ]}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-        </>
-      )}
-    </ObjectList>
+    />
   );
 }
 

@@ -90,14 +90,7 @@ export function Channels() {
           { key: "error", title: _("Last error"), value: (c) => c.last_error },
         ]}
         {...(may ? { moreActions: (c) => [{ title: _("Send a test"), onClick: () => setTrying(c) }] } : {})}
-      >
-        {(create, list) => (
-          <>
-            <div className="hf-actions">{create}</div>
-            {list}
-          </>
-        )}
-      </ObjectList>
+      />
       {trying && <Try channel={trying} onClose={() => setTrying(null)} />}
     </>
   );

@@ -31,14 +31,7 @@ function Hosts() {
         { key: "proof", title: _("Proves itself"), value: proofs },
         { key: "comment", title: _("Comment"), value: (h) => h.comment, field: "comment" },
       ]}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-        </>
-      )}
-    </ObjectList>
+    />
   );
 }
 
@@ -55,14 +48,7 @@ function Groups() {
         { key: "hosts", title: _("Hosts"), value: (g) => g.hosts.join(" "), cell: (g) => (g.hosts.length ? g.hosts.map((h, i) => <span key={h}>{i > 0 && ", "}<NameLink plural="hosts" name={h} /></span>) : _("nobody")) },
         { key: "comment", title: _("Comment"), value: (g) => g.comment, field: "comment" },
       ]}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-        </>
-      )}
-    </ObjectList>
+    />
   );
 }
 

@@ -12,7 +12,7 @@ import { composeSource, splitSource, type Source, type SourceKind } from "~/lib/
 import { Fields } from "~/parts/fields";
 import { Notice } from "~/parts/notice";
 import { Screen, Section } from "~/parts/page";
-import { PlanView } from "~/parts/plan";
+import { PlanSection } from "~/parts/plan-section";
 import { explain } from "~/parts/states";
 
 const kinds = (): { kind: SourceKind; title: string; text: string }[] => [
@@ -159,17 +159,7 @@ export default function NewImportPage() {
         <Notice key={t} variant="danger" isInline title={t} className="hf-trouble" isLiveRegion />
       ))}
       {plan ? (
-        <Section title={_("This is what will be done.")}>
-          <PlanView plan={plan.plan} />
-          <div className="hf-buttons hf-below">
-            <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
-              {_("Start copying")}
-            </Button>
-            <Button variant="secondary" onClick={() => setPlan(null)} isDisabled={isBusy}>
-              {_("Back")}
-            </Button>
-          </div>
-        </Section>
+        <PlanSection plan={plan.plan} button={_("Start copying")} isBusy={isBusy} onApply={() => send(false)} onBack={() => setPlan(null)} />
       ) : (
         <Form
           noValidate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // serve.tsx - one form serves a volume to a host: all that is missing is made, and what to type is shown.
-import { Button, Card, CardBody, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
+import { Button, Checkbox, ExpandableSection, Form, FormSelect, FormSelectOption, Grid, GridItem, Label, List, ListItem, Radio, TextInput } from "@patternfly/react-core";
 import { Notice } from "~/parts/notice";
 import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
@@ -13,7 +13,7 @@ import { ConnectTabs, CopyText } from "~/parts/copy";
 import { Field, NameInput, SecretInput } from "~/parts/fields";
 import { kindWord } from "~/parts/kinds";
 import { Facts, Screen, Section } from "~/parts/page";
-import { PlanView } from "~/parts/plan";
+import { PlanSection } from "~/parts/plan-section";
 import { explain } from "~/parts/states";
 import { useToast } from "~/parts/toast";
 import { suggestName } from "~/pages/inbox";
@@ -236,30 +236,19 @@ export default function ServePage() {
     );
   if (plan)
     return (
-      <Screen title={_("Serve a volume")} text={_("This is what will be done.")}>
-        <Card>
-          <CardBody>
-            <List isPlain aria-label={_("Objects")}>
-              {plan.objects.map((o, i) => (
-                <ListItem key={i}>
-                  <Label isCompact variant="outline" status={o.verb === "keep" ? "info" : "success"}>
-                    {o.verb === "create" ? _("new") : o.verb === "update" ? _("change") : _("is there")}
-                  </Label>{" "}
-                  {kindWord(o.kind)} {o.name ?? ""}
-                </ListItem>
-              ))}
-            </List>
-            <PlanView plan={plan.plan} />
-            <div className="hf-below hf-buttons">
-              <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
-                {_("Serve it")}
-              </Button>
-              <Button variant="secondary" onClick={() => setPlan(null)}>
-                {_("Back")}
-              </Button>
-            </div>
-          </CardBody>
-        </Card>
+      <Screen title={_("Serve a volume")}>
+        <PlanSection plan={plan.plan} button={_("Serve it")} isBusy={isBusy} onApply={() => send(false)} onBack={() => setPlan(null)}>
+          <List isPlain aria-label={_("Objects")}>
+            {plan.objects.map((o, i) => (
+              <ListItem key={i}>
+                <Label isCompact variant="outline" status={o.verb === "keep" ? "info" : "success"}>
+                  {o.verb === "create" ? _("new") : o.verb === "update" ? _("change") : _("is there")}
+                </Label>{" "}
+                {kindWord(o.kind)} {o.name ?? ""}
+              </ListItem>
+            ))}
+          </List>
+        </PlanSection>
       </Screen>
     );
 

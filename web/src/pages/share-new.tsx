@@ -13,7 +13,7 @@ import { Fields } from "~/parts/fields";
 import { presets, shareFields, shareKind } from "~/parts/nas-kinds";
 import { Notice } from "~/parts/notice";
 import { Screen, Section } from "~/parts/page";
-import { PlanView } from "~/parts/plan";
+import { PlanSection } from "~/parts/plan-section";
 import { explain } from "~/parts/states";
 import { ShareConnect } from "~/pages/share-connect";
 
@@ -111,17 +111,7 @@ export default function NewSharePage() {
         <Notice key={t} variant="danger" isInline title={t} className="hf-trouble" isLiveRegion />
       ))}
       {plan ? (
-        <Section title={_("This is what will be done.")}>
-          <PlanView plan={plan.plan} />
-          <div className="hf-buttons hf-below">
-            <Button onClick={() => void send(false)} isLoading={isBusy} isDisabled={isBusy}>
-              {_("Create")}
-            </Button>
-            <Button variant="secondary" onClick={() => setPlan(null)} isDisabled={isBusy}>
-              {_("Back")}
-            </Button>
-          </div>
-        </Section>
+        <PlanSection plan={plan.plan} button={_("Create")} isBusy={isBusy} onApply={() => send(false)} onBack={() => setPlan(null)} />
       ) : (
         <Form
           noValidate

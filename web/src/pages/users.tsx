@@ -31,41 +31,36 @@ function Users() {
     done: _("{name} may log in again", { name: u.name }),
   });
   return (
-    <ObjectList<User>
-      id="u"
-      kind={userKind()}
-      label={_("Users")}
-      refreshMs={20_000}
-      createTitle={_("Create a user")}
-      empty={{ title: _("No users yet"), text: _("A user is a person who opens shares with a name and a password. Create one, then name it where a share says who may use it.") }}
-      filters={[{ key: "state", label: _("State"), options: ["active", "disabled", "expired", "locked", "no-password"].map((s) => [s, stateWord(s)]), of: (u) => u.state }]}
-      columns={[
-        { key: "name", title: _("Name"), value: (u) => u.name, field: "name" },
-        { key: "full", title: _("Full name"), value: (u) => u.full_name, field: "full_name" },
-        { key: "state", title: _("State"), value: (u) => stateWord(u.state), cell: (u) => <><State state={u.state} />{u.reason && <div className="hf-quiet">{u.reason}</div>}</>, width: 25 },
-        { key: "groups", title: _("Groups"), value: (u) => (u.groups ?? []).join(", ") },
-        { key: "until", title: _("Until"), value: (u) => u.expires_at, field: "expires_at", cell: (u) => (u.expires_at ? formatTime(u.expires_at) : _("no end")) },
-        { key: "seen", title: _("Seen last"), value: (u) => u.last_seen_at, cell: (u) => (u.last_seen_at ? formatAgo(u.last_seen_at) : "–") },
-        { key: "uid", title: _("uid"), value: (u) => u.uid, field: "uid", isNumber: true },
-      ]}
-      {...(may
-        ? {
-            moreActions: (u: User) => [
-              { title: _("Set a password"), onClick: () => setWithPassword(u) },
-              ...(canUnlock && u.state === "locked" ? [{ title: _("Let in again"), onClick: () => setActing(unlock(u)) }] : []),
-            ],
-          }
-        : {})}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-          {withPassword && <ObjectDialog kind={userKind()} object={withPassword} only={["password"]} title={_("Password of {name}", { name: withPassword.name })} onClose={() => setWithPassword(null)} />}
-          {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
-        </>
-      )}
-    </ObjectList>
+    <>
+      <ObjectList<User>
+        id="u"
+        kind={userKind()}
+        label={_("Users")}
+        refreshMs={20_000}
+        createTitle={_("Create a user")}
+        empty={{ title: _("No users yet"), text: _("A user is a person who opens shares with a name and a password. Create one, then name it where a share says who may use it.") }}
+        filters={[{ key: "state", label: _("State"), options: ["active", "disabled", "expired", "locked", "no-password"].map((s) => [s, stateWord(s)]), of: (u) => u.state }]}
+        columns={[
+          { key: "name", title: _("Name"), value: (u) => u.name, field: "name" },
+          { key: "full", title: _("Full name"), value: (u) => u.full_name, field: "full_name" },
+          { key: "state", title: _("State"), value: (u) => stateWord(u.state), cell: (u) => <><State state={u.state} />{u.reason && <div className="hf-quiet">{u.reason}</div>}</>, width: 25 },
+          { key: "groups", title: _("Groups"), value: (u) => (u.groups ?? []).join(", ") },
+          { key: "until", title: _("Until"), value: (u) => u.expires_at, field: "expires_at", cell: (u) => (u.expires_at ? formatTime(u.expires_at) : _("no end")) },
+          { key: "seen", title: _("Seen last"), value: (u) => u.last_seen_at, cell: (u) => (u.last_seen_at ? formatAgo(u.last_seen_at) : "–") },
+          { key: "uid", title: _("uid"), value: (u) => u.uid, field: "uid", isNumber: true },
+        ]}
+        {...(may
+          ? {
+              moreActions: (u: User) => [
+                { title: _("Set a password"), onClick: () => setWithPassword(u) },
+                ...(canUnlock && u.state === "locked" ? [{ title: _("Let in again"), onClick: () => setActing(unlock(u)) }] : []),
+              ],
+            }
+          : {})}
+      />
+      {withPassword && <ObjectDialog kind={userKind()} object={withPassword} only={["password"]} title={_("Password of {name}", { name: withPassword.name })} onClose={() => setWithPassword(null)} />}
+      {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
+    </>
   );
 }
 
@@ -83,14 +78,7 @@ function Groups() {
         { key: "gid", title: _("gid"), value: (g) => g.gid, field: "gid", isNumber: true },
         { key: "comment", title: _("Comment"), value: (g) => g.comment, field: "comment" },
       ]}
-    >
-      {(create, list) => (
-        <>
-          <div className="hf-actions">{create}</div>
-          {list}
-        </>
-      )}
-    </ObjectList>
+    />
   );
 }
 

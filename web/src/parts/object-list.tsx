@@ -44,8 +44,8 @@ interface Props<T extends Entity> {
   sort?: string;
   id?: string;
   isEmbedded?: boolean;
-  /** Draws the page around the list; gets the button that creates. */
-  children: (create: ReactNode, list: ReactNode) => ReactNode;
+  /** Draws the page around the list; gets the button that creates, which stands above the list by itself. */
+  children?: (create: ReactNode, list: ReactNode) => ReactNode;
   editQuery?: Record<string, boolean>;
 }
 
@@ -118,7 +118,12 @@ export function ObjectList<T extends Entity>(p: Props<T>) {
   );
   return (
     <>
-      {p.children(create(), list)}
+      {p.children?.(create(), list) ?? (
+        <>
+          <div className="hf-actions">{create()}</div>
+          {list}
+        </>
+      )}
       {acting && <ActionDialog action={acting} onClose={() => setActing(null)} />}
       {open?.what === "new" && <ObjectDialog kind={p.kind} object={null} onClose={close} title={p.createTitle} {...(p.given ? { given: p.given } : {})} {...(p.create ? { more: p.create } : {})} {...(p.known ? { known: p.known } : {})} />}
       {open?.what === "edit" && <ObjectDialog kind={p.kind} object={open.row} onClose={close} {...(p.editOnly ? { only: p.editOnly } : {})} {...(p.known ? { known: p.known } : {})} {...(p.editQuery ? { query: p.editQuery } : {})} />}
