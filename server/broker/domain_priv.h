@@ -63,5 +63,7 @@ extern const struct keeper_kind keeper_kind_winbindd;
 /* ---- op_smb.c ---------------------------------------------------------------------------------------------- */
 /* smb.conf anew from the daemon's last text, and smbd on it when it runs: after a domain came or went. */
 int keeper_smb_again(char *why, size_t why_bytes) _must_check_;
+/* What smbd and winbindd start beside themselves, and leave behind. */
+void keeper_smb_stopped(void);
 
 #endif

@@ -174,7 +174,7 @@ static bool winbindd_ready(void)
 }
 
 const struct keeper_kind keeper_kind_winbindd = {
-	.name = "winbindd", .programs = winbindd_programs, .argv = winbindd_argv, .ready = winbindd_ready, .log = "smb/log/log.winbindd", .files = 16384, .in_domain = true,
+	.name = "winbindd", .programs = winbindd_programs, .argv = winbindd_argv, .ready = winbindd_ready, .stopped = keeper_smb_stopped, .log = "smb/log/log.winbindd", .files = 16384, .in_domain = true,
 };
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------------ */

@@ -73,7 +73,7 @@ static bool smbd_ready(void)
 }
 
 /* smbd starts a server for RPC when a client lists shares; it is no child of smbd's and would stay. */
-static void smbd_stopped(void)
+void keeper_smb_stopped(void)
 {
 	char path[PATH_MAX], text[32] = "", name[32] = "";
 	int pid = 0;
@@ -88,7 +88,7 @@ static void smbd_stopped(void)
 
 const struct keeper_kind keeper_kind_smbd = {
 	.name = "smbd", .programs = smbd_programs, .argv = smbd_argv,
-	.ready = smbd_ready, .stopped = smbd_stopped, .log = "smb/log/log.smbd", .files = 65536, .in_domain = true,
+	.ready = smbd_ready, .stopped = keeper_smb_stopped, .log = "smb/log/log.smbd", .files = 65536, .in_domain = true,
 };
 
 /* ---- configuration -------------------------------------------------------------------------------------------------- */

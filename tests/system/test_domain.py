@@ -3,7 +3,9 @@
 domain may, what outlives whom, leaving.
 
 One domain and one member serve the module; a test brings the people and shares that it needs."""
+import contextlib
 import json
+import pathlib
 import re
 import subprocess
 
@@ -59,6 +61,17 @@ def member(dc):
         yield d
     finally:
         d.close()
+
+
+def left_of(daemon):
+    """Command lines of processes that run on this daemon's files."""
+    found = []
+    for p in pathlib.Path("/proc").iterdir():
+        if p.name.isdigit():
+            with contextlib.suppress(OSError):
+                line = (p / "cmdline").read_bytes()
+                found += [line] if f"{daemon.state}/".encode() in line else []
+    return found
 
 
 def serve(member, name, *words):
@@ -117,6 +130,7 @@ def test_what_cannot_be_joined_says_why_and_at_which_field(dc):
         assert PASSWORD not in other.log() and "Not-The-Password-1" not in other.log()
     finally:
         other.close()
+    wait_for("nothing of it runs any more", LIMIT, lambda: not left_of(other), 0.2)
 
 
 def test_state_of_the_domain(member):
