@@ -19,6 +19,7 @@ static const struct keeper_op *const tables[] = {
 	keeper_ops_nfs,
 	keeper_ops_space,
 	keeper_ops_smb,
+	keeper_ops_wsd,
 };
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -44,7 +44,8 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_domain[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[];
+extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_domain[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[],
+	keeper_ops_wsd[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
@@ -104,6 +105,8 @@ int keeper_connections_ended(FILE *f, const unsigned *ports, size_t count) _must
 struct keeper_kind {
 	const char *name;                /* "smbd"; its files are run/NAME.child and its log */
 	const char *const *programs;     /* the first that is installed; NULL-terminated */
+	const char *runs_as;             /* a script: what its interpreter's name begins with; else NULL */
+	const char *user;                /* whose rights it has; NULL: root's */
 	/* Writes the arguments (after argv[0]); strings live in buf.  -errno with why when it cannot start now. */
 	int (*argv)(const char **argv, size_t argv_count, char *buf, size_t buf_bytes, char *why, size_t why_bytes);
 	const char *log;                 /* a file below our folder that it logs to and that is followed; NULL: its output */
@@ -123,7 +126,7 @@ int keeper_smb_folders(void) _must_check_; /* makes them when missing */
 extern const struct keeper_kind keeper_kind_nfs_bus, keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
 /* Is this configuration one that the keeper takes?  -errno with the line at fault (from 1; 0: all of it) and a constant reason. */
 int keeper_smb_text(const char *text, size_t len_bytes, unsigned *ret_line, const char **ret_why) _must_check_;
-extern const struct keeper_kind keeper_kind_smbd;
+extern const struct keeper_kind keeper_kind_smbd, keeper_kind_wsdd;
 const struct keeper_kind *keeper_kind_find(const char *name);
 const struct keeper_kind *keeper_kind_at(size_t i); /* NULL: that was the last */
 

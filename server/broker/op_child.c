@@ -8,6 +8,7 @@
 static const struct keeper_kind *const kinds[] = {
 	&keeper_kind_winbindd,
 	&keeper_kind_smbd,
+	&keeper_kind_wsdd,
 	/* in the order in which NFS needs them after the machine's start */
 	&keeper_kind_rpcbind,
 	&keeper_kind_statd,

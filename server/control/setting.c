@@ -327,6 +327,7 @@ const struct setting_row setting_rows[] = {
 	{ .key = "snapshot_min_free_percent", .type = SETTING_INT, .min = 1, .max = 50, .default_value = "5",
 	  .help = "With less of a file system free, the schedule takes no snapshot of its shares and tells so; nothing is removed." },
 	{ .key = "nas_mdns", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .help = "Whether shares are announced in the local network by mDNS, where avahi-daemon runs." },
+	{ .key = "nas_wsd", .type = SETTING_ENUM, .values = "on|off", .default_value = "on", .help = "Whether Windows shows this server by itself: WS-Discovery at the addresses of SMB portals, where wsdd is installed." },
 	{ .key = "nas_user_range", .type = SETTING_TEXT, .max = 31, .default_value = "20000-29999", .check = check_user_range,
 	  .help = "Numbers that new users and groups get." },
 	{ .key = "event_retention", .type = SETTING_INT, .min = 100, .max = 1000000, .default_value = "10000", .help = "Events that are kept." },

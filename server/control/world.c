@@ -204,7 +204,7 @@ static void add_settings(struct nas_world *h)
 		.smb_multichannel = setting_is_on("smb_multichannel"), .smb_raw = setting_piece(h, "smb_raw"), .nfs_provider = setting_piece(h, "nfs_provider"),
 		.nfs_grace_s = (unsigned)setting_int("nfs_grace_s"), .nfs_lease_s = (unsigned)setting_int("nfs_lease_s"),
 		.nfs_mountd_port = (uint16_t)setting_int("nfs_mountd_port"), .nfs_lockd_port = (uint16_t)setting_int("nfs_lockd_port"),
-		.nfs_statd_port = (uint16_t)setting_int("nfs_statd_port"), .nfs_threads = (unsigned)setting_int("nfs_threads"), .mdns = setting_is_on("nas_mdns"),
+		.nfs_statd_port = (uint16_t)setting_int("nfs_statd_port"), .nfs_threads = (unsigned)setting_int("nfs_threads"), .mdns = setting_is_on("nas_mdns"), .wsd = setting_is_on("nas_wsd"),
 		.lockout_attempts = (unsigned)setting_int("smb_lockout_attempts"),
 		.quota_alert_percent = (unsigned)setting_int("quota_alert_percent"), .snapshot_min_free_percent = (unsigned)setting_int("snapshot_min_free_percent"),
 		.lockout_minutes = (unsigned)setting_int("smb_lockout_minutes"),

@@ -19,6 +19,7 @@ static const struct share_part *const parts[] = {
 	&share_part_account,
 	&share_part_folder,
 	&share_part_space,
+	&share_part_wsd,
 	&share_part_smb,
 	&share_part_nfs,
 };

@@ -97,7 +97,7 @@ struct share_settings {
 	unsigned nfs_grace_s, nfs_lease_s; /* 0: the provider's */
 	uint16_t nfs_mountd_port, nfs_lockd_port, nfs_statd_port; /* 0: any */
 	unsigned nfs_threads;            /* 0: the provider's */
-	bool mdns;
+	bool mdns, wsd;
 	unsigned quota_alert_percent;    /* an alert from this part of a quota on; 0: 90 */
 	unsigned snapshot_min_free_percent; /* with less of the file system free, none is taken by the schedule; 0: 5 */
 	unsigned lockout_attempts, lockout_minutes; /* wrong passwords until an account is locked, for how long; 0: never */

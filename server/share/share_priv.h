@@ -31,7 +31,8 @@ struct share_part {
 	void (*line)(const char *child, const char *text);
 	void (*settled)(void);                           /* after those lines that there were */
 };
-extern const struct share_part share_part_account, share_part_domain, share_part_folder, share_part_smb, share_part_nfs, share_part_space;
+extern const struct share_part share_part_account, share_part_domain, share_part_folder, share_part_smb, share_part_nfs, share_part_space,
+	share_part_wsd;
 
 /* During apply: this share is not served (or not wholly), and why.  The first reason stays. */
 void share_fail(const struct share_spec *s, const char *fmt, ...) _printf_(2, 3);
