@@ -7,6 +7,7 @@ import grp
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -192,6 +193,22 @@ def test_a_disk_for_time_machine_has_a_size_anywhere(rights):
     show = rights.d.json("share", "show", "time-machine")
     assert show["quota_bytes"] == 1 << 40 and show["state"] == "serving" and not show["reason"], show
     assert "fruit:time machine max size = 1048576M" in (rights.d.state / "nas/smb/etc/smb.conf").read_text()
+
+    def told():
+        """Size and room in bytes, as a client is told."""
+        out = rights.net.run("smbclient", f"//{ADDRESS}/time-machine", "-U", f"alice%{PASSWORD}", "-c", "ls").stdout
+        total, block, free = map(int, re.search(r"(\d+) blocks of size (\d+)\. (\d+) blocks available", out).groups())
+        return total * block, free * block
+    assert told() == (1 << 40, 1 << 40)
+    # A Mac's disk image: as many bands as it has count, whatever is in them.
+    image = rights.pool / "time-machine/Mac.sparsebundle"
+    (image / "bands").mkdir(parents=True)
+    (image / "Info.plist").write_text("<plist>\n<dict>\n<key>band-size</key>\n<integer>8388608</integer>\n</dict>\n</plist>\n")
+    for n in range(4):
+        (image / "bands" / f"{n:x}").write_text("")
+    for path in (image, *image.rglob("*")):
+        os.chown(path, rights.uid["alice"], -1)
+    wait_for("the image counts", GENEROUS, lambda: told() == (1 << 40, (1 << 40) - 4 * 8388608), 1)
 
 
 def test_rights_are_the_same_after_restarts(rights, tmp_path):

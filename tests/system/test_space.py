@@ -196,3 +196,23 @@ def test_pool_from_an_empty_disk(nas, place):
     wait_for("the pool says why", 120, lambda: "not mounted" in nas.run_cli("pool", "show", "x").stdout)
     assert nas.json("pool", "show", "x")["state"] == "offline"
     assert nas.json("volume", "show", "v")["state"] == "offline"
+
+
+def test_two_disks_mirror_each_other(nas, place):
+    where, loops = place
+    need("mkfs.btrfs", "btrfs-progs")
+    for name in ("one", "two"):
+        (where / name).touch()
+        os.truncate(where / name, 300 * MiB)
+        r = run("losetup", "--show", "-f", where / name)
+        if r.returncode:
+            pytest.skip(f"no loop device here: {r.stderr.strip()}")
+        loops.append(r.stdout.strip())
+    at = where / "pools" / "m"
+    nas.cli("pool", "format", "m", "--disk", loops[0], "--disk", loops[1], "--file-system", "btrfs", "--path", at, "--confirm", "m", timeout=120)
+    pool = nas.json("pool", "show", "m")
+    assert pool["state"] == "online" and pool["file_system"] == "btrfs", pool
+    kinds = run("btrfs", "filesystem", "df", at).stdout
+    assert "Data, RAID1" in kinds and "Metadata, RAID1" in kinds, kinds
+    nas.cli("volume", "create", "v", "--pool", "m", "--size", "32M")
+    assert nas.json("volume", "show", "v")["state"] == "online"
