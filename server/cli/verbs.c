@@ -256,7 +256,7 @@ static const struct column group_columns[] = {
 
 /* ---- session, setting, config, status ---- */
 static const struct flag session_close[] = {
-	{ .name = "ban", .metavar = "TIME", .type = FLAG_TEXT, .where = IN_VERB, .help = "Keep its initiator from logging in to the target for so long: 30s, 10m, 2h, 1d." }, END_FLAGS
+	{ .name = "ban", .metavar = "TIME", .type = FLAG_TEXT, .where = IN_VERB, .help = "Keep its host (iSCSI, NVMe) from the target for so long: 30s, 10m, 2h, 1d." }, END_FLAGS
 };
 static const struct verb session_verbs[] = {
 	{ "list", "", NULL, "GET", "/api/v1/sessions", "List the sessions of hosts.", NULL, run_list },

@@ -75,9 +75,9 @@ int control_count(enum model_kind k, const struct config_query *q, uint64_t *ret
 json_t *control_status(void);
 /* [{"id","initiator","target","host","peer",..}] from iscsi_session_info and its NVMe twin later. */
 json_t *control_sessions(void);
-/* ban_s: iSCSI only: so many seconds the initiator may not log in to the target again; 0: it may. */
+/* ban_s: so many seconds the initiator or NVMe host may not come to the target again; 0: it may. */
 int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e);
-/* [{"id","initiator","target","since","until"}]; they end by themselves, or with the daemon. */
+/* [{"id","initiator","target","since","until"}]; they end by themselves. */
 json_t *control_bans(void);
 int control_ban_lift(uint64_t id, struct config_error *e);
 /* Plugins with their options. */

@@ -86,12 +86,12 @@ static void look_at_names(struct walk *w)
 /* Bans are an administrator's, by the name that the host had then. */
 static void look_at_bans(struct walk *w)
 {
-	json_t *bans = w->nvme ? json_array() : control_bans(), *b, *v;
+	json_t *bans = control_bans(), *b, *v;
 	size_t i, j;
 	char fix[64];
 	json_array_foreach(bans, i, b) {
 		bool mine = false;
-		json_array_foreach(json_object_get(w->host, "iqns"), j, v)
+		json_array_foreach(json_object_get(w->host, w->nvme ? "nqns" : "iqns"), j, v)
 			mine |= fnmatch(json_string_value(v), text_of(b, "initiator"), FNM_CASEFOLD) == 0;
 		if (!mine || strcasecmp(text_of(b, "target"), text_of(w->target, "qualified_name")) != 0)
 			continue;

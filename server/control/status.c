@@ -2,6 +2,8 @@
 /* status.c - the server at a glance, and its sessions. */
 #include "control/control_priv.h"
 
+#include "core/ban.h"
+
 #include <time.h>
 
 #include "config.h"
@@ -84,9 +86,9 @@ json_t *control_sessions(void)
 struct ban_save {
 	uint64_t id;
 	bool found;
-	struct iscsi_ban_info ban;
+	struct ban ban;
 };
-static void find_ban(void *arg, const struct iscsi_ban_info *b)
+static void find_ban(void *arg, const struct ban *b)
 {
 	struct ban_save *s = arg;
 	if (b->id == s->id) {
@@ -97,7 +99,7 @@ static void find_ban(void *arg, const struct iscsi_ban_info *b)
 static int ban_keep_run(void *arg)
 {
 	const struct ban_save *s = arg;
-	const struct iscsi_ban_info *b = &s->ban;
+	const struct ban *b = &s->ban;
 	struct config_error e = { 0 };
 	int r = s->found ? config_ban_put(ctl.db, &(struct config_ban){ .id = (int64_t)b->id, .initiator = b->initiator, .target = b->target,
 									.since_s = (int64_t)b->since_unix_s, .until_s = (int64_t)b->until_unix_s }, &e)
@@ -109,16 +111,16 @@ static int ban_keep_run(void *arg)
 static void ban_keep(uint64_t id)
 {
 	struct ban_save s = { .id = id };
-	iscsi_ban_each(find_ban, &s);
+	ban_each(find_ban, &s);
 	(void)reactor_call(ctl.reactor, ban_keep_run, &s);
 }
 static void restore_ban(void *arg, const struct config_ban *b)
 {
-	struct iscsi_ban_info i = { .id = (uint64_t)b->id, .since_unix_s = (uint64_t)b->since_s, .until_unix_s = (uint64_t)b->until_s };
+	struct ban i = { .id = (uint64_t)b->id, .since_unix_s = (uint64_t)b->since_s, .until_unix_s = (uint64_t)b->until_s };
 	(void)arg;
 	snprintf(i.initiator, sizeof(i.initiator), "%s", b->initiator);
 	snprintf(i.target, sizeof(i.target), "%s", b->target);
-	iscsi_ban_restore(&i);
+	ban_restore(&i);
 }
 void bans_restore(void)
 {
@@ -132,12 +134,10 @@ int control_session_close(uint64_t id, uint64_t ban_s, struct config_error *e)
 	uint64_t ban = 0;
 	*e = (struct config_error){ 0 };
 	int r = ban_s ? iscsi_session_ban(id, ban_s, &ban) : iscsi_session_close(id);
-	if (r == -ENOSPC)
-		return config_fail(e, r, "ban_s", "there are %d bans already; lift some first", ISCSI_BANS_MAX);
-	if (r == -ENOENT && ban_s)
-		return config_fail(e, r, "ban_s", "there is no iSCSI session %llu (now); NVMe hosts are not banned, their access is taken away", (unsigned long long)id);
 	if (r == -ENOENT)
-		r = nvmf_session_close(id);
+		r = ban_s ? nvmf_session_ban(id, ban_s, &ban) : nvmf_session_close(id);
+	if (r == -ENOSPC)
+		return config_fail(e, r, "ban_s", "there are %d bans already; lift some first", BANS_MAX);
 	if (r)
 		return config_fail(e, r, "", r == -ENOENT ? "there is no session %llu (now)" : "session %llu cannot be closed", (unsigned long long)id);
 	control_event(LOG_LEVEL_INFO, false, "session.closed", "", "session %llu was asked to end", (unsigned long long)id);
@@ -155,7 +155,7 @@ static void time_text(uint64_t unix_s, char buf[32])
 	struct tm tm;
 	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
 }
-static void add_ban(void *arg, const struct iscsi_ban_info *b)
+static void add_ban(void *arg, const struct ban *b)
 {
 	char since[32], until[32];
 	time_text(b->since_unix_s, since);
@@ -166,13 +166,13 @@ json_t *control_bans(void)
 {
 	json_t *list = json_array();
 	if (list)
-		iscsi_ban_each(add_ban, list);
+		ban_each(add_ban, list);
 	return list;
 }
 int control_ban_lift(uint64_t id, struct config_error *e)
 {
 	*e = (struct config_error){ 0 };
-	if (iscsi_ban_lift(id))
+	if (ban_lift(id))
 		return config_fail(e, -ENOENT, "", "there is no ban %llu (any more)", (unsigned long long)id);
 	ban_keep(id);                    /* it is not there: forgotten */
 	return 0;

@@ -152,18 +152,8 @@ void iscsi_session_each(void (*fn)(void *arg, const struct iscsi_session_info *s
 /* Asynchronous logout request, then close after 3 s.  -ENOENT. */
 int iscsi_session_close(uint64_t id);
 
-/* ---- bans: who may not log in for a while ------------------------------------------------------------- */
-#define ISCSI_BANS_MAX 256
-struct iscsi_ban_info {
-	uint64_t id;
-	char initiator[224], target[224];
-	uint64_t since_unix_s, until_unix_s;
-};
-/* The session's initiator may not log in to its target; closes the session as above.
+/* The session's initiator may not log in to its target for so long (core/ban.h); closes the session as above.
  * -ENOENT no such session   -ENOSPC there are as many bans as there may be */
 int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban);
-void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void *arg);
-int iscsi_ban_lift(uint64_t id);         /* -ENOENT */
-void iscsi_ban_restore(const struct iscsi_ban_info *b);  /* one of before the restart, under its id; dropped when there are too many */
 
 #endif

@@ -126,7 +126,6 @@ struct iscsi_session;
 /* Takes the lock: every session of this one's target ends, this one with a chance to read our last answer. */
 void iscsi_target_drop_sessions(struct iscsi_session *s);
 
-bool iscsi_is_banned(const char *initiator, const char *target); /* ban.c; takes the lock */
 
 /* ---- portals (portal.c) ------------------------------------------------------------------------ */
 struct iscsi_portal {

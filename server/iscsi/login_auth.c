@@ -2,6 +2,8 @@
 /* login_auth.c - who logs in, may it, and can it prove it?  RFC 7143 12.1, 13.4, 13.5. */
 #include "iscsi/login.h"
 
+#include "core/ban.h"
+
 #include <string.h>
 
 static enum iscsi_login_status refuse(enum iscsi_login_status status, const char *why, const char **ret_why)
@@ -66,7 +68,7 @@ enum iscsi_login_status login_identify(struct iscsi_login *l, const char **ret_w
 	if (!l->params.discovery) {
 		if (!l->has_target_name)
 			return refuse(ISCSI_LOGIN_MISSING_PARAMETER, "TargetName is missing", ret_why);
-		if (iscsi_is_banned(l->initiator, l->target_name))
+		if (ban_holds(l->initiator, l->target_name))
 			return refuse(ISCSI_LOGIN_FORBIDDEN, "an administrator has banned this initiator for some time", ret_why);
 		return find_target(l, ret_why);
 	}

@@ -7,6 +7,8 @@
  * those who waited for that are told. */
 #include "iscsi/login.h"
 
+#include "core/ban.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -178,6 +180,17 @@ struct iscsi_session *iscsi_session_by_id(uint64_t id)
 		if (s->id == id)
 			return s;
 	return NULL;
+}
+
+int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban)
+{
+	room_lock();
+	struct iscsi_session *s = iscsi_session_by_id(id);
+	int r = s ? ban_add(s->st.initiator, s->st.target, seconds, ret_ban) : -ENOENT;
+	if (!r)
+		iscsi_session_ask_end(s, false, NULL);
+	room_unlock();
+	return r;
 }
 
 int iscsi_session_close(uint64_t id)

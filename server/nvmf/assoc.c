@@ -7,6 +7,8 @@
  * and with them their queues; then the controller tells that the last one is gone. */
 #include "nvmf/nvmf_priv.h"
 
+#include "core/ban.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -153,6 +155,11 @@ static uint16_t admit(struct nvmf_conn *c, struct nvmf_assoc *a, const struct nv
 		if (!g) {
 			*ret_info = at_host;
 			*ret_why = "no access rule lets this host in";
+			return NVME_SC_CONNECT_HOST | NVME_STATUS_DNR;
+		}
+		if (ban_holds(a->host_nqn, a->subsystem_nqn)) {
+			*ret_info = at_host;
+			*ret_why = "an administrator has banned this host for some time";
 			return NVME_SC_CONNECT_HOST | NVME_STATUS_DNR;
 		}
 		if (!static_id_is_good(n->conf, le16_get(d->cntlid))) {
@@ -477,18 +484,36 @@ void nvmf_session_each(void (*fn)(void *arg, const struct nvmf_session_info *s),
 		fn(arg, &info[i]);
 }
 
-int nvmf_session_close(uint64_t id)
+/* Under the lock. */
+static struct nvmf_assoc *assoc_by_id(uint64_t id)
 {
-	struct nvmf_assoc *a, *found = NULL;
+	struct nvmf_assoc *a;
 
-	room_lock();
 	list_for_each(a, &nvmf_room.assocs, link)
 		if (a->id == id)
-			found = a;
-	if (found)
-		nvmf_assoc_end_locked(found, "closed by the administrator");
+			return a;
+	return NULL;
+}
+
+int nvmf_session_close(uint64_t id)
+{
+	room_lock();
+	struct nvmf_assoc *a = assoc_by_id(id);
+	if (a)
+		nvmf_assoc_end_locked(a, "closed by the administrator");
 	room_unlock();
-	return found ? 0 : -ENOENT;
+	return a ? 0 : -ENOENT;
+}
+
+int nvmf_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban)
+{
+	room_lock();
+	struct nvmf_assoc *a = assoc_by_id(id);
+	int r = a ? ban_add(a->host_nqn, a->subsystem_nqn, seconds, ret_ban) : -ENOENT;
+	if (!r)
+		nvmf_assoc_end_locked(a, "closed by the administrator");
+	room_unlock();
+	return r;
 }
 
 /* Publishes (or hides) the counters of a queue; what it had stays with the association. */

@@ -124,5 +124,7 @@ struct nvmf_session_info {
 };
 void nvmf_session_each(void (*fn)(void *arg, const struct nvmf_session_info *s), void *arg);
 int nvmf_session_close(uint64_t id);
+/* The host may not connect to the subsystem for so long (core/ban.h); ends the association.  -ENOENT, -ENOSPC */
+int nvmf_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban);
 
 #endif

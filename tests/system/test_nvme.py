@@ -115,6 +115,28 @@ def test_only_allowed_hosts_connect(daemon):
         c.admin.receive()
     c.close()
     wait_for("no session is left", 5, lambda: not daemon.json("session", "list"))
+    # A ban: at once, over kill -9, for nobody else, until it is lifted.
+    daemon.cli("target", "allow", "nv", "--any")
+    c, o = Controller(port, nqn, host=me), Controller(port, nqn, host=other)
+    one = next(s for s in daemon.json("session", "list") if s["initiator"] == me)
+    daemon.cli("session", "close", str(one["id"]), "--ban", "10m")
+    with pytest.raises((ConnectionError, socket.timeout)):
+        c.admin.receive()
+    c.close()
+    assert o.admin.property_get(0x1C) & 1
+    o.close()
+    for again in (False, True):
+        if again:
+            daemon.kill9()
+            daemon.start()
+        with pytest.raises(Refused) as e:
+            Controller(port, nqn, host=me)
+        assert e.value.status == 0x184
+        assert [(b["initiator"], b["target"]) for b in daemon.json("ban", "list")] == [(me, nqn)]
+        Controller(port, nqn, host=other).close()
+    assert "banned" in str(daemon.json("refused", "list"))
+    daemon.cli("ban", "lift", daemon.json("ban", "list")[0]["id"])
+    daemon.rest("PATCH", "/api/v1/targets/nv", {"allow_any": False}, {"If-Match": "*", "Content-Type": "application/merge-patch+json"})
     c = Controller(port, nqn, host=me)
     daemon.cli("target", "deny", "nv", "--host", "me")
     with pytest.raises((ConnectionError, socket.timeout)):

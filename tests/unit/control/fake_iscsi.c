@@ -167,26 +167,6 @@ int iscsi_session_ban(uint64_t id, uint64_t seconds, uint64_t *ret_ban)
 	*ret_ban = 1;
 	return iscsi_session_close(id);
 }
-void iscsi_ban_each(void (*fn)(void *arg, const struct iscsi_ban_info *b), void *arg)
-{
-	struct iscsi_ban_info b = { .id = 3, .since_unix_s = 1800000000, .until_unix_s = 1800003600 };
-	if (!*fake_iscsi.banned)
-		return;
-	snprintf(b.initiator, sizeof(b.initiator), "%s", fake_iscsi.banned);
-	snprintf(b.target, sizeof(b.target), "%s", fake_iscsi.session_target);
-	fn(arg, &b);
-}
-void iscsi_ban_restore(const struct iscsi_ban_info *b)
-{
-	(void)b;
-}
-int iscsi_ban_lift(uint64_t id)
-{
-	if (id != 3 || !*fake_iscsi.banned)
-		return -ENOENT;
-	fake_iscsi.banned[0] = '\0';
-	return 0;
-}
 int iscsi_isns(const char *address, uint16_t port, const char *entity)
 {
 	(void)address, (void)port, (void)entity;

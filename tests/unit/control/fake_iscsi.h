@@ -30,7 +30,6 @@ struct fake_iscsi {
 	int fail_bind;                   /* iscsi_portal_add returns it while it is not 0 */
 	int fail_target;                 /* iscsi_target_add and _update likewise */
 	char session_target[224];        /* one session is logged in there */
-	char banned[224];                /* this initiator may not log in to session_target */
 	int last_listen_fd;
 	char discovery[512];             /* "user:secret" that discovery asks for */
 };

@@ -2,6 +2,8 @@
 /* operate.c - alerts that are known, hosts let in from the inbox, a volume served in one wish, what to type. */
 #include "rig.h"
 
+#include "core/ban.h"
+
 #include "control/operate.h"
 
 #define IQN "iqn.1993-08.org.debian:01:abc"
@@ -296,17 +298,20 @@ static void explains_hints(void **state)
 		json_decref(r);
 	}
 	/* A ban shuts the door for the name that was banned, at that target, until it is lifted. */
-	snprintf(fake_iscsi.session_target, sizeof(fake_iscsi.session_target), "iqn.2026-11.io.holdfast:t");
-	snprintf(fake_iscsi.banned, sizeof(fake_iscsi.banned), "iqn.2026-11.test:other");
+	struct ban ban = { .id = 2, .initiator = "iqn.2026-11.test:other", .target = "iqn.2026-11.io.holdfast:t", .since_unix_s = 1800000000,
+			   .until_unix_s = 4102444800 };
+	ban_restore(&ban);
 	assert_int_equal(control_explain("h", "v", &r, &err), 0);
 	assert_int_equal(verdict(r, "ban", ""), -2);
 	json_decref(r);
-	snprintf(fake_iscsi.banned, sizeof(fake_iscsi.banned), IQN);
+	ban = (struct ban){ .id = 3, .initiator = IQN, .target = "iqn.2026-11.io.holdfast:t", .since_unix_s = 1800000000, .until_unix_s = 4102444800 };
+	ban_restore(&ban);
 	assert_int_equal(control_explain("h", "v", &r, &err), 0);
-	assert_int_equal(verdict(r, "ban", "kept " IQN " from target t until 2027-01-15T"), 0);
+	assert_int_equal(verdict(r, "ban", "kept " IQN " from target t until 2100-01-01T"), 0);
 	assert_false(true_of(r, "visible"));
 	json_decref(r);
 	assert_int_equal(control_ban_lift(3, &err), 0);
+	assert_int_equal(control_ban_lift(2, &err), 0);
 	assert_int_equal(control_explain("h", "v", &r, &err), 0);
 	assert_true(true_of(r, "visible"));
 	json_decref(r);

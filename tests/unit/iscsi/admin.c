@@ -3,6 +3,8 @@
  * another's LUN reset.  RFC 7143 4.2.3.4, 11.13.5. */
 #include "rig.h"
 
+#include "core/ban.h"
+
 static struct rig rig;
 static struct ini i, j;
 
@@ -101,14 +103,14 @@ static void elsewhere(void **state)
 	iscsi_portal_remove(second);
 }
 
-static void count_ban(void *arg, const struct iscsi_ban_info *b)
+static void count_ban(void *arg, const struct ban *b)
 {
-	*(struct iscsi_ban_info *)arg = *b;
+	*(struct ban *)arg = *b;
 }
 static void bans(void **state)
 {
 	struct iscsi_session_info info = { 0 };
-	struct iscsi_ban_info ban = { 0 };
+	struct ban ban = { 0 };
 	uint64_t id = 0;
 
 	(void)state;
@@ -118,7 +120,7 @@ static void bans(void **state)
 	assert_int_equal(iscsi_session_ban(info.id, 60, &id), 0);
 	assert_int_equal(ini_recv(&i), ISCSI_ASYNC);
 	ini_logout(&i);
-	iscsi_ban_each(count_ban, &ban);
+	ban_each(count_ban, &ban);
 	assert_int_equal(ban.id, id);
 	assert_string_equal(ban.initiator, HOST);
 	assert_string_equal(ban.target, TARGET);
@@ -130,8 +132,8 @@ static void bans(void **state)
 	ini_connect(&i, rig.port);                               /* another host is not concerned */
 	assert_int_equal(ini_login(&i, 0x87, "InitiatorName=iqn.x:y;TargetName=" TARGET), 0);
 	ini_logout(&i);
-	assert_int_equal(iscsi_ban_lift(id), 0);
-	assert_int_equal(iscsi_ban_lift(id), -ENOENT);
+	assert_int_equal(ban_lift(id), 0);
+	assert_int_equal(ban_lift(id), -ENOENT);
 	ini_session(&i, rig.port, "");
 	iscsi_session_each(take_info, &info);
 	assert_int_equal(iscsi_session_ban(info.id, 1, &id), 0);  /* it ends by itself */

@@ -40,7 +40,7 @@ export function SessionTable({ data, isPlain }: { data: All<Session>; isPlain?: 
     setBan("");
     setClosing(rows);
   };
-  const canBan = !!closing?.length && closing.every((s) => s.protocol === "iscsi" && !s.discovery);
+  const canBan = !!closing?.length && closing.every((s) => (s.protocol === "iscsi" || s.protocol === "nvme-tcp") && !s.discovery);
   const close = (rows: Session[]): Action => ({
     title: _n("Close {n} session?", "Close {n} sessions?", rows.length),
     text: rows.some(isFile) ? _("What it has not written yet is lost; most clients come back by themselves. Take its access away to keep it out.") : _("The host loses its disks until it logs in again, which most do by themselves at once. Take its access away to keep it out."),
