@@ -126,6 +126,7 @@ int keeper_smb_folders(void) _must_check_; /* makes them when missing */
 extern const struct keeper_kind keeper_kind_nfs_bus, keeper_kind_ganesha, keeper_kind_rpcbind, keeper_kind_statd, keeper_kind_mountd, keeper_kind_nfsdcld;
 /* Is this configuration one that the keeper takes?  -errno with the line at fault (from 1; 0: all of it) and a constant reason. */
 int keeper_smb_text(const char *text, size_t len_bytes, unsigned *ret_line, const char **ret_why) _must_check_;
+void keeper_smb_shorten(char *out);      /* op_smb.c: what testparm says, in one line; in place */
 extern const struct keeper_kind keeper_kind_smbd, keeper_kind_wsdd;
 const struct keeper_kind *keeper_kind_find(const char *name);
 const struct keeper_kind *keeper_kind_at(size_t i); /* NULL: that was the last */

@@ -168,7 +168,7 @@ static unsigned line_at_fault(const char *text, size_t len)
 }
 
 /* What testparm says, without what it always says, in one line. */
-static void shorten(char *out)
+void keeper_smb_shorten(char *out)
 {
 	char *to = out;
 	for (char *line = out, *next; line && *line; line = next) {
@@ -178,9 +178,10 @@ static void shorten(char *out)
 		if (strncmp(line, "Load smb config", 15) == 0 || strncmp(line, "Error loading", 13) == 0 || strncmp(line, "Ignoring", 8) == 0 || !*line)
 			continue;
 		size_t n = strlen(line);
-		if (to != out) {
+		if (to != out) {         /* there is room for the line's end, and for a blank only behind what was left out */
 			*to++ = ';';
-			*to++ = ' ';
+			if (to < line)
+				*to++ = ' ';
 		}
 		memmove(to, line, n);
 		to += n;
@@ -210,7 +211,7 @@ static int examine(struct keeper_request *rq, char **ret, size_t *ret_len)
 	if (r == -ENOENT)
 		return keeper_refuse(rq, r, "0 Samba is not installed (package samba)");
 	if (r != 0) {
-		shorten(out);
+		keeper_smb_shorten(out);
 		return keeper_refuse(rq, -EINVAL, "%u %.3000s", r > 0 ? line_at_fault(text, len) : 0, r < 0 ? strerror(-r) : out);
 	}
 	if (ret) {

@@ -76,8 +76,25 @@ static void test_texts(void **state)
 	assert_true(keeper_smb_text(lines, sizeof(lines) - 1, &line, &why) < 0); /* one line of 8,000 bytes */
 }
 
+/* In place, so it never grows. */
+static void test_shorten(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" }, { "one\n", "one" }, { "one\ntwo\nthree\n", "one;two;three" }, { "Load smb config files from x\none\ntwo\n", "one; two" },
+		{ "one\n\ntwo", "one; two" }, { "one\nIgnoring x\ntwo\nError loading services.\n", "one; two" }, { "a\nb\nc\nd\ne\nf\ng\n", "a;b;c;d;e;f;g" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char *out = strdup(cases[i][0]); /* of just that size: the sanitizer sees one byte more */
+		assert_non_null(out);
+		keeper_smb_shorten(out);
+		assert_string_equal(out, cases[i][1]);
+		free(out);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_texts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_texts), cmocka_unit_test(test_shorten) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
