@@ -107,6 +107,27 @@ static void check_limits(struct doctor *d)
 		found(d, "limits", FINE, "", "The server may open %lld files.", soft);
 }
 
+/* Is it held by AppArmor or SELinux?  Not a word where it is not: nothing is wrong then. */
+static void check_confined(struct doctor *d)
+{
+	static const char *const labels[] = { "apparmor/current", "current" };
+	long long pid = json_integer_value(json_object_get(d->status, "pid"));
+	char path[64], line[256] = "";
+	for (size_t i = 0; pid && i < ARRAY_COUNT(labels) && !*line; i++) {
+		snprintf(path, sizeof(path), "/proc/%lld/attr/%s", pid, labels[i]);
+		if (!read_line(path, line, sizeof(line)))
+			*line = '\0';
+	}
+	char *mode = strstr(line, " (");
+	if (mode && strcmp(mode, " (enforce)") == 0)
+		found(d, "confined", FINE, "", "AppArmor confines the server by profile %.*s.", (int)(mode - line), line);
+	else if (mode)
+		found(d, "confined", LOOK, "aa-enforce /etc/apparmor.d/holdfastd   (when the kernel's log shows nothing that is needed)",
+		      "AppArmor watches the server by profile %.*s, and forbids nothing.", (int)(mode - line), line);
+	else if (strstr(line, ":holdfast_t:"))
+		found(d, "confined", FINE, "", "SELinux confines the server as %s.", line);
+}
+
 /* ---- the machine ----------------------------------------------------------------------------------------------- */
 static void check_kernel(struct doctor *d)
 {
@@ -289,6 +310,7 @@ json_t *doctor_findings(struct cli *c, bool *ret_sick)
 	check_kernel(&d);
 	check_clock(&d);
 	check_limits(&d);
+	check_confined(&d);
 	check_ports(&d);
 	check_space(&d);
 	check_shares(&d);

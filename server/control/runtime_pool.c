@@ -113,7 +113,10 @@ int pool_prepare(const char *path, char *why, size_t why_bytes)
 	pool_facts(path, &f);
 	own_name(user, sizeof(user));
 	if (!f.online) {
-		snprintf(why, why_bytes, "%s; make it (install -d -o %s %.150s), or give another", f.reason, user, path);
+		char make[256] = "";
+		if (access(path, F_OK) < 0)
+			snprintf(make, sizeof(make), "; make it (install -d -o %s %.150s), or give another", user, path);
+		snprintf(why, why_bytes, "%s%s", f.reason, make);
 		return -ENOENT;
 	}
 	int r = access(path, R_OK | W_OK | X_OK) < 0 ? -errno : 0;

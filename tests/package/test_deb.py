@@ -141,7 +141,12 @@ def test_the_keeper_of_shares_comes_as_a_package_of_its_own(machine, debs):
     wait(machine, f"systemctl is-active holdfast-nas && test $(systemctl show -P MainPID holdfast-nas) != {pid}", 60)
     machine.run("dpkg -r holdfast-nas && test -d /var/lib/holdfast-nas")
     assert machine.run("pgrep -fc '[h]oldfastd --keeper'", ok=None).strip() == "0"
+    # Users and groups that it made, and two that only look like it.
+    machine.run("useradd -M -c 'Alice,Holdfast NAS user' alice && useradd -M -c 'Bob,Holdfast NAS user' bob && useradd -M carol && groupadd team && "
+                "cd /var/lib/holdfast-nas && mkdir -p account && touch account/user.alice account/user.carol account/group.team")
     machine.run("dpkg -P holdfast-nas && ! test -e /var/lib/holdfast-nas && systemctl is-active holdfastd")
+    assert machine.run("getent passwd alice bob carol; getent group team", ok=None).split(":")[0] == "bob"
+    assert machine.run("cut -d: -f1 /etc/passwd | grep -cE '^(bob|carol)$'").strip() == "2", "others' accounts stay"
 
 
 def test_backends_with_needs_of_their_own_have_packages_of_their_own(debs, tmp_path):
