@@ -52,6 +52,10 @@ static json_t *refusals_in_short(void)
 static int status_run(void *arg)
 {
 	json_t **ret = arg, *sessions = sessions_list();
+	uint64_t shares = 0, users = 0;
+	struct config_error ignored;
+	if (config_count(ctl.db, MODEL_SHARE, &(struct config_query){ 0 }, &shares, &ignored) || config_count(ctl.db, MODEL_USER, &(struct config_query){ 0 }, &users, &ignored))
+		shares = users = 0;
 	char name[256];
 	setting_value("server_name", name, sizeof(name));
 	*ret = json_pack("{s:s, s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:s?}", "version", PACKAGE_VERSION, "server_name", name, "started_at",
@@ -61,6 +65,8 @@ static int status_run(void *arg)
 			 (json_int_t)config_revision(ctl.db), "alerts", alerts_active(), "refused_logins", refusals_in_short(), "secrets_problem", config_key_problem(ctl.db));
 	json_decref(sessions);
 	if (*ret) {
+		json_object_set_new(*ret, "shares", json_integer((json_int_t)shares));
+		json_object_set_new(*ret, "users", json_integer((json_int_t)users));
 		json_object_set_new(*ret, "pid", json_integer(getpid()));
 		json_object_set_new(*ret, "state_dir", json_string(ctl.state_dir));
 	}

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 
@@ -386,3 +387,24 @@ def test_what_to_type(nas):
     assert "On macOS:" in nas.cli("share", "connect", "both")
     assert "name of a user" in refused(nas, "share", "connect", "both", "--user", "a;b")
     nas.cli("share", "delete", "both", "--delete-data", "-y")
+
+
+def test_a_bundle_knows_shares_and_forgets_files(nas):
+    if not nas.json("nas")["capabilities"]["smb"] or not shutil.which("smbclient"):
+        pytest.skip("needs samba and smbclient")
+    ports = [p for p in nas.json("portal", "list") if p["protocol"] == "smb"]
+    port = ports[0]["port"] if ports else nas.portal("smb")
+    nas.cli("share", "create", "audited", "--smb", "--guest", "--mode", "0777", "--audit", "on", timeout=LIMIT)
+    (nas.base / "up").write_text("x")
+    wait_for("a file is written", LIMIT, lambda: smb_guest(nas, port, "audited", "put up diary-of-a-person").returncode == 0)
+    wait_for("it is an event", LIMIT, lambda: "diary-of-a-person" in nas.cli("event", "list", "--type", "share.access", "-o", "json"))
+    bundle = nas.base / "bundle.tar"
+    nas.cli("support-bundle", bundle, timeout=2 * LIMIT)
+    with tarfile.open(bundle) as t:
+        files = {m.name.split("/", 1)[1]: t.extractfile(m).read() for m in t}
+    assert b'"audited"' in files["shares.json"] and b"smbd" in files["nas.json"] and {"users.json", "groups.json", "quotas.json"} <= files.keys()
+    leaks = [(n, w) for n, text in files.items() for w in (b"diary", b"first secret") if w in text]
+    assert not leaks
+    status = nas.json("status")
+    assert status["shares"] == len(nas.json("share", "list")) and status["users"] == len(nas.json("user", "list"))
+    nas.cli("share", "delete", "audited", "--delete-data", "-y")

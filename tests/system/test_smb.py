@@ -299,6 +299,8 @@ def test_smbd_is_back_and_clients_go_on(nas):
     assert nas.server_pid() not in (0, old)
     wait_for("the death is told", 60, lambda: any(e["kind"] == 0 for e in nas.ask("events")["items"]))
     print(f"served again after {took:.2f} s")
+    if os.environ.get("HF_LONG"):
+        assert took < 2, f"{took:.2f} s"
 
 
 def test_the_daemon_dies_and_clients_go_on(nas):
