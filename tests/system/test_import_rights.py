@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an import keeps of owners and rights, when the daemon runs as an ordinary user as the package's does: the keeper's child writes.
 The source is a Samba of its own with people of its own, whose numbers are others than theirs here."""
+import contextlib
 import json
 import os
 import pathlib
@@ -136,6 +137,10 @@ vfs objects = acl_xattr
     finally:
         os.killpg(smbd.pid, signal.SIGKILL)
         smbd.wait()
+        helper = base / "pid/samba-dcerpcd.pid"      # it and its workers have a session of their own
+        if helper.exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(helper.read_text()), signal.SIGKILL)
         shutil.rmtree(base, ignore_errors=True)
 
 
