@@ -165,7 +165,7 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
     if (window.innerWidth < 1200) setNavOpen(false);
   };
   const masthead = (
-    <Masthead display={{ default: "inline" }}>
+    <Masthead>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton aria-label={_("Menu")} isSidebarOpen={isNavOpen} onSidebarToggle={() => setNavOpen(!isNavOpen)} id="menu-toggle">
