@@ -475,6 +475,8 @@ static void smb_settled(void)
 		return;
 	uint64_t began = clock_ms() + LOGIN_MS; /* first it logs in, then it opens the share */
 	began = began < look_at_ms ? look_at_ms : began;
+	if (began > clock_ms() + 1000)
+		return;                  /* it is asked again within a second; the room may have to stop before that */
 	while (clock_ms() < began)
 		usleep(1000 * LOGIN_MS / 4);
 	forget_status();
