@@ -471,14 +471,10 @@ static uint64_t clock_ms(void)
 
 static void smb_settled(void)
 {
-	if (!look_wanted)
-		return;
-	uint64_t began = clock_ms() + LOGIN_MS; /* first it logs in, then it opens the share */
-	began = began < look_at_ms ? look_at_ms : began;
-	if (began > clock_ms() + 1000)
-		return;                  /* it is asked again within a second; the room may have to stop before that */
-	while (clock_ms() < began)
-		usleep(1000 * LOGIN_MS / 4);
+	uint64_t began = clock_ms();
+	if (!look_wanted || began < look_at_ms)
+		return;                  /* it comes here once per second at least */
+	usleep(LOGIN_MS * 1000);         /* first it logs in, then it opens the share */
 	forget_status();
 	json_t *s = ask_status();
 	look_wanted = smb_status_incomplete(s);
