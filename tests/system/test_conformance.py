@@ -81,7 +81,7 @@ def expected(name):
     return "skipped" if name in LIST["skipped"] else "passed"
 
 
-@pytest.mark.parametrize("kind", ["disk", pytest.param("removable", marks=pytest.mark.skipif(not LONG, reason="long: sanitizes take two minutes (HF_LONG=1)"))])
+@pytest.mark.parametrize("kind", ["disk", pytest.param("encrypted", marks=pytest.mark.skipif(not LONG, reason="long: sanitizes take two minutes (HF_LONG=1)"))])
 @pytest.mark.skipif("HF_ISCSI_TEST_CU" in os.environ, reason="one of its tests never ends in the newest version")
 def test_in_one_process(target, kind):
     """The whole suite: nothing fails, and each line that says that something was skipped is in the list, so many times."""
