@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import HERE, depends, need, package
+from conftest import HERE, TOP, depends, need, package
 from machine import Machine
 from test_deb import wait
 
@@ -43,6 +43,15 @@ def test_scriptlets(rpms):
     assert "useradd -r" in said and "try-restart holdfastd.service" in said and "disable --now" in said
     for script in re.split(r"(?m)^\w+ scriptlet \(using /bin/sh\):\n", said)[1:]:
         assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
+
+
+def test_rpmlint_has_nothing_to_say(tmp_path):
+    need("rpmlint")
+    spec = tmp_path / "holdfast.spec"
+    text = (TOP / "packaging/rpm/holdfast.spec.in").read_text()
+    spec.write_text(text.replace("@VERSION@", "1.0").replace("@REVISION@", "1").replace("@DATE@", "Fri Nov 20 2026"))
+    said = subprocess.run(["rpmlint", "-c", TOP / "packaging/rpm/rpmlint.toml", spec], capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 0 and "0 errors, 0 warnings" in said.stdout, said.stdout + said.stderr
 
 
 def test_dnf_installs_it_with_what_it_needs(rpms, tmp_path):
