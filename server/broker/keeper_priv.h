@@ -94,6 +94,11 @@ int keeper_spawn(const struct keeper_run_opts *o) _must_check_;
 /* The path of a program in the system's folders, into buf; false: it is not installed. */
 bool keeper_program(const char *name, char *buf);
 
+/* ---- accounts (account_text.c) ----------------------------------------------------------------------------- */
+/* From what `pdbedit -L -v` prints, the names of those whom wrong passwords lock out now, a line each; a lock passes after
+ * minutes (0: never). */
+void account_locked(FILE *pdbedit, time_t now, unsigned minutes, FILE *names);
+
 /* ---- connections (connections.c) ------------------------------------------------------------------------- */
 /* TCP connections to a port of ours: lines "conn ADDRESS PORT RECEIVED SENT". */
 int keeper_connections(FILE *f, unsigned port) _must_check_;

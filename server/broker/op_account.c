@@ -235,6 +235,38 @@ static int op_lockout(struct keeper_request *rq)
 	return r < 0 ? r : write_note("policy", "lockout", note);
 }
 
+/* A descriptor with the names of those who are locked out. */
+static int op_locked(struct keeper_request *rq)
+{
+	char conf[PATH_MAX], policy[64];
+	unsigned attempts = 0, minutes = 0;
+	if (read_note("policy", "lockout", policy, sizeof(policy)) < 0 || sscanf(policy, "%u %u", &attempts, &minutes) != 2 || !attempts)
+		return rq->answer_fd = memfd_create("locked", MFD_CLOEXEC), rq->answer_fd < 0 ? -errno : 0;
+	int r = ensure_conf(rq, conf);
+	_cleanup_(closep) int all = memfd_create("pdbedit", MFD_CLOEXEC), fd = memfd_create("locked", MFD_CLOEXEC);
+	if (r < 0 || all < 0 || fd < 0)
+		return r < 0 ? r : -errno;
+	const struct keeper_run_opts o = { .argv = (const char *const[]){ "pdbedit", "-s", conf, "-L", "-v", NULL }, .out_fd = all, .stdout_only = true };
+	r = keeper_spawn(&o);
+	if (r != 0)
+		return keeper_refuse(rq, r < 0 ? r : -EIO, "pdbedit does not tell who is locked out");
+	lseek(all, 0, SEEK_SET);
+	FILE *said = fdopen(all, "r"), *names = fdopen(dup(fd), "w");
+	if (said)
+		all = -1;
+	if (said && names)
+		account_locked(said, time(NULL), minutes, names);
+	bool well = said && names && !ferror(names);
+	if (said)
+		fclose(said);
+	if (names && fclose(names) != 0)
+		well = false;
+	if (!well)
+		return -ENOMEM;
+	rq->answer_fd = take_fd(&fd);
+	return 0;
+}
+
 /* NAME GID STATE MEMBER.. */
 static int op_group_set(struct keeper_request *rq)
 {
@@ -317,6 +349,7 @@ const struct keeper_op keeper_ops_account[] = {
 	{ "user-password", "as", true, op_user_password },
 	{ "user-delete", "a", true, op_user_delete },
 	{ "user-unlock", "a", true, op_user_unlock },
+	{ "user-locked", "", false, op_locked },
 	{ "lockout", "uu", true, op_lockout },
 	{ "group-set", "auwa*", true, op_group_set },
 	{ "group-delete", "a", true, op_group_delete },

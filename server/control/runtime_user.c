@@ -24,7 +24,9 @@ static json_t *groups_of(const char *name)
 void user_fill(json_t *o)
 {
 	char now[32], seen[32] = "";
-	struct share_user_state s = { .locked = false };
+	struct share_user_state s;
+	if (share_user_state(text_of(o, "name"), &s) < 0)
+		s = (struct share_user_state){ .locked = false };
 	time_to_text(time(NULL), now);
 	const char *state = "active", *reason = NULL, *expires = text_of(o, "expires_at");
 	if (!true_of(o, "enabled")) {
@@ -32,9 +34,9 @@ void user_fill(json_t *o)
 	} else if (*expires && strncmp(expires, now, 19) <= 0) {
 		state = "expired";
 		reason = "the time in expires_at is over";
-	} else if (share_user_state(text_of(o, "name"), &s) == 0 && s.locked) {
+	} else if (s.locked) {
 		state = "locked";
-		reason = *s.reason ? s.reason : "too many wrong passwords; it passes by itself, or: holdfast user unlock NAME";
+		reason = "too many wrong passwords; it passes by itself, or: holdfast user unlock NAME";
 	} else if (!true_of(o, "password")) {
 		state = "no-password";
 		reason = "no password was given yet: holdfast user password NAME --password-file FILE";

@@ -5,10 +5,14 @@
 #include "share/share_priv.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LIST_MAX_BYTES (4u << 20)
+#define SEEN_MAX 65536                   /* users whose last session is remembered */
 
 /* FNV-1a over fields with their ends; it tells versions of one account apart, nothing more. */
 static void mix(uint64_t *h, const char *s)
@@ -173,9 +177,85 @@ static int account_apply(const struct share_world *w, char *why, size_t why_byte
 	return r;
 }
 
+/* Who is locked out, as a list of lines; asked at most every few seconds, since each question runs a program.  And when each
+ * user was last seen with a session. */
+static struct {
+	pthread_mutex_t lock;
+	char *locked;                    /* NULL: none, or not known */
+	int64_t asked_s;
+	struct seen {
+		char name[64];
+		int64_t last_s;
+	} *seen;
+	size_t seen_count;
+} accounts = { .lock = PTHREAD_MUTEX_INITIALIZER };
+#define LOCKED_AGE_S 3
+
+static bool is_line_of(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *p = list; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+		if (strncmp(p, name, n) == 0 && p[n] == '\n')
+			return true;
+	return false;
+}
+
+static int64_t seconds_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static struct seen *seen_of(const char *name)
+{
+	for (size_t i = 0; i < accounts.seen_count; i++)
+		if (strcmp(accounts.seen[i].name, name) == 0)
+			return &accounts.seen[i];
+	return NULL;
+}
+
+int share_user_state(const char *user, struct share_user_state *ret)
+{
+	*ret = (struct share_user_state){ .locked = false };
+	pthread_mutex_lock(&accounts.lock);
+	if (!accounts.asked_s || seconds_now() - accounts.asked_s >= LOCKED_AGE_S) {
+		struct keeper_answer a;
+		free(accounts.locked);
+		accounts.locked = keeper_ask(&a, -1, "user-locked", NULL) == 0 ? keeper_read_fd(a.fd, LIST_MAX_BYTES, NULL) : NULL;
+		keeper_answer_done(&a);
+		accounts.asked_s = seconds_now();
+	}
+	const struct seen *s = seen_of(user);
+	ret->locked = is_line_of(accounts.locked, user);
+	ret->last_seen_s = s ? s->last_s : 0;
+	pthread_mutex_unlock(&accounts.lock);
+	return 0;
+}
+
+void share_user_seen(const char *name, int64_t now_s)
+{
+	pthread_mutex_lock(&accounts.lock);
+	struct seen *s = seen_of(name);
+	if (!s && accounts.seen_count < SEEN_MAX && strlen(name) < sizeof(s->name)) {
+		struct seen *more = realloc(accounts.seen, (accounts.seen_count + 1) * sizeof(*more));
+		if (more) {
+			accounts.seen = more;
+			s = &more[accounts.seen_count++];
+			snprintf(s->name, sizeof(s->name), "%s", name);
+		}
+	}
+	if (s)
+		s->last_s = now_s;
+	pthread_mutex_unlock(&accounts.lock);
+}
+
 int share_user_unlock(const char *user, char *why, size_t why_bytes)
 {
 	struct keeper_answer a;
+	pthread_mutex_lock(&accounts.lock);
+	accounts.asked_s = 0;
+	pthread_mutex_unlock(&accounts.lock);
 	return refuse(&a, keeper_ask(&a, -1, "user-unlock", user, NULL), "user", user, why, why_bytes);
 }
 

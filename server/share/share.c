@@ -387,14 +387,6 @@ int share_state(const char *share_id, struct share_state *ret)
 	return 0;
 }
 
-/* Until the part of accounts tells more. */
-__attribute__((weak)) int share_user_state(const char *user, struct share_user_state *ret)
-{
-	(void)user;
-	*ret = (struct share_user_state){ 0 };
-	return -ENOENT;
-}
-
 json_t *share_sessions(void)
 {
 	json_t *a = json_array();

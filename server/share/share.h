@@ -175,9 +175,9 @@ struct share_quota_state {
 int share_quota_state(const char *quota_id, struct share_quota_state *ret) _must_check_;
 struct share_user_state {
 	bool locked;                     /* too many wrong passwords */
-	int64_t last_seen_s;             /* 0: not since the daemon started */
-	char reason[256];
+	int64_t last_seen_s;             /* with a session over SMB, when that was looked at; 0: not since the daemon started */
 };
+/* Asks the keeper, at most every few seconds; without one nobody is locked. */
 int share_user_state(const char *user, struct share_user_state *ret) _must_check_;
 
 /* Returns owned: an array of {id, protocol: smb|nfs, user, address, host, shares: [NAME], dialect, encryption, signing,

@@ -34,6 +34,9 @@ struct share_part {
 extern const struct share_part share_part_account, share_part_domain, share_part_folder, share_part_smb, share_part_nfs, share_part_space,
 	share_part_wsd;
 
+/* account.c: this user has a session over SMB now. */
+void share_user_seen(const char *name, int64_t now_s);
+
 /* During apply: this share is not served (or not wholly), and why.  The first reason stays. */
 void share_fail(const struct share_spec *s, const char *fmt, ...) _printf_(2, 3);
 bool share_has_failed(const struct share_spec *s);

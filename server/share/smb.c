@@ -341,6 +341,7 @@ static json_t *ask_status(void)
 		pthread_mutex_lock(&lock);
 		if (!traffic)
 			traffic = smb_traffic_new();
+		smb_status_users(s, share_user_seen, time(NULL));
 		if (traffic && lines)
 			smb_traffic_count(traffic, lines, s, folder_of, now.tv_sec);
 		json_decref(status);

@@ -42,6 +42,8 @@ void smb_traffic_of(const struct smb_traffic *t, const char *share, struct smb_m
 
 /* From smbstatus's JSON to ours. */
 void smb_status_sessions(const json_t *status, json_t *array);
+/* Calls seen for the user of each session. */
+void smb_status_users(const json_t *status, void (*seen)(const char *user, int64_t now_s), int64_t now_s);
 void smb_status_open_files(const json_t *status, const char *share_name, const char *folder, json_t *array);
 /* For each share that a connection uses: where it comes from, how many files it has open there. */
 void smb_status_uses(const json_t *status, bool (*folder_of)(const char *share, char *ret, size_t ret_bytes),

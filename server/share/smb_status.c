@@ -89,6 +89,15 @@ void smb_status_sessions(const json_t *status, json_t *array)
 	}
 }
 
+void smb_status_users(const json_t *status, void (*seen)(const char *user, int64_t now_s), int64_t now_s)
+{
+	const char *key;
+	json_t *s;
+	json_object_foreach(json_object_get(status, "sessions"), key, s)
+		if (text_of(s, "username")[0])
+			seen(text_of(s, "username"), now_s);
+}
+
 /* The session of a process: the first one, as one connection carries one nearly always. */
 static const json_t *session_of(const json_t *status, const char *pid, const char **ret_key)
 {

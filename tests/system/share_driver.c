@@ -3,7 +3,7 @@
  *
  *	share_driver STATE-DIR
  *	{"do": "apply", "world": {"shares": [..], "users": [..], "groups": [..], "portals": [..], "settings": {..}}}
- *	{"do": "check" | "state" | "sessions" | "open-files" | "close" | "close-file" | "status" | "events" | "unlock", ..}
+ *	{"do": "check" | "state" | "sessions" | "open-files" | "close" | "close-file" | "status" | "events" | "unlock" | "user", ..}
  *
  * For tests of Samba and its like without a database: test_smb*.py.  Members of a world are named as those of the structs. */
 #include <pthread.h>
@@ -148,7 +148,11 @@ static json_t *answer(const json_t *rq)
 		r = share_file_close(id, text(rq, "file"), why, sizeof(why));
 	else if (strcmp(todo, "unlock") == 0)
 		r = share_user_unlock(id, why, sizeof(why));
-	else if (strcmp(todo, "status") == 0)
+	else if (strcmp(todo, "user") == 0) {
+		struct share_user_state s;
+		r = share_user_state(id, &s);
+		return json_pack("{s:i, s:b, s:I}", "result", r, "locked", s.locked, "last_seen", (json_int_t)s.last_seen_s);
+	} else if (strcmp(todo, "status") == 0)
 		return share_status();
 	else if (strcmp(todo, "events") == 0) {
 		pthread_mutex_lock(&lock);

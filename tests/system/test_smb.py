@@ -277,6 +277,7 @@ def test_sessions_are_listed_and_closed(nas):
     def mine():
         return [s for s in nas.ask("sessions")["items"] if s["user"] == "carol" and "listed" in s["shares"]]
     wait_for("the session is listed", 60, mine)
+    assert 0 <= time.time() - nas.ask("user", id="carol")["last_seen"] < 600 and nas.ask("user", id="nobody-of-ours")["last_seen"] == 0
     session = mine()[0]
     assert session["protocol"] == "smb" and session["address"] == "127.0.0.1" and session["dialect"] == "SMB3_11" and session["since"] > 0
     wait_for("the share counts it", 60, lambda: nas.ask("state", id="listed")["sessions"] == 1)
@@ -366,8 +367,9 @@ def test_wrong_passwords_lock_an_account_and_the_administrator_unlocks_it(nas):
         nas.smb("base", "bob", "ls", password="wrong")
     status, out = nas.smb("base", "bob", "ls")
     assert status != 0 and "LOCKED_OUT" in out, out
+    wait_for("it is told that bob is locked, and alice is not", 60, lambda: [nas.ask("user", id=u)["locked"] for u in ("alice", "bob")] == [False, True])
     assert nas.ask("unlock", id="bob")["result"] == 0
-    assert nas.smb("base", "bob", "ls")[0] == 0
+    assert not nas.ask("user", id="bob")["locked"] and nas.smb("base", "bob", "ls")[0] == 0
     nas.apply(settings={})
 
 
