@@ -69,8 +69,9 @@ static void print_status(const struct cli *c, const json_t *s)
 	if (number(s, "volumes_offline"))
 		printf("  (%s%lld offline%s)", c->colours ? state_colour("offline") : "", (long long)number(s, "volumes_offline"),
 		       c->colours ? COLOUR_OFF : "");
-	printf("\nTargets   %6lld\nPortals   %6lld\nSessions  %6lld\nTasks     %6lld\n\n", (long long)number(s, "targets"),
-	       (long long)number(s, "portals"), (long long)number(s, "sessions"), (long long)number(s, "tasks"));
+	printf("\nTargets   %6lld\nShares    %6lld\nUsers     %6lld\nPortals   %6lld\nSessions  %6lld\nTasks     %6lld\n\n",
+	       (long long)number(s, "targets"), (long long)number(s, "shares"), (long long)number(s, "users"), (long long)number(s, "portals"),
+	       (long long)number(s, "sessions"), (long long)number(s, "tasks"));
 	if (problem)
 		printf("Secrets cannot be used: %s\n", problem);
 	print_alerts(c, json_object_get(s, "alerts"));

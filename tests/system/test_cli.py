@@ -51,7 +51,8 @@ def test_main_job_in_eight_commands(daemon):
     shown = daemon.cli("volume", "list")
     assert re.search(r"^db +online +1 GiB ", shown, re.M), shown
     assert re.search(rf"^iscsi +127\.0\.0\.1 +{port} +listening", daemon.cli("portal", "list"), re.M)
-    assert "Nothing needs attention." in daemon.cli("status")
+    said = daemon.cli("status")
+    assert "Nothing needs attention." in said and re.search(r"(?m)^Shares +0$", said) and re.search(r"(?m)^Users +0$", said)
     daemon.cli("volume", "resize", "db", "--size", "2G")
     assert daemon.json("volume", "show", "db")["size_bytes"] == 2 << 30
 

@@ -59,7 +59,7 @@ after(async () => {
 
 const PAGES = [
   "/", "/serve", "/volumes", "/volumes/web-data", "/pools", "/pools/fast", "/targets", "/targets/web", "/targets/mail", "/shares", "/shares?tab=servers", "/disks", "/imports", "/imports/old-db", "/imports/new", "/imports?tab=config", "/shares/new", "/shares/documents", "/shares/documents?tab=access", "/shares/documents?tab=space", "/users", "/users?tab=groups", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/web1", "/sessions", "/portals",
-  "/explain", "/explain?host=web1&volume=mail", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history",
+  "/explain", "/explain?host=web1&volume=mail", "/explain?tab=share", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history",
   "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins", "/backup", "/about", "/profile", "/nowhere",
 ];
 const DIALOGS = [["/volumes", "Create a volume"], ["/hosts", "Create a host"], ["/volumes/scratch", "Delete"], ["/alerts?tab=channels", "Create a channel"], ["/targets/web", "Test it"], ["/users", "Create a user"], ["/accounts?tab=tokens", "Create a token"]];

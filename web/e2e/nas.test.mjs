@@ -215,6 +215,24 @@ nas("a user whom a share names is not deleted by accident; a share goes by its n
   assert.deepEqual(await server.json("share", "list"), []);
 });
 
+nas("why somebody cannot open a share is told step by step", async () => {
+  await server.cli("user", "create", "gerd");
+  await server.cli("user", "create", "hans");
+  await server.cli("share", "create", "closed", "--pool", "p", "--smb", "--allow", "gerd");
+  await page.goto(`${server.url}/shares/closed`);
+  await page.getByRole("button", { name: "Why can they not open it?" }).click();
+  await page.getByText("Choose a share, and a user or a client").waitFor();
+  assert.equal(await page.locator("#explain-share").inputValue(), "closed");
+  await page.locator("#explain-user").fill("hans");
+  await page.getByRole("button", { name: "Find out" }).click();
+  await page.getByText("hans cannot open closed").waitFor();
+  await page.getByRole("heading", { name: "Over SMB" }).waitFor();
+  assert.ok((await page.getByText(/What to do: /).count()) > 0);
+  assert.deepEqual(await axe(page), []);
+  await shoot(page, "explain-share");
+  for (const [kind, name] of [["share", "closed"], ["user", "gerd"], ["user", "hans"]]) await server.cli(kind, "delete", name, "--yes");
+});
+
 nas("a domain: what cannot be joined stands at its field, and what the domain refuses, too", async () => {
   await open("/shares?tab=servers");
   await page.getByText("This server is a member of no Active Directory domain").waitFor();

@@ -8,7 +8,7 @@ import { Browser, freePort, login, PASSWORD, Server, settled, shoot, until } fro
 /** Where the menu leads, and what is behind its tabs. */
 const EVERY = [
   "/", "/serve", "/volumes", "/volumes/v1", "/pools", "/pools/p", "/disks", "/imports", "/imports/new", "/imports?tab=config", "/shares", "/shares?tab=servers", "/shares/new", "/users", "/users?tab=groups", "/targets", "/targets/t1", "/hosts", "/hosts?tab=groups", "/hosts?tab=inbox", "/hosts/h1",
-  "/sessions", "/sessions?tab=bans", "/portals", "/explain", "/explain?host=h1&volume=v1", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history", "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins",
+  "/sessions", "/sessions?tab=bans", "/portals", "/explain", "/explain?host=h1&volume=v1", "/explain?tab=share", "/events", "/alerts", "/alerts?tab=channels", "/tasks", "/audit", "/settings", "/certificates", "/certificates?tab=accounts", "/certificates?tab=history", "/accounts", "/accounts?tab=tokens", "/accounts?tab=logins",
   "/backup", "/about", "/profile", "/profile?tab=tokens", "/profile?tab=logins", "/nowhere",
 ];
 const ONLY_ADMIN = ["/audit", "/accounts", "/backup", "/serve", "/imports/new", "/shares/new"];

@@ -327,6 +327,11 @@ export interface Explained {
   visible: boolean;
   steps: ExplainedStep[];
 }
+export interface ShareExplained {
+  visible: boolean;
+  access: "none" | "read" | "write";
+  steps: (Omit<ExplainedStep, "target"> & { protocol: "smb" | "nfs" | null })[];
+}
 export interface ServerAddress {
   address: string;
   interface: string;

@@ -2,6 +2,7 @@
 // share.tsx - one share: what it is, who may and who does use it, its space, its past, and how clients reach it.
 import { Button, Grid, GridItem, Progress } from "@patternfly/react-core";
 import { useState, type ReactNode } from "react";
+import { useLocation } from "wouter";
 import { request } from "~/api/client";
 import { useAll, useItems, useMay, useRefresh } from "~/api/data";
 import { useHas, type OpenFile, type Quota, type Share, type ShareStats } from "~/api/nas";
@@ -235,6 +236,7 @@ function Snaps({ share }: { share: Share }) {
 
 export default function SharePage() {
   const may = useMay("operator");
+  const [, go] = useLocation();
   return (
     <Detail<Share>
       kind={shareKind()}
@@ -243,6 +245,9 @@ export default function SharePage() {
       label={(s) => <State state={s.state} />}
       actions={(s) => [
         may && <TestButton key="test" what={{ plural: "shares", name: s.name }} />,
+        <Button key="why" variant="secondary" onClick={() => go(`/explain?tab=share&share=${encodeURIComponent(s.name)}`)}>
+          {_("Why can they not open it?")}
+        </Button>,
       ]}
     >
       {(s) => (
