@@ -9,13 +9,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define CORE "nfs/etc/core.conf"
 #define EXPORTS "nfs/etc/exports.conf"
+#define REFUSED "nfs/run/refused"
 #define STARTED "nfs/etc/ganesha.conf"
 #define LOG_FILE "nfs/log/ganesha.log"
 #define GRACE_LINE "\tGraceless = false;\n"
@@ -120,6 +123,41 @@ static off_t log_size(void)
 	return stat(keeper_path(path, LOG_FILE), &st) < 0 ? 0 : st.st_size;
 }
 
+/* Debian's has no btrfs in it: a folder on it is another file system than the one that is mounted, which it does not find. */
+static void say_refused(struct nfs_export *x)
+{
+	struct statfs fs;
+	bool btrfs = statfs(x->path, &fs) == 0 && (unsigned long)fs.f_type == BTRFS_SUPER_MAGIC;
+	snprintf(x->failed, sizeof(x->failed), "%s", btrfs ?
+		 "this NFS-Ganesha cannot serve folders on btrfs; the kernel's server can: holdfast setting set nfs_provider kernel (or put it into a pool on XFS or ext4)" :
+		 "the NFS server refuses it; its log says why");
+}
+
+/* The numbers of refused exports are kept: it is asked only when they change, but who asks us wants to know each time. */
+static void remember(const struct nfs_spec *s, const bool *refused)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	for (size_t i = 0; f && i < s->export_count; i++)
+		if (refused[i])
+			fprintf(f, "%u\n", s->exports[i].id);
+	if (f && fclose(f) == 0 && keeper_write(REFUSED, text, len, 0600, NULL) < 0)
+		log_warn(&log_keeper, "cannot note which exports are refused", "");
+	free(text);
+}
+
+static void recall(struct nfs_spec *s)
+{
+	_cleanup_(freep) char *text = read_file(REFUSED);
+	for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		unsigned long id = strtoul(p, NULL, 10);
+		for (size_t i = 0; i < s->export_count; i++)
+			if (s->exports[i].id == id && !s->exports[i].failed[0])
+				say_refused(&s->exports[i]);
+	}
+}
+
 /* Waits until the log, from an offset on, says that it is done; notes which exports were refused. */
 static bool hear(struct nfs_spec *s, off_t from, const char *done, unsigned seconds)
 {
@@ -137,15 +175,20 @@ static bool hear(struct nfs_spec *s, off_t from, const char *done, unsigned seco
 				usleep(100000);
 				free(text);
 				text = lseek(fd, from, SEEK_SET) == from ? keeper_read_fd(fd, TEXT_MAX, NULL) : NULL;
-				for (char *line = text, *next; line; line = next) {
+				_cleanup_(freep) bool *refused = calloc(s->export_count + 1, sizeof(*refused));
+				for (char *line = text, *next; line && refused; line = next) {
 					next = strchr(line, '\n');
 					if (next)
 						*next++ = '\0';
 					unsigned n = nfs_ganesha_refused_line(line);
-					if (n >= 1 && n <= s->export_count && !s->exports[n - 1].failed[0])
-						snprintf(s->exports[n - 1].failed, sizeof(s->exports[n - 1].failed),
-							 "the NFS server refuses it; its log says why");
+					if (n < 1 || n > s->export_count)
+						continue;
+					refused[n - 1] = true;
+					if (!s->exports[n - 1].failed[0])
+						say_refused(&s->exports[n - 1]);
 				}
+				if (refused)
+					remember(s, refused);
 				return true;
 			}
 		}
@@ -293,8 +336,10 @@ int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 		}
 		return r;
 	}
-	if (!exports_changed)
+	if (!exports_changed) {
+		recall(s);
 		return 0;
+	}
 	if (between) {
 		r = keeper_write(EXPORTS, between, strlen(between), 0600, NULL);
 		r = r < 0 ? r : reread(s, from, why, why_bytes);

@@ -4,13 +4,17 @@ mounted by loop devices; where that is refused, the tests say so and are skipped
 import errno
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
-from harness import Refused, end_keeper, need, wait_for
+import nfs_rig
+from harness import Daemon, Refused, end_keeper, need, wait_for
 
 MiB = 1 << 20
+PASSWORD = "Correct-Horse-9"
 
 
 def run(*words):
@@ -18,11 +22,12 @@ def run(*words):
 
 
 @pytest.fixture
-def place(tmp_path_factory):
-    """A folder for images and mounts, all of which are gone afterwards."""
+def place():
+    """A folder for images and mounts, all of which are gone afterwards; who uses a share passes through it."""
     if os.geteuid() != 0:
         pytest.skip("loop devices and mounts want root")
-    where = tmp_path_factory.mktemp("space")
+    where = pathlib.Path(tempfile.mkdtemp(prefix="hf-space-"))
+    where.chmod(0o755)
     loops = []
     yield where, loops
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if f"{where}/" in line.split()[4]]
@@ -30,6 +35,7 @@ def place(tmp_path_factory):
         run("umount", "-l", m)
     for device in loops:
         run("losetup", "-d", device)
+    shutil.rmtree(where, ignore_errors=True)
 
 
 def mounted(place, kind, size):
@@ -120,6 +126,62 @@ def test_quota_and_snapshots_on_btrfs(nas, place):
     # With its data.
     nas.cli("share", "delete", "docs", "--delete-data", "--yes")
     wait_for("the folder goes, snapshots and all", 60, lambda: not folder.exists())
+
+
+def test_clients_meet_the_quota_and_see_the_snapshots(place):
+    """Over SMB: the error says that there is no room, and what was is there to be read.  An NFS server that cannot serve this file
+    system is found out, and goes on being told."""
+    nfs_rig.need("smbd", "smbclient", "ganesha.nfsd", "rpcbind", "rpc.statd", "nfs-ls", "nfs-cp")
+    pool = mounted(place, "btrfs", 512 * MiB)
+    pool.chmod(0o755)
+    with nfs_rig.Network() as net:
+        d = Daemon(prefix=net.prefix)
+        d.base.chmod(0o755)
+        secret, big, old = d.base / "secret", d.base / "big", d.base / "old"
+
+        def smb(command):
+            r = net.run("smbclient", f"//{nfs_rig.ADDRESS}/team", "-U", f"alice%{PASSWORD}", "-c", f"lcd {d.base}; {command}", check=False)
+            return r.returncode, r.stdout + r.stderr
+
+        def nfs_serves():
+            return net.run("nfs-ls", net.nfs("team"), check=False).returncode == 0
+
+        def nfs_is_told():
+            share = d.json("share", "show", "team")
+            return share["state"] == "failed" and "btrfs" in share["reason"] and "nfs_provider kernel" in share["reason"]
+        try:
+            d.start()
+            secret.write_text(PASSWORD)
+            secret.chmod(0o600)
+            big.write_bytes(os.urandom(MiB) * 48)
+            d.cli("setting", "set", "nas_user_range", "28000-28999")
+            d.cli("pool", "create", "b", "--path", pool)
+            d.cli("user", "create", "alice", "--password-file", secret)
+            d.cli("share", "create", "team", "--pool", "b", "--smb", "--nfs", "--allow", "alice", "--allow", "10.99.7.0/24", "--mode", "0777", "--quota", "32M", "--previous-versions", "on")
+            d.cli("portal", "add", "smb", "0.0.0.0:445")
+            d.cli("portal", "add", "nfs", "0.0.0.0:2049")
+            wait_for("alice is served", 60, lambda: smb("ls")[0] == 0, 0.3)
+            wait_for("NFS serves, or it is told why not", 90, lambda: nfs_serves() or nfs_is_told(), 0.3)
+            d.cli("share", "set", "team", "--comment", "after another change")
+            assert nfs_serves() or nfs_is_told(), d.json("share", "show", "team")
+            d.kill9()
+            d.start()
+            wait_for("so after a start", 90, lambda: nfs_serves() or nfs_is_told(), 0.3)
+            status, said = smb("put big big")
+            assert status != 0 and ("DISK_FULL" in said or "QUOTA" in said), said
+            assert smb("del big")[0] == 0
+            (d.base / "report").write_text("as it was")
+            wait_for("there is room again", 60, lambda: smb("put report report")[0] == 0, 0.3)
+            d.cli("snapshot", "create", "team", "before")
+            folder = d.json("snapshot", "list", "team")[0]["folder"]
+            (d.base / "report").write_text("changed")
+            assert smb("put report report")[0] == 0
+            status, said = smb("allinfo report")
+            assert status == 0 and "@" + folder in said, said
+            assert smb(f"get @{folder}/report old")[0] == 0 and old.read_text() == "as it was"
+            assert (pool / "team/report").read_text() == "changed"
+        finally:
+            d.close()
 
 
 def test_refused_where_it_cannot_be(nas, place):
