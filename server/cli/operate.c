@@ -159,13 +159,23 @@ static bool is_there(struct cli *c, const char *collection, const char *name)
 	return there;
 }
 
-/* WHAT is a volume, or else a share; WHO a host, or else a user, for whom --from says where the client is. */
+/* By one of the names that block protocols have, or as an object. */
+static bool is_host(struct cli *c, const char *who)
+{
+	static const char *const starts[] = { "iqn.", "eui.", "naa.", "nqn." };
+	for (size_t i = 0; i < ARRAY_COUNT(starts); i++)
+		if (strncmp(who, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return is_there(c, "/api/v1/hosts", who);
+}
+
+/* WHAT is a share, or else a volume; of both, WHO tells: a host, or else a user or a client.  --from says where a user is. */
 static char *explain_path(struct cli *c, bool *ret_share)
 {
 	const char *at = cli_flag(c, "from");
 	_cleanup_(freep) char *who = text_escape(c->arg[0]), *what = text_escape(c->arg[1]), *from = text_escape(at ? at : "");
 
-	*ret_share = at || (!is_there(c, "/api/v1/volumes", c->arg[1]) && is_there(c, "/api/v1/shares", c->arg[1]));
+	*ret_share = at || (is_there(c, "/api/v1/shares", c->arg[1]) && (!is_there(c, "/api/v1/volumes", c->arg[1]) || !is_host(c, c->arg[0])));
 	if (!*ret_share)
 		return text_format("/api/v1/explain?host=%s&volume=%s", who, what);
 	if (at)

@@ -325,6 +325,13 @@ def test_explain_says_why_and_what_to_do(nas):
         a, steps = explained(nas, "dora", "why")
         assert a["visible"] and a["access"] == "write", a
         assert nas.cli("explain", "dora", "why").startswith('"dora" can read and write share "why".')
+    # A volume of the same name: who asks tells what it is about.
+    nas.cli("volume", "create", "why", "--size", "1M", "--plugin", "ram")
+    nas.cli("host", "create", "disker", "--iqn", "iqn.2020-01.example:disker")
+    for who, about in (("127.0.0.1", "share"), ("dora", "share"), ("disker", "volume"), ("iqn.2020-01.example:disker", "volume")):
+        assert f'{about} "why".' in nas.run_cli("explain", who, "why").stdout, who
+    nas.cli("volume", "delete", "why", "--yes")
+    nas.cli("host", "delete", "disker", "--yes")
 
     def put(**words):
         status, _, body = nas.rest("PATCH", "/api/v1/shares/why", words, {"If-Match": "*"})
