@@ -48,7 +48,7 @@ class Rights:
         self.d.base.chmod(0o755)
         self.pool = self.d.base / "pool"
         self.pool.mkdir()
-        self.round, self.keeper = "", None       # files have names of their own in each
+        self.round = ""                          # files have names of their own in each
         self.d.start()
 
     def prepare(self):
@@ -70,14 +70,11 @@ class Rights:
         return self.pool / share / who if share == "home-folders" else self.pool / share
 
     def restart(self):
-        """The daemon, and then the keeper that its servers belong to: these go on, and are adopted."""
+        """The daemon, and then the keeper that its servers belong to: these go on, and are adopted by the one that the daemon summons."""
         self.d.restart()
         keeper = self.d.json("nas")["keeper"]["pid"]
         os.kill(keeper, signal.SIGTERM)
         wait_for("the keeper ends", GENEROUS, lambda: not alive(keeper))
-        log = self.d.base / "keeper.log"
-        self.keeper = subprocess.Popen([*self.net.prefix, self.d.build / "server/holdfastd", "--keeper", "--state", self.d.state], stdin=subprocess.DEVNULL,
-                                       stdout=log.open("w"), stderr=subprocess.STDOUT, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         wait_for("another keeper", GENEROUS, lambda: self.d.json("nas")["keeper"]["pid"] not in (0, None, keeper))
         wait_for("all shares are served", GENEROUS, lambda: all(s["state"] == "serving" for s in self.d.json("share", "list")))
 
@@ -112,8 +109,6 @@ class Rights:
         try:
             self.d.close()
         finally:
-            if self.keeper:
-                self.keeper.wait(GENEROUS)
             self.net.close()
 
 
