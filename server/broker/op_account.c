@@ -251,7 +251,7 @@ static int op_locked(struct keeper_request *rq)
 	if (r != 0)
 		return keeper_refuse(rq, r < 0 ? r : -EIO, "pdbedit does not tell who is locked out");
 	lseek(all, 0, SEEK_SET);
-	FILE *said = fdopen(all, "r"), *names = fdopen(dup(fd), "w");
+	FILE *said = fdopen(all, "r"), *names = fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 3), "w");
 	if (said)
 		all = -1;
 	if (said && names)

@@ -10,7 +10,7 @@
 
 #include "control/operate.h"
 
-_printf_(2, 3) static void line(json_t *lines, const char *fmt, ...)
+void connect_line(json_t *lines, const char *fmt, ...)
 {
 	char text[1600];
 	va_list ap;
@@ -115,48 +115,48 @@ static void iscsi_linux(json_t *l, const char *iqn, const json_t *endpoints, con
 	char user[QUOTED_BYTES], mutual[QUOTED_BYTES];
 	quote(c->user, "'\\''", user);
 	quote(c->mutual_user, "'\\''", mutual);
-	line(l, "# As root, with open-iscsi (Debian: open-iscsi, Red Hat: iscsi-initiator-utils).  The host's own name is in /etc/iscsi/initiatorname.iscsi");
+	connect_line(l, "# As root, with open-iscsi (Debian: open-iscsi, Red Hat: iscsi-initiator-utils).  The host's own name is in /etc/iscsi/initiatorname.iscsi");
 	for (size_t i = 0; i < json_array_size(endpoints); i++)
-		line(l, "iscsiadm -m discovery -t sendtargets -p %s", json_string_value(json_array_get(endpoints, i)));
+		connect_line(l, "iscsiadm -m discovery -t sendtargets -p %s", json_string_value(json_array_get(endpoints, i)));
 	if (*c->user) {
-		line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.authmethod -v CHAP", iqn);
-		line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.username -v %s", iqn, user);
-		line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.password -v '<secret>'", iqn);
+		connect_line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.authmethod -v CHAP", iqn);
+		connect_line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.username -v %s", iqn, user);
+		connect_line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.password -v '<secret>'", iqn);
 	}
 	if (*c->mutual_user) {
-		line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.username_in -v %s", iqn, mutual);
-		line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.password_in -v '<secret of the server>'", iqn);
+		connect_line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.username_in -v %s", iqn, mutual);
+		connect_line(l, "iscsiadm -m node -T %s -o update -n node.session.auth.password_in -v '<secret of the server>'", iqn);
 	}
 	if (json_array_size(endpoints) > 1)
-		line(l, "iscsiadm -m node -T %s --login", iqn);
+		connect_line(l, "iscsiadm -m node -T %s --login", iqn);
 	else
-		line(l, "iscsiadm -m node -T %s -p %s --login", iqn, first);
-	line(l, "iscsiadm -m node -T %s -o update -n node.startup -v automatic", iqn);
-	line(l, "iscsiadm -m node -T %s --rescan   # instead, when the host is logged in already", iqn);
-	line(l, "lsblk -S");
+		connect_line(l, "iscsiadm -m node -T %s -p %s --login", iqn, first);
+	connect_line(l, "iscsiadm -m node -T %s -o update -n node.startup -v automatic", iqn);
+	connect_line(l, "iscsiadm -m node -T %s --rescan   # instead, when the host is logged in already", iqn);
+	connect_line(l, "lsblk -S");
 	if (json_array_size(endpoints) > 1)
-		line(l, "multipath -ll   # several paths: have multipath-tools run before you mount");
+		connect_line(l, "multipath -ll   # several paths: have multipath-tools run before you mount");
 }
 
 static void iscsi_windows(json_t *l, const char *iqn, const json_t *endpoints, const struct chap *c)
 {
 	char address[96], port[8], user[QUOTED_BYTES];
-	line(l, "# In PowerShell as administrator.  The host's own name: (Get-InitiatorPort).NodeAddress");
-	line(l, "Set-Service MSiSCSI -StartupType Automatic; Start-Service MSiSCSI");
+	connect_line(l, "# In PowerShell as administrator.  The host's own name: (Get-InitiatorPort).NodeAddress");
+	connect_line(l, "Set-Service MSiSCSI -StartupType Automatic; Start-Service MSiSCSI");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
 		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
-		line(l, "New-IscsiTargetPortal -TargetPortalAddress %s -TargetPortalPortNumber %s", address, port);
+		connect_line(l, "New-IscsiTargetPortal -TargetPortalAddress %s -TargetPortalPortNumber %s", address, port);
 	}
 	if (*c->mutual_user)
-		line(l, "Set-IscsiChapSecret -ChapSecret '<secret of the server>'");
+		connect_line(l, "Set-IscsiChapSecret -ChapSecret '<secret of the server>'");
 	if (*c->user) {
 		quote(c->user, "''", user);
-		line(l, "Connect-IscsiTarget -NodeAddress %s -IsPersistent $true -AuthenticationType %s -ChapUsername %s -ChapSecret '<secret>'", iqn,
+		connect_line(l, "Connect-IscsiTarget -NodeAddress %s -IsPersistent $true -AuthenticationType %s -ChapUsername %s -ChapSecret '<secret>'", iqn,
 		     *c->mutual_user ? "MUTUALCHAP" : "ONEWAYCHAP", user);
 	} else {
-		line(l, "Connect-IscsiTarget -NodeAddress %s -IsPersistent $true", iqn);
+		connect_line(l, "Connect-IscsiTarget -NodeAddress %s -IsPersistent $true", iqn);
 	}
-	line(l, "Get-Disk | Where-Object BusType -eq 'iSCSI'");
+	connect_line(l, "Get-Disk | Where-Object BusType -eq 'iSCSI'");
 }
 
 static void iscsi_esxi(json_t *l, const char *iqn, const json_t *endpoints, const struct chap *c)
@@ -164,49 +164,49 @@ static void iscsi_esxi(json_t *l, const char *iqn, const json_t *endpoints, cons
 	char user[QUOTED_BYTES], mutual[QUOTED_BYTES];
 	quote(c->user, "'\\''", user);
 	quote(c->mutual_user, "'\\''", mutual);
-	line(l, "# In the ESXi shell.  The host's own name: esxcli iscsi adapter get -A vmhba64");
-	line(l, "esxcli iscsi software set --enabled=true");
-	line(l, "esxcli iscsi adapter list   # the adapter is vmhba64 below; take the name that you see");
+	connect_line(l, "# In the ESXi shell.  The host's own name: esxcli iscsi adapter get -A vmhba64");
+	connect_line(l, "esxcli iscsi software set --enabled=true");
+	connect_line(l, "esxcli iscsi adapter list   # the adapter is vmhba64 below; take the name that you see");
 	if (*c->user)
-		line(l, "esxcli iscsi adapter auth chap set --adapter=vmhba64 --direction=uni --level=required --authname=%s --secret='<secret>'", user);
+		connect_line(l, "esxcli iscsi adapter auth chap set --adapter=vmhba64 --direction=uni --level=required --authname=%s --secret='<secret>'", user);
 	if (*c->mutual_user)
-		line(l, "esxcli iscsi adapter auth chap set --adapter=vmhba64 --direction=mutual --level=required --authname=%s --secret='<secret of the server>'", mutual);
+		connect_line(l, "esxcli iscsi adapter auth chap set --adapter=vmhba64 --direction=mutual --level=required --authname=%s --secret='<secret of the server>'", mutual);
 	for (size_t i = 0; i < json_array_size(endpoints); i++)
-		line(l, "esxcli iscsi adapter discovery sendtarget add --adapter=vmhba64 --address=%s", json_string_value(json_array_get(endpoints, i)));
-	line(l, "esxcli storage core adapter rescan --adapter=vmhba64");
-	line(l, "esxcli iscsi session list --name=%s", iqn);
+		connect_line(l, "esxcli iscsi adapter discovery sendtarget add --adapter=vmhba64 --address=%s", json_string_value(json_array_get(endpoints, i)));
+	connect_line(l, "esxcli storage core adapter rescan --adapter=vmhba64");
+	connect_line(l, "esxcli iscsi session list --name=%s", iqn);
 }
 
 /* ---- NVMe/TCP -------------------------------------------------------------------------------------------------- */
 static void nvme_linux(json_t *l, const char *nqn, const json_t *endpoints, bool dhchap, bool tls)
 {
 	char address[96], port[8];
-	line(l, "# As root, with nvme-cli.  The host's own name is in /etc/nvme/hostnqn");
-	line(l, "modprobe nvme-tcp");
+	connect_line(l, "# As root, with nvme-cli.  The host's own name is in /etc/nvme/hostnqn");
+	connect_line(l, "modprobe nvme-tcp");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
 		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
 		if (i == 0)
-			line(l, "nvme discover -t tcp -a %s -s %s", address, port);
-		line(l, "nvme connect -t tcp -a %s -s %s -n %s%s%s", address, port, nqn, dhchap ? " --dhchap-secret='<DHHC-1 key>'" : "", tls ? " --tls" : "");
+			connect_line(l, "nvme discover -t tcp -a %s -s %s", address, port);
+		connect_line(l, "nvme connect -t tcp -a %s -s %s -n %s%s%s", address, port, nqn, dhchap ? " --dhchap-secret='<DHHC-1 key>'" : "", tls ? " --tls" : "");
 	}
-	line(l, "nvme list-subsys");
-	line(l, "lsblk");
+	connect_line(l, "nvme list-subsys");
+	connect_line(l, "lsblk");
 }
 
 static void nvme_esxi(json_t *l, const char *nqn, const json_t *endpoints)
 {
 	char address[96], port[8];
-	line(l, "# In the ESXi shell (7.0 U3 or newer).  The host's own name: esxcli nvme info get");
-	line(l, "esxcli nvme fabrics enable --protocol=TCP --device=vmnic0   # the uplink that leads to the storage");
-	line(l, "esxcli network ip interface tag add --interface-name=vmk0 --tagname=NVMeTCP");
-	line(l, "esxcli nvme adapter list   # the adapter is vmhba65 below; take the name that you see");
+	connect_line(l, "# In the ESXi shell (7.0 U3 or newer).  The host's own name: esxcli nvme info get");
+	connect_line(l, "esxcli nvme fabrics enable --protocol=TCP --device=vmnic0   # the uplink that leads to the storage");
+	connect_line(l, "esxcli network ip interface tag add --interface-name=vmk0 --tagname=NVMeTCP");
+	connect_line(l, "esxcli nvme adapter list   # the adapter is vmhba65 below; take the name that you see");
 	for (size_t i = 0; i < json_array_size(endpoints); i++) {
 		endpoint_split(json_string_value(json_array_get(endpoints, i)), address, port);
 		if (i == 0)
-			line(l, "esxcli nvme fabrics discover --adapter=vmhba65 --ip-address=%s --port-number=%s", address, port);
-		line(l, "esxcli nvme fabrics connect --adapter=vmhba65 --ip-address=%s --port-number=%s --subsystem-nqn=%s", address, port, nqn);
+			connect_line(l, "esxcli nvme fabrics discover --adapter=vmhba65 --ip-address=%s --port-number=%s", address, port);
+		connect_line(l, "esxcli nvme fabrics connect --adapter=vmhba65 --ip-address=%s --port-number=%s --subsystem-nqn=%s", address, port, nqn);
 	}
-	line(l, "esxcli nvme namespace list");
+	connect_line(l, "esxcli nvme namespace list");
 }
 
 json_t *connect_json(const char *protocol, const char *qualified_name, const json_t *portals, const json_t *host)
@@ -215,11 +215,11 @@ json_t *connect_json(const char *protocol, const char *qualified_name, const jso
 	struct chap c = { text_of(host, "chap_user"), text_of(host, "mutual_user") };
 	if (json_array_size(endpoints) == 0) {
 		for (size_t i = 0; i < ARRAY_COUNT(os); i++)
-			line(os[i], "# No portal serves this protocol yet: holdfast portal add %s 0.0.0.0:%s", strcmp(protocol, "nvme") == 0 ? "nvme-tcp" : "iscsi",
+			connect_line(os[i], "# No portal serves this protocol yet: holdfast portal add %s 0.0.0.0:%s", strcmp(protocol, "nvme") == 0 ? "nvme-tcp" : "iscsi",
 			     strcmp(protocol, "nvme") == 0 ? "4420" : "3260");
 	} else if (strcmp(protocol, "nvme") == 0) {
 		nvme_linux(os[0], qualified_name, endpoints, true_of(host, "dhchap_key"), true_of(host, "tls_psk"));
-		line(os[1], "# Windows brings no NVMe/TCP initiator: serve the volume over iSCSI, or install a vendor's initiator.");
+		connect_line(os[1], "# Windows brings no NVMe/TCP initiator: serve the volume over iSCSI, or install a vendor's initiator.");
 		nvme_esxi(os[2], qualified_name, endpoints);
 	} else {
 		iscsi_linux(os[0], qualified_name, endpoints, &c);

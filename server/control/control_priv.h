@@ -341,6 +341,7 @@ int bundle_run(struct bundle *b, const struct config_actor *who, bool dry_run, j
 /* Finds or makes the host that the body names and gives it the name; *ret_name: what it will be called. */
 int bundle_host(struct bundle *b, const char *protocol, const json_t *wish, char name[64], struct config_error *e);
 int bundle_access(struct bundle *b, const json_t *target, const char *host, int64_t lun, struct config_error *e);
+void connect_line(json_t *lines, const char *fmt, ...) _printf_(2, 3); /* one more that is to be typed */
 json_t *connect_json(const char *protocol, const char *qualified_name, const json_t *portals, const json_t *host); /* returns owned */
 json_t *portals_of(const char *protocol); /* rows of enabled portals; returns owned */
 json_t *portal_endpoints(const char *protocol); /* where hosts can reach them, "192.0.2.1:3260"; returns owned */

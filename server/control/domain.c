@@ -100,19 +100,15 @@ static int read_join(const json_t *body, bool dry_run, struct membership *w, str
 	static const char *const names[] = { "domain", "name", "ou", "dns", "first_id", "user", "password" };
 	const json_t *first = json_object_get(body, "first_id");
 	unsigned char address[16];
+	const struct {
+		const char *name;
+		char *to;
+		size_t bytes;
+	} texts[] = { { "domain", w->realm, sizeof(w->realm) }, { "name", w->name, sizeof(w->name) }, { "ou", w->ou, sizeof(w->ou) }, { "dns", w->dns, sizeof(w->dns) },
+		      { "user", w->admin, sizeof(w->admin) }, { "password", w->password, sizeof(w->password) } };
 	int r = known_members(body, names, ARRAY_COUNT(names), e);
-	if (!r)
-		r = take_text(body, "domain", w->realm, sizeof(w->realm), e);
-	if (!r)
-		r = take_text(body, "name", w->name, sizeof(w->name), e);
-	if (!r)
-		r = take_text(body, "ou", w->ou, sizeof(w->ou), e);
-	if (!r)
-		r = take_text(body, "dns", w->dns, sizeof(w->dns), e);
-	if (!r)
-		r = take_text(body, "user", w->admin, sizeof(w->admin), e);
-	if (!r)
-		r = take_text(body, "password", w->password, sizeof(w->password), e);
+	for (size_t i = 0; i < ARRAY_COUNT(texts) && !r; i++)
+		r = take_text(body, texts[i].name, texts[i].to, texts[i].bytes, e);
 	if (r)
 		return r;
 	if (!strchr(w->realm, '.') || w->realm[strspn(w->realm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")])

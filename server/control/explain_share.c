@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -131,16 +130,6 @@ int control_explain_share(const char *user, const char *host, const char *share,
 }
 
 /* ---- connect ------------------------------------------------------------------------------------------------------- */
-_printf_(2, 3) static void line(json_t *lines, const char *fmt, ...)
-{
-	char text[1600];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(lines, json_string(text));
-}
-
 struct way {
 	const char *name, *user;         /* of the share, which needs no quotes (model.c); for the login */
 	const json_t *share;
@@ -159,21 +148,21 @@ static void smb_lines(struct way *w, const char *address, const char *port)
 	for (char *p = unc; six && *p && *p != '.'; p++)
 		*p = *p == ':' ? '-' : *p;
 	if (usual) {
-		line(w->windows, "# In the Explorer: \\\\%s\\%s - or in PowerShell:", unc, w->name);
-		line(w->windows, "New-SmbMapping -LocalPath S: -RemotePath '\\\\%s\\%s'%s%s -Persistent $true", unc, w->name, guest ? "" : " -UserName ", guest ? "" : w->user);
+		connect_line(w->windows, "# In the Explorer: \\\\%s\\%s - or in PowerShell:", unc, w->name);
+		connect_line(w->windows, "New-SmbMapping -LocalPath S: -RemotePath '\\\\%s\\%s'%s%s -Persistent $true", unc, w->name, guest ? "" : " -UserName ", guest ? "" : w->user);
 	} else {
-		line(w->windows, "# Windows reaches SMB by port 445 only (before Windows 11 24H2); this server has it at %s:", port);
-		line(w->windows, "New-SmbMapping -LocalPath S: -RemotePath '\\\\%s\\%s' -TcpPort %s%s%s", unc, w->name, port, guest ? "" : " -UserName ", guest ? "" : w->user);
+		connect_line(w->windows, "# Windows reaches SMB by port 445 only (before Windows 11 24H2); this server has it at %s:", port);
+		connect_line(w->windows, "New-SmbMapping -LocalPath S: -RemotePath '\\\\%s\\%s' -TcpPort %s%s%s", unc, w->name, port, guest ? "" : " -UserName ", guest ? "" : w->user);
 	}
-	line(w->macos, "# Finder, Go, Connect to Server - or in a terminal:");
-	line(w->macos, "open 'smb://%s%s%s%s%s/%s'", guest ? "guest@" : w->user, guest ? "" : "@", host, usual ? "" : ":", usual ? "" : port, w->name);
+	connect_line(w->macos, "# Finder, Go, Connect to Server - or in a terminal:");
+	connect_line(w->macos, "open 'smb://%s%s%s%s%s/%s'", guest ? "guest@" : w->user, guest ? "" : "@", host, usual ? "" : ":", usual ? "" : port, w->name);
 	if (strcmp(text_of(w->share, "preset"), "time-machine") == 0)
-		line(w->macos, "sudo tmutil setdestination -a 'smb://%s@%s/%s'   # it asks for the password", w->user, host, w->name);
-	line(w->linux_lines, "# SMB, as root, with cifs-utils");
+		connect_line(w->macos, "sudo tmutil setdestination -a 'smb://%s@%s/%s'   # it asks for the password", w->user, host, w->name);
+	connect_line(w->linux_lines, "# SMB, as root, with cifs-utils");
 	if (guest)
-		line(w->linux_lines, "mount -t cifs //%s/%s /mnt -o guest,vers=3.1.1%s", host, w->name, more);
+		connect_line(w->linux_lines, "mount -t cifs //%s/%s /mnt -o guest,vers=3.1.1%s", host, w->name, more);
 	else
-		line(w->linux_lines, "mount -t cifs //%s/%s /mnt -o username=%s,vers=3.1.1%s   # asks for the password", host, w->name, w->user, more);
+		connect_line(w->linux_lines, "mount -t cifs //%s/%s /mnt -o username=%s,vers=3.1.1%s   # asks for the password", host, w->name, w->user, more);
 }
 
 static void nfs_lines(struct way *w, const char *address, const char *port)
@@ -194,20 +183,20 @@ static void nfs_lines(struct way *w, const char *address, const char *port)
 		snprintf(newest, sizeof(newest), "3");
 	if (!usual)
 		snprintf(more, sizeof(more), ",port=%s", port);
-	line(w->linux_lines, "# NFS, as root, with nfs-common or nfs-utils");
-	line(w->linux_lines, "mount -t nfs -o vers=%s%s %s:/%s /mnt", newest, more, host, w->name);
-	line(w->macos, "# NFS:");
-	line(w->macos, "sudo mount -t nfs -o %s%s %s:/%s /private/mnt   # make that folder first", newest[0] == '3' ? "vers=3,resvport" : "vers=4", more, host, w->name);
+	connect_line(w->linux_lines, "# NFS, as root, with nfs-common or nfs-utils");
+	connect_line(w->linux_lines, "mount -t nfs -o vers=%s%s %s:/%s /mnt", newest, more, host, w->name);
+	connect_line(w->macos, "# NFS:");
+	connect_line(w->macos, "sudo mount -t nfs -o %s%s %s:/%s /private/mnt   # make that folder first", newest[0] == '3' ? "vers=3,resvport" : "vers=4", more, host, w->name);
 	if (!usual)
-		line(w->esxi, "# ESXi reaches NFS by port 2049 only; this server has it at %s.", port);
+		connect_line(w->esxi, "# ESXi reaches NFS by port 2049 only; this server has it at %s.", port);
 	else if (vmware ? newest[0] == '3' : three)
-		line(w->esxi, "esxcli storage nfs add --host=%s --share=/%s --volume-name=%s", address, w->name, w->name);
+		connect_line(w->esxi, "esxcli storage nfs add --host=%s --share=/%s --volume-name=%s", address, w->name, w->name);
 	else if (strcmp(newest, "4.1") >= 0)
-		line(w->esxi, "esxcli storage nfs41 add --hosts=%s --share=/%s --volume-name=%s", address, w->name, w->name);
+		connect_line(w->esxi, "esxcli storage nfs41 add --hosts=%s --share=/%s --volume-name=%s", address, w->name, w->name);
 	else
-		line(w->esxi, "# ESXi mounts NFS 3 or 4.1; this share has %s.", newest);
+		connect_line(w->esxi, "# ESXi mounts NFS 3 or 4.1; this share has %s.", newest);
 	if (!vmware)
-		line(w->esxi, "# Datastores want a share of the preset vmware.");
+		connect_line(w->esxi, "# Datastores want a share of the preset vmware.");
 }
 
 static void without(struct way *w, const char *protocol)
@@ -216,7 +205,7 @@ static void without(struct way *w, const char *protocol)
 	json_t *all[] = { w->linux_lines, w->windows, w->macos, w->esxi };
 	for (size_t i = 0; i < ARRAY_COUNT(all); i++)
 		if (smb ? i < 3 : i != 1)
-			line(all[i], "# No portal serves %s yet: holdfast portal add %s", smb ? "SMB" : "NFS", smb ? "smb 0.0.0.0:445" : "nfs 0.0.0.0:2049");
+			connect_line(all[i], "# No portal serves %s yet: holdfast portal add %s", smb ? "SMB" : "NFS", smb ? "smb 0.0.0.0:445" : "nfs 0.0.0.0:2049");
 }
 
 static int connect_run(void *arg)
@@ -250,9 +239,9 @@ static int connect_run(void *arg)
 		(is_nfs ? nfs_lines : smb_lines)(&w, address, port);
 	}
 	if (!true_of(share, "smb"))
-		line(w.windows, "# Windows wants SMB: holdfast share set %s --smb on", w.name);
+		connect_line(w.windows, "# Windows wants SMB: holdfast share set %s --smb on", w.name);
 	if (!true_of(share, "nfs"))
-		line(w.esxi, "# ESXi wants NFS: holdfast share set %s --nfs on", w.name);
+		connect_line(w.esxi, "# ESXi wants NFS: holdfast share set %s --nfs on", w.name);
 	a->result = json_pack("{s:s, s:o, s:{s:o, s:o, s:o, s:o}}", "name", w.name, "addresses", addresses, "connect", "linux", w.linux_lines, "windows", w.windows, "macos", w.macos,
 			      "esxi", w.esxi);
 	json_decref(smb);

@@ -185,13 +185,19 @@ static void lower(const char *s, char *buf, size_t bytes)
 		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 'a' - 'A') : *p;
 }
 
+/* What both ask with: the keeper's word for the name, the first number, and a keeper to ask. */
+static int prepare_join(const struct share_join *j, char name[64], char first[16], char *why, size_t why_bytes)
+{
+	lower(j->name, name, 64);
+	snprintf(first, 16, "%u", j->first_id);
+	return keeper_summon(why, why_bytes);
+}
+
 int share_domain_look(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes)
 {
 	struct keeper_answer a = { .fd = -1 };
 	char name[64], first[16];
-	lower(j->name, name, sizeof(name));
-	snprintf(first, sizeof(first), "%u", j->first_id);
-	int r = keeper_summon(why, why_bytes);
+	int r = prepare_join(j, name, first, why, why_bytes);
 	if (r < 0)
 		return r;
 	r = answered(&a, keeper_ask_long(&a, ASK_S, "domain-look", j->realm, name, j->dns ? j->dns : "", first, NULL), why, why_bytes);
@@ -207,9 +213,7 @@ int share_domain_join(const struct share_join *j, json_t **ret_found, char *why,
 {
 	struct keeper_answer a = { .fd = -1 };
 	char name[64], first[16];
-	lower(j->name, name, sizeof(name));
-	snprintf(first, sizeof(first), "%u", j->first_id);
-	int r = keeper_summon(why, why_bytes);
+	int r = prepare_join(j, name, first, why, why_bytes);
 	if (r < 0)
 		return r;
 	r = answered(&a, keeper_ask_long(&a, JOIN_S, "domain-join", j->realm, name, j->dns ? j->dns : "", first, j->ou ? j->ou : "", j->admin, j->password, NULL), why, why_bytes);
