@@ -129,7 +129,7 @@ static void say_refused(struct nfs_export *x)
 	struct statfs fs;
 	bool btrfs = statfs(x->path, &fs) == 0 && (unsigned long)fs.f_type == BTRFS_SUPER_MAGIC;
 	snprintf(x->failed, sizeof(x->failed), "%s", btrfs ?
-		 "this NFS-Ganesha cannot serve folders on btrfs; the kernel's server can: holdfast setting set nfs_provider kernel (or put it into a pool on XFS or ext4)" :
+		 "this NFS-Ganesha cannot serve folders on btrfs; put it into a pool on XFS or ext4, or try the kernel's server: holdfast setting set nfs_provider kernel" :
 		 "the NFS server refuses it; its log says why");
 }
 
