@@ -385,7 +385,7 @@ static const struct field user_fields[] = {
 	{ .name = "groups", .type = FIELD_JSON, .flags = FIELD_SERVER | FIELD_LIVE, .help = "Names of the groups that have the user as a member." },
 	{ .name = "state", .type = FIELD_ENUM, .flags = FIELD_SERVER | FIELD_LIVE, .values = "active|disabled|expired|locked|no-password", .help = "Whether the user can log in." },
 	{ .name = "reason", .type = FIELD_TEXT, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "Why not." },
-	{ .name = "last_seen_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "When the user was logged in last, since the daemon started." },
+	{ .name = "last_seen_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_LIVE | FIELD_NULLABLE, .help = "When the user was last seen with a session over SMB, since the daemon started." },
 };
 
 static const struct field group_fields[] = {
