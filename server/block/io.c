@@ -179,6 +179,12 @@ static uint64_t moved_bytes(const struct volume_queue *q, const struct volume_io
 	return bytes_of(q, count_of(io));
 }
 
+/* Of a copy from another volume the status may be that volume's; the steps have told of our own. */
+static bool is_our_backend_gone(const struct volume_queue *q, const struct volume_io *io, int status)
+{
+	return status == -ESHUTDOWN && q->view.top && !(io->op == VOLUME_COPY && io->src && io->src != q->volume);
+}
+
 void vio_end(struct volume_io *io, int status)
 {
 	struct vio *p = vio_of(io);
@@ -188,7 +194,7 @@ void vio_end(struct volume_io *io, int status)
 		pool_put(&q->thread->scratch, p->scratch);
 		p->scratch = NULL;
 	}
-	if (unlikely(status == -ESHUTDOWN && q->view.top))
+	if (unlikely(is_our_backend_gone(q, io, status)))
 		volume_gone(q);
 	if (unlikely(status == -ENOSPC))
 		volume_full(q->volume);

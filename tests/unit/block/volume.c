@@ -257,6 +257,24 @@ static void count_plugin(void *arg, const struct plugin_desc *d)
 		++*(int *)arg;
 }
 
+/* The source is gone, the volume that is copied to is not. */
+static void copy_from_an_offline_volume(void **state)
+{
+	(void)state;
+	struct volume_setting path = { "path", "/does/not/exist" };
+	struct volume_spec s = { .name = "lost", .uuid = RIG_UUID, .plugin = "block", .block_bytes = 512,
+				 .size_bytes = BLOCKS * 512, .settings = &path, .setting_count = 1 };
+	struct volume *v = rig_volume("ram", BLOCKS * 512, 512), *lost = NULL;
+	char buf[512] = { 7 };
+	assert_int_equal(volume_open(&s, &lost), 0);
+	assert_int_equal(rig_copy(rig.reactor[0], v, 0, lost, 0, 8), -ESHUTDOWN);
+	assert_int_equal(volume_state(v), VOLUME_ONLINE);
+	for (unsigned i = 0; i < rig.count; i++)
+		assert_int_equal(rig_rw(rig.reactor[i], v, VOLUME_WRITE, 0, 0, buf, 1), 0);
+	rig_close(lost);
+	rig_close(v);
+}
+
 static void plugins_describe_themselves(void **state)
 {
 	(void)state;
@@ -310,6 +328,7 @@ int main(void)
 		cmocka_unit_test(quiesce),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(missing_backend_is_offline),
+		cmocka_unit_test(copy_from_an_offline_volume),
 		cmocka_unit_test(plugins_describe_themselves),
 		cmocka_unit_test(unreadable_plugin),
 	};
