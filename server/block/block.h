@@ -94,6 +94,7 @@ int volume_close(struct volume *v, unsigned deadline_ms);
 /* Tries to open the backend of an OFFLINE volume again, or of one whose flush has failed (such a
  * volume fails every later flush until this).  0 when ONLINE now. */
 int volume_reopen(struct volume *v);
+bool volume_has_lost_writes(const struct volume *v);     /* a flush has failed, and every later one will; any thread */
 /* Grows or shrinks the backend and tells the watchers. why as above.  On an OFFLINE volume whose
  * backing store has another size than configured: brings it to this size, and ONLINE. */
 int volume_resize(struct volume *v, uint64_t new_size_bytes, char *why, size_t why_bytes);
@@ -242,7 +243,7 @@ void volume_change_watch(struct volume *v, struct volume_change *c);
 void volume_change_unwatch(struct volume *v, struct volume_change *c);   /* fine when not watched any more */
 
 /* ---- events ---------------------------------------------------------------------------------- */
-enum volume_event { VOLUME_RESIZED, VOLUME_STATE_CHANGED, VOLUME_LIMITS_CHANGED, VOLUME_FULL, VOLUME_RESERVATION };
+enum volume_event { VOLUME_RESIZED, VOLUME_STATE_CHANGED, VOLUME_LIMITS_CHANGED, VOLUME_FULL, VOLUME_RESERVATION, VOLUME_WRITES_LOST };
 struct volume_watcher {
 	struct list link;
 	void (*event)(struct volume_watcher *w, struct volume *v, enum volume_event e); /* any thread */

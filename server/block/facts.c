@@ -53,6 +53,11 @@ void volume_reason(const struct volume *v, char *buf, size_t buf_bytes)
 	pthread_mutex_unlock(lock);
 }
 
+bool volume_has_lost_writes(const struct volume *v)
+{
+	return atomic_load(&((struct volume *)(uintptr_t)v)->flush_error) != 0;
+}
+
 void volume_limits(const struct volume *v, struct volume_limits *ret_limits)
 {
 	pthread_mutex_t *lock = &((struct volume *)(uintptr_t)v)->facts;

@@ -226,9 +226,11 @@ static void flush_done(struct volume_io *io, int status)
 	struct volume *v = vio_of(io)->q->volume;
 	if (is_lasting(status)) {
 		int none = 0;
-		if (atomic_compare_exchange_strong(&v->flush_error, &none, status))
+		if (atomic_compare_exchange_strong(&v->flush_error, &none, status)) {
 			log_error(&log_block, "flush failed, the volume fails every flush until it is reopened",
 				  "volume=%s error=%d", volume_name(v), -status);
+			volume_tell(v, VOLUME_WRITES_LOST);
+		}
 	}
 	int lost = atomic_load_explicit(&v->flush_error, memory_order_acquire);
 	vio_end(io, status ? status : lost);

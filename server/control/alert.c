@@ -42,6 +42,7 @@ static const struct {
 	{ "volume.offline", "Bring the disk, folder or plugin back; the volume is tried again every ten seconds and keeps its LUN." },
 	{ "volume.reservations", "Let the hosts register their reservations anew." },
 	{ "volume.size", "Look at the backing store: its size is not the volume's." },
+	{ "volume.writes_lost", "Look at the disk and at its space, and have the hosts check their file systems; then acknowledge this alert: that opens the volume anew, and flushes work again." },
 };
 
 const char *alert_fix(const char *type)
@@ -94,6 +95,7 @@ static int acknowledge_run(void *arg)
 	if (r)
 		return r;
 	a->result = alert_json(event);
+	rt_volume_acknowledged(text_of(event, "type"), text_of(event, "object"));
 	json_decref(event);
 	return 0;
 }

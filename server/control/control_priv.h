@@ -115,6 +115,7 @@ int rt_volume_open(const json_t *row, bool must_serve, struct rt_volume **ret_vo
 void rt_volume_close(struct rt_volume *v);
 void rt_volume_stop(struct rt_volume *v); /* at the end of the daemon: does not unregister alerts */
 void rt_volume_check(struct rt_volume *v); /* alerts and retries */
+void rt_volume_acknowledged(const char *type, const char *name); /* somebody knows of an alert */
 bool rt_volume_is_online(const struct rt_volume *v);
 void rt_volume_reason(const struct rt_volume *v, char *buf, size_t buf_bytes);
 int rt_volume_change(const json_t *old_row, const json_t *new_row, char *why, size_t why_bytes);

@@ -117,6 +117,11 @@ void rt_volume_check(struct rt_volume *v)
 	const char *name = text_of(v->row, "name");
 	if (v->building)
 		return;
+	if (v->volume && volume_has_lost_writes(v->volume))
+		alert_raise(LOG_LEVEL_ERROR, "volume.writes_lost", name,
+			    "writes to volume %s that hosts were told of may be lost: its backing store could not make them durable; every flush fails until somebody has looked", name);
+	else
+		alert_resolve("volume.writes_lost", name);
 	if (rt_volume_is_online(v)) {
 		alert_resolve("volume.offline", name);
 		return;
@@ -125,6 +130,23 @@ void rt_volume_check(struct rt_volume *v)
 	alert_raise(LOG_LEVEL_ERROR, "volume.offline", name, "volume %s is offline: %s; hosts see it as not ready, it is tried again every %d s", name,
 		    *reason ? reason : "no reason given", VOLUME_RETRY_S);
 	retry_soon(VOLUME_RETRY_S);
+}
+
+/* Hosts must hear of lost writes, so flushes fail until a person knows: then the backing store gets its second chance. */
+void rt_volume_acknowledged(const char *type, const char *name)
+{
+	struct node *n;
+	if (strcmp(type, "volume.writes_lost") != 0)
+		return;
+	list_for_each(n, &ctl.volumes.all, all) {
+		struct rt_volume *v = container_of(n, struct rt_volume, node);
+		if (!v->volume || strcmp(text_of(v->row, "name"), name) != 0)
+			continue;
+		int r = volume_reopen(v->volume);
+		if (r)
+			log_warn(&log_control, "a volume that lost writes cannot be opened anew", "volume=%s why=\"%s\"", name, strerror(-r));
+		rt_volume_check(v);
+	}
 }
 
 /* ---- events of block/, from any thread -------------------------------------------------------------------- */
@@ -137,7 +159,7 @@ static void news_arrive(struct msg *m)
 {
 	struct volume_news *n = container_of(m, struct volume_news, msg);
 	struct rt_volume *v = rt_volume_find(n->id);
-	if (v && n->event == VOLUME_STATE_CHANGED)
+	if (v && n->event != VOLUME_FULL)
 		rt_volume_check(v);
 	if (v && n->event == VOLUME_FULL) {
 		struct config_error e;
@@ -157,7 +179,7 @@ static void volume_news(struct volume_watcher *w, struct volume *vol, enum volum
 {
 	struct rt_volume *v = container_of(w, struct rt_volume, watcher);
 	(void)vol;
-	if (event != VOLUME_STATE_CHANGED && event != VOLUME_FULL)
+	if (event != VOLUME_STATE_CHANGED && event != VOLUME_FULL && event != VOLUME_WRITES_LOST)
 		return;
 	struct volume_news *n = calloc(1, sizeof(*n));
 	if (!n)
@@ -304,6 +326,7 @@ void rt_volume_stop(struct rt_volume *v)
 void rt_volume_close(struct rt_volume *v)
 {
 	alert_resolve("volume.offline", text_of(v->row, "name"));
+	alert_resolve("volume.writes_lost", text_of(v->row, "name"));
 	alert_resolve("volume.reservations", text_of(v->row, "name"));
 	rt_volume_stop(v);
 }
@@ -347,8 +370,10 @@ int rt_volume_change(const json_t *old_row, const json_t *new_row, char *why, si
 		snprintf(why, why_bytes, "read_only cannot be changed: %s", strerror(-r));
 	if (!r && strcmp(text_of(old_row, "name"), text_of(new_row, "name")) != 0) {
 		r = volume_rename(v->volume, text_of(new_row, "name"));
-		if (!r)
+		if (!r) {
 			alert_resolve("volume.offline", text_of(old_row, "name"));
+			alert_resolve("volume.writes_lost", text_of(old_row, "name"));
+		}
 	}
 	if (r) {
 		morph_options(v->volume, new_options, old_options, ignored, sizeof(ignored));

@@ -110,7 +110,8 @@ static void volume_event(struct volume_watcher *w, struct volume *v, enum volume
 		break;
 	case VOLUME_FULL:
 	case VOLUME_RESERVATION:
-		break;                   /* writes say so; volume_lost() */
+	case VOLUME_WRITES_LOST:
+		break;                   /* writes and flushes say so; volume_lost() */
 	}
 }
 

@@ -149,6 +149,8 @@ static void volume_event(struct volume_watcher *w, struct volume *v, enum volume
 		break;
 	case VOLUME_RESERVATION:
 		break;                   /* resv_change says who must hear; pr_out.c */
+	case VOLUME_WRITES_LOST:
+		break;                   /* flushes say so */
 	}
 }
 

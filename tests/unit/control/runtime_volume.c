@@ -5,6 +5,8 @@
 
 #include <time.h>
 
+#include "control/operate.h"
+
 #define IQN(n) "iqn.2026-11.io.holdfast:" n
 
 static int skip_without_file(void)
@@ -184,6 +186,69 @@ static void destroyed_by_a_task(void **state)
 	json_decref(list);
 }
 
+/* ---- a flush that fails ------------------------------------------------------------------------------------------ */
+static _Atomic(int) io_status;
+static struct volume_io io;
+static void io_done(struct volume_io *one, int status)
+{
+	(void)one;
+	atomic_store(&io_status, status);
+}
+static int io_run(void *arg)
+{
+	volume_submit(arg, &io);
+	return 0;
+}
+static int submit(const char *volume, struct volume_io what)
+{
+	json_t *o = rig_get(MODEL_VOLUME, volume);
+	struct rt_volume *v = rt_volume_find(text_of(o, "id"));
+	json_decref(o);
+	io = what;
+	io.done = io_done;
+	atomic_store(&io_status, 1);
+	reactor_call(rig_reactor, io_run, v->volume);
+	for (int i = 0; i < 15000 && atomic_load(&io_status) == 1; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	return atomic_load(&io_status);
+}
+
+/* Somebody must hear of it, and there must be a way back that does not end all sessions. */
+static void lost_writes(void **state)
+{
+	char block[512] = { 1 }, id[CONFIG_ID_BYTES];
+	struct iovec iov = { block, sizeof(block) };
+	const struct config_actor who = { .name = "tester", .source = "test" };
+	const struct volume_io write = { .op = VOLUME_WRITE, .count_blocks = 1, .iov = &iov, .iov_count = 1 }, flush = { .op = VOLUME_FLUSH };
+	struct config_error e;
+	json_t *list, *a;
+	(void)state;
+	if (skip_without_file() || !rig_has_plugin("fault"))
+		return;
+	rig_pool("tank");
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":1048576,\"plugin\":\"fault:file\",\"options\":{\"error_ops\":\"flush\"}}");
+	rig_update(MODEL_VOLUME, "v", "{\"options\":{\"error_per_million\":\"1000000\"}}");
+	assert_int_equal(submit("v", write), 0);
+	assert_false(rig_alert("volume.writes_lost", "v"));
+	assert_int_equal(submit("v", flush), -EIO);
+	assert_true(rig_alert("volume.writes_lost", "v"));
+	rig_update(MODEL_VOLUME, "v", "{\"options\":{\"error_per_million\":\"0\"}}");
+	rig_update(MODEL_VOLUME, "v", "{\"name\":\"w\"}");
+	assert_int_equal(submit("w", flush), -EIO);
+	assert_true(rig_alert("volume.writes_lost", "w"));
+	list = control_alerts();
+	assert_int_equal(json_array_size(list), 1);
+	snprintf(id, sizeof(id), "%s", text_of(json_array_get(list, 0), "id"));
+	assert_true(*text_of(json_array_get(list, 0), "fix"));
+	json_decref(list);
+	assert_int_equal(control_alert_acknowledge(id, &who, &a, &e), 0);
+	json_decref(a);
+	assert_false(rig_alert("volume.writes_lost", "w"));
+	assert_int_equal(submit("w", flush), 0);
+	assert_int_equal(submit("w", write), 0);
+	expect_state("w", "online");
+}
+
 /* A pool that was full and has space again: the look after it ends the alert, and no timer is left. */
 static int full_run(void *arg)
 {
@@ -261,7 +326,7 @@ static void reservations_survive(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(resize_is_cut_off), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(full_pool), T(reservations_survive) };
+	const struct CMUnitTest tests[] = { T(backing_goes_and_comes), T(resize_is_cut_off), T(keep_or_destroy), T(built_by_a_task), T(destroyed_by_a_task), T(lost_writes), T(full_pool), T(reservations_survive) };
 	int r = cmocka_run_group_tests_name("runtime_volume", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
