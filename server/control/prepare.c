@@ -447,6 +447,9 @@ static int delete_volume_parts(struct batch *b, size_t at, const json_t *row, st
 	if (v && v->building)
 		return config_fail(e, -EBUSY, "", "the backing store of volume %s is being made; wait for its task to end", text_of(row, "name"));
 	if (!b->change[at].force) {
+		if (b->change[at].keep_data && true_of(row, "encrypted"))
+			return config_fail(e, -EBUSY, "", "volume %s is encrypted: its key goes with it, and what is left can be read only with a backup that a passphrase seals; "
+					   "delete it with force if you have one", text_of(row, "name"));
 		int r = config_list(ctl.db, MODEL_LUN, &(struct config_query){ .where_field = "volume", .where_value = text_of(row, "id") }, &luns, e);
 		if (!r && json_array_size(luns)) {
 			const json_t *lun = json_array_get(luns, 0);

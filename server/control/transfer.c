@@ -340,8 +340,10 @@ static int import_kind(struct import *m, enum model_kind k, json_t *have)
 	return 0;
 }
 
+/* What a prune takes away must be there to come back. */
 static int prune_kind(struct import *m, enum model_kind k, json_t *have)
 {
+	struct config_error *e = &m->result->error;
 	json_t *o;
 	size_t i;
 	json_array_foreach(have, i, o) {
@@ -350,10 +352,13 @@ static int prune_kind(struct import *m, enum model_kind k, json_t *have)
 			continue;
 		if (k == MODEL_CERTIFICATE && true_of(o, "active"))
 			continue;        /* HTTPS is served with it */
+		if (k == MODEL_VOLUME && true_of(o, "encrypted"))
+			return config_fail(e, -EBUSY, models[k].plural, "the document has no volume %s, which is encrypted: its data would stay and its key would go; delete it yourself if that is meant",
+					   text_of(o, "name"));
 		c.id = k == MODEL_SETTING ? text_of(o, "key") : text_of(o, "id");
 		m->removed++;
 		if (import_add(m, &c, NULL, models[k].plural))
-			return -ENOMEM;
+			return config_fail(e, -ENOMEM, "", "out of memory");
 	}
 	return 0;
 }
@@ -384,7 +389,7 @@ static int import_plan(struct import *m, json_t *have[ARRAY_COUNT(order)])
 	for (size_t i = ARRAY_COUNT(order); !r && i-- > 0;)
 		r = order[i] == MODEL_ACCOUNT ? 0 : prune_kind(m, order[i], have[i]);
 	if (r)
-		return config_fail(e, r, "", "out of memory");
+		return r;
 	size_t gone = m->count - kept;
 	struct control_change *c = calloc(m->count + 1, sizeof(*c));
 	const char **ids = calloc(m->count + 1, sizeof(*ids));

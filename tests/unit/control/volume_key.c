@@ -121,6 +121,26 @@ static void made_and_hidden(void **state)
 	assert_int_equal(rig_count(MODEL_VOLUME), 2);
 }
 
+/* Data whose key is gone is gone: whoever says that it stays must not lose it without being told. */
+static void kept_data_keeps_its_key(void **state)
+{
+	(void)state;
+	const struct config_actor who = { .name = "tester", .source = "test" };
+	struct control_result r;
+	make();
+	json_t *doc = control_export_sealed();
+	json_array_clear(json_object_get(doc, "volumes"));
+	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, ((struct control_change){ .keep_data = true })), -EBUSY);
+	assert_int_equal(control_import(doc, true, true, &who, &r), -EBUSY);
+	control_result_done(&r);
+	assert_int_equal(control_import(doc, true, false, &who, &r), -EBUSY);
+	assert_non_null(strstr(r.error.why, "volume v"));
+	control_result_done(&r);
+	json_decref(doc);
+	assert_state("online", "");
+	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, PLAIN), 0);
+}
+
 /* ---- backups ------------------------------------------------------------------------------------------------------- */
 static void backups_carry_it(void **state)
 {
@@ -148,12 +168,12 @@ static void backups_carry_it(void **state)
 
 	/* Under the same key file the sealed one is enough. */
 	sealed = control_export_sealed();
-	rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, ((struct control_change){ .keep_data = true }));
+	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, ((struct control_change){ .keep_data = true, .force = true })), 0);
 	if (import(sealed))
 		fail_msg("import: %s at %s", rig_result.error.why, rig_result.error.field);
 	assert_state("online", "");
 	/* A key that is not the one of this data is refused, and nothing is changed. */
-	rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, ((struct control_change){ .keep_data = true }));
+	assert_int_equal(rig_change(CONTROL_DELETE, MODEL_VOLUME, "v", NULL, ((struct control_change){ .keep_data = true, .force = true })), 0);
 	json_t *v = json_array_get(json_object_get(doc, "volumes"), 0);
 	k.hex[0] = k.hex[0] == '0' ? '1' : '0';
 	json_object_set_new(v, "encryption_key", json_string(k.hex));
@@ -259,7 +279,7 @@ static void replaced(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(made_and_hidden), T(backups_carry_it), T(without_the_key_file), T(replaced) };
+	const struct CMUnitTest tests[] = { T(made_and_hidden), T(kept_data_keeps_its_key), T(backups_carry_it), T(without_the_key_file), T(replaced) };
 	int r = cmocka_run_group_tests_name("volume_key", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
