@@ -144,7 +144,14 @@ def test_the_keeper_of_shares_comes_as_a_package_of_its_own(machine, debs):
     # Users and groups that it made, and two that only look like it.
     machine.run("useradd -M -c 'Alice,Holdfast NAS user' alice && useradd -M -c 'Bob,Holdfast NAS user' bob && useradd -M carol && groupadd team && "
                 "cd /var/lib/holdfast-nas && mkdir -p account && touch account/user.alice account/user.carol account/group.team")
+    # Folders of shares, as the kernel's NFS server has them bound, and one that is in use.
+    machine.run("cd /var/lib/holdfast-nas && mkdir -p '/srv/pool/some docs' nfs/root 'nfs/root/some docs' && echo theirs >'/srv/pool/some docs/file' && "
+                "mount --bind nfs/root nfs/root && mkdir -p 'nfs/root/some docs' && mount --bind '/srv/pool/some docs' 'nfs/root/some docs' && "
+                "(cd 'nfs/root/some docs' && exec sleep 900) >/dev/null 2>&1 </dev/null &")
+    wait(machine, "grep 'nfs/root/some' /proc/self/mounts && readlink /proc/[0-9]*/cwd | grep 'nfs/root/some'")
     machine.run("dpkg -P holdfast-nas && ! test -e /var/lib/holdfast-nas && systemctl is-active holdfastd")
+    assert machine.run("cat '/srv/pool/some docs/file'") == "theirs\n", "what is in shares is not ours"
+    assert "holdfast-nas" not in machine.run("cat /proc/self/mounts")
     assert machine.run("getent passwd alice bob carol; getent group team", ok=None).split(":")[0] == "bob"
     assert machine.run("cut -d: -f1 /etc/passwd | grep -cE '^(bob|carol)$'").strip() == "2", "others' accounts stay"
 
