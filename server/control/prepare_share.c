@@ -234,22 +234,17 @@ static int check_owner(const json_t *row, const char *member, enum model_kind k,
 }
 
 /* The folder stays below the pool's when no part of the way is a link; and the keeper serves nothing of the system's. */
-static int check_folder(const json_t *row, struct config_error *e)
+int share_folder_check(const char *pool, const char *below, struct config_error *e)
 {
 	char path[8192], why[512];
 	struct stat st;
-	json_t *pool;
-	int r = row_get(MODEL_POOL, text_of(row, "pool"), &pool, e);
-	if (r)
-		return r;
-	int base = snprintf(path, sizeof(path), "%s", text_of(pool, "path"));
-	json_decref(pool);
+	int base = snprintf(path, sizeof(path), "%s", pool);
 	if (base <= 0 || (size_t)base >= sizeof(path) / 2)
 		return config_fail(e, -EINVAL, "pool", "the path of the pool is too long");
-	snprintf(path + base, sizeof(path) - (size_t)base, "/%s", text_of(row, "path"));
+	snprintf(path + base, sizeof(path) - (size_t)base, "/%s", below);
 	if (keeper_check_folder(path, why, sizeof(why)))
 		return config_fail(e, -EINVAL, "pool", "%.300s, and nothing of it is shared; give a pool elsewhere, such as below /srv", why);
-	for (const char *p = text_of(row, "path"); *p;) {
+	for (const char *p = below; *p;) {
 		size_t len = strcspn(p, "/");
 		base += snprintf(path + base, sizeof(path) - (size_t)base, "/%.*s", (int)len, p);
 		p += len + (p[len] == '/');
@@ -261,6 +256,17 @@ static int check_folder(const json_t *row, struct config_error *e)
 			return config_fail(e, -EINVAL, "path", "%.200s is there and is not a folder", path);
 	}
 	return 0;
+}
+
+static int check_folder(const json_t *row, struct config_error *e)
+{
+	json_t *pool;
+	int r = row_get(MODEL_POOL, text_of(row, "pool"), &pool, e);
+	if (r)
+		return r;
+	r = share_folder_check(text_of(pool, "path"), text_of(row, "path"), e);
+	json_decref(pool);
+	return r;
 }
 
 static bool list_has(const json_t *row, const char *member, const char *word)
@@ -286,6 +292,28 @@ static int check_vmware(const json_t *row, struct config_error *e)
 	return 0;
 }
 
+/* Over SMB a user only reads, or a share; an address does only when all of the share's do. */
+static int check_readers(const json_t *row, struct config_error *e)
+{
+	bool read = false, write = false, group;
+	json_t *item;
+	size_t i;
+	json_array_foreach(json_object_get(row, "allow"), i, item) {
+		const char *s = json_string_value(item);
+		size_t n = strlen(s);
+		char name[64];
+		if (domain_entry(s) || access_name(s, &group, name))
+			continue;
+		bool reads = n > 3 && strcmp(s + n - 3, ":ro") == 0;
+		read |= reads;
+		write |= !reads;
+	}
+	if (!true_of(row, "smb") || !read || !write)
+		return 0;
+	return config_fail(e, -EINVAL, "allow",
+			   "over SMB addresses that only read cannot be told from others of the same share: give :ro to users instead, or to all addresses; NFS has nfs_clients for it");
+}
+
 int share_row_check(const json_t *old_row, const json_t *row, struct config_error *e)
 {
 	static const char *const reserved[] = { "global", "printers", "print", "ipc", "admin" };
@@ -298,6 +326,9 @@ int share_row_check(const json_t *old_row, const json_t *row, struct config_erro
 		r = check_names(row, "allow", e);
 	if (!r)
 		r = check_names(row, "deny", e);
+	bool same = old_row && json_equal(json_object_get(old_row, "allow"), json_object_get(row, "allow")) && true_of(old_row, "smb") == true_of(row, "smb");
+	if (!r && !same)
+		r = check_readers(row, e);
 	if (!r)
 		r = check_owner(row, "owner", MODEL_USER, e);
 	if (!r)

@@ -203,24 +203,35 @@ static const char *address_in(const struct share_texts *list, const char *addres
 	return NULL;
 }
 
-/* Samba: an address in allow is let in whatever deny says; with an allow list, others are kept out. */
+/* The rules of host_lines() in smb_conf.c: deny counts more; with an allow list, others are kept out; and where some addresses
+ * only read and some do not, those that only read are kept out. */
 static void look_at_address(struct walk *w)
 {
-	bool allows, denies;
+	bool allows, denies, mixed = false;
 	char fix[256];
+	struct share_entry e = { 0 }, other;
 	const char *address = w->o->address, *allow = address_in(&w->s->allow, address, &allows), *deny = address_in(&w->s->deny, address, &denies);
+	bool reads = allow && share_entry_parse(allow, &e) == 0 && e.right == SHARE_RIGHT_READ;
+	for (size_t i = 0; i < w->s->allow.count; i++)
+		mixed |= reads && share_entry_parse(w->s->allow.items[i], &other) == 0 && other.who == SHARE_WHO_ADDRESS && other.right != SHARE_RIGHT_READ;
 	if (!allows && !denies)
 		step(w, "address", OPEN, "", "Every address may use share %s.", w->s->name);
 	else if (!address)
 		step(w, "address", UNSURE, "Say from where: holdfast explain ADDRESS SHARE.", "Only some addresses may use share %s.", w->s->name);
-	else if (allow)
-		step(w, "address", OPEN, "", "Address %s may: allow has %s.", address, allow);
 	else if (deny)
 		step(w, "address", CLOSED, fix_of(fix, "holdfast share set %s --deny ...   without %s", w->s->name, deny), "Address %s may not: deny has %s.", address, deny);
-	else if (allows && !denies)
+	else if (allows && !allow)
 		step(w, "address", CLOSED, fix_of(fix, "holdfast share allow %s %s", w->s->name, address), "Address %s is not among the addresses of allow.", address);
+	else if (mixed)
+		step(w, "address", CLOSED, "Let users only read instead of addresses, or make a share for those who read.",
+		     "Address %s may not over SMB: allow has %s beside addresses that write, and Samba tells them not apart.", address, allow);
+	else if (reads)
+		step(w, "address", OPEN, "", "Address %s may read: allow has %s.", address, allow);
+	else if (allow)
+		step(w, "address", OPEN, "", "Address %s may: allow has %s.", address, allow);
 	else
 		step(w, "address", OPEN, "", "Address %s is not denied.", address);
+	w->writes &= !reads;
 }
 
 static const char *person_in(const struct walk *w, const struct share_texts *list, enum share_right *ret_right, bool *ret_any)

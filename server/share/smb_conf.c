@@ -123,26 +123,47 @@ static bool is_writer(const struct share_entry *e, bool read_only)
 	return e->who != SHARE_WHO_ADDRESS && e->right == SHARE_RIGHT_WRITE && read_only;
 }
 
-static size_t add_addresses(struct share_text *t, const char *before, const struct share_texts *entries)
+/* Whether addresses may come, and all those only to read. */
+static bool addresses_only_read(const struct share_spec *s)
+{
+	bool any = false;
+	for (size_t i = 0; i < s->allow.count; i++) {
+		struct share_entry e;
+		if (share_entry_parse(s->allow.items[i], &e) < 0 || e.who != SHARE_WHO_ADDRESS)
+			continue;
+		if (e.right != SHARE_RIGHT_READ)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+enum which { ALL, BUT_READERS, READERS };
+static size_t add_addresses(struct share_text *t, const char *before, const struct share_texts *entries, enum which which)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < entries->count; i++) {
 		struct share_entry e;
-		if (share_entry_parse(entries->items[i], &e) == 0 && e.who == SHARE_WHO_ADDRESS)
-			share_text_add(t, "%s %s", count++ ? "" : before, e.name);
+		if (share_entry_parse(entries->items[i], &e) < 0 || e.who != SHARE_WHO_ADDRESS || (which != ALL && (e.right == SHARE_RIGHT_READ) != (which == READERS)))
+			continue;
+		share_text_add(t, "%s %s", count++ ? "" : before, e.name);
 	}
 	return count;
 }
 
 /* Samba lets in who is in "hosts allow" whatever "hosts deny" says, and with both lists also who is in neither.  So who is denied
- * is taken out of those who are allowed, and then all others are kept out. */
+ * is taken out of those who are allowed, and then all others are kept out.  It knows no address that only reads: where all are
+ * of that kind the share is read-only; beside others they are kept out. */
 static void host_lines(struct share_text *t, const struct share_spec *s)
 {
-	if (add_addresses(t, "\thosts allow =", &s->allow)) {
-		add_addresses(t, " EXCEPT", &s->deny);
+	bool mixed = !addresses_only_read(s);
+	if (add_addresses(t, "\thosts allow =", &s->allow, mixed ? BUT_READERS : ALL)) {
+		size_t denied = add_addresses(t, " EXCEPT", &s->deny, ALL);
+		if (mixed)
+			add_addresses(t, denied ? "" : " EXCEPT", &s->allow, READERS);
 		share_text_add(t, "\n");
 		line(t, "hosts deny", "0.0.0.0/0 ::/0");
-	} else if (add_addresses(t, "\thosts deny =", &s->deny)) {
+	} else if (add_addresses(t, "\thosts deny =", &s->deny, ALL)) {
 		share_text_add(t, "\n");
 	}
 }
@@ -157,7 +178,8 @@ static void access_lines(struct share_text *t, const struct share_spec *s, bool 
 		people |= is_one;
 		of_domain |= is_one && e.of_domain;
 	}
-	yes_no(t, "read only", s->read_only || library);
+	bool only_read = s->read_only || addresses_only_read(s);
+	yes_no(t, "read only", only_read || library);
 	list(t, s, "valid users", &s->allow, is_person, false);
 	/* "Every user" are those of this server: who is in the domain is let in by name. */
 	if (in_domain && !people && !s->guest)
@@ -167,8 +189,8 @@ static void access_lines(struct share_text *t, const struct share_spec *s, bool 
 	if (of_domain)
 		line(t, "force group", named ? s->group : USERS_GROUP);
 	list(t, s, "invalid users", &s->deny, is_person, false);
-	list(t, s, "read list", &s->allow, is_reader, s->read_only);
-	if (library && !s->read_only)
+	list(t, s, "read list", &s->allow, is_reader, only_read);
+	if (library && !only_read)
 		list(t, s, "write list", &s->allow, is_writer, true);
 	host_lines(t, s);
 	if (s->guest)

@@ -363,6 +363,14 @@ def test_explain_says_why_and_what_to_do(nas):
     put(deny=[], allow=["198.51.100.7"])
     shut("address", "not among", "--from", "192.0.2.9", real=False)
     shut("user", "user create", "--from", "198.51.100.7", who="nobody-here", real=False)
+    # What is denied counts more, and who is in neither list stays out.
+    put(allow=["198.51.100.7"], deny=["198.51.100.0/24"])
+    shut("address", "deny has", "--from", "198.51.100.7", real=False)
+    shut("address", "not among", "--from", "192.0.2.9", real=False)
+    put(allow=["198.51.100.7:ro"], deny=[])
+    a, steps = explained(nas, "dora", "why", "--from", "198.51.100.7")
+    assert any("may read" in t for _, ok, t, _ in steps["address"] if ok) and (a["access"] == "read" or not has_smb), a
+    assert "cannot be told from others" in refused(nas, "share", "allow", "why", "192.0.2.0/24")
     put(allow=[])
     folder = nas.base / "tank/why"
     folder.chmod(0o700)

@@ -112,6 +112,10 @@ def test_a_user_reads_and_writes_and_a_wrong_password_does_not(nas):
     ("alice", {"allow": ["127.0.0.0/8"], "deny": ["127.0.0.1"]}, False, False),             # deny counts more
     ("alice", {"allow": ["192.0.2.0/24"], "deny": ["198.51.100.1"]}, False, False),         # named by neither
     ("alice", {"allow": ["127.0.0.0/8", "192.0.2.1"], "deny": ["198.51.100.1"]}, True, True),
+    ("alice", {"allow": ["127.0.0.0/8:ro", "192.0.2.1:ro"]}, True, False),                  # an address that only reads
+    ("alice", {"allow": ["127.0.0.0/8:ro", "alice:rw"], "preset": "library"}, True, False),
+    ("alice", {"allow": ["127.0.0.1:ro", "192.0.2.0/24"]}, False, False),                   # Samba cannot: kept out rather than let write
+    ("alice", {"allow": ["127.0.0.0/8", "192.0.2.0/24:ro"]}, True, True),
     (None, {"guest": True}, True, True),
     (None, {"guest": True, "read_only": True}, True, False),
     (None, {}, False, False),

@@ -102,6 +102,9 @@ static void defaults(void **state)
 	int64_t id = int_of(o, "nfs_export_id");
 	json_decref(o);
 	refused_at(CONTROL_CREATE, MODEL_SHARE, NULL, "{\"name\":\"PROJECTS\"}", "name");
+	/* Samba knows no address that only reads. */
+	refused_at(CONTROL_CREATE, MODEL_SHARE, NULL, "{\"name\":\"x\",\"smb\":true,\"allow\":[\"alice\",\"10.0.0.0/8:ro\",\"fd00::1\"]}", "allow");
+	refused_at(CONTROL_UPDATE, MODEL_SHARE, "Projects", "{\"allow\":[\"10.0.0.0/8:ro\",\"192.0.2.1\"]}", "allow");
 	/* Made again it has the number it had: NFS clients go on. */
 	rig_delete(MODEL_SHARE, "Projects");
 	rig_create(MODEL_SHARE, "{\"name\":\"other\",\"path\":\"Projects\"}");
