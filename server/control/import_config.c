@@ -115,17 +115,50 @@ static void same_folder(const json_t *body, char name[128])
 	json_decref(rows);
 }
 
+/* Of a pool that is there, or that is made with the rest. */
+static void pool_path(const json_t *objects, const char *name, char path[4096])
+{
+	struct config_error e;
+	json_t *o, *row;
+	size_t i;
+	*path = '\0';
+	json_array_foreach(objects, i, o)
+		if (strcmp(text_of(o, "kind"), "pool") == 0 && strcmp(text_of(json_object_get(o, "body"), "name"), name) == 0)
+			snprintf(path, 4096, "%s", text_of(json_object_get(o, "body"), "path"));
+	if (*path || config_get(ctl.db, MODEL_POOL, name, &row, &e))
+		return;
+	snprintf(path, 4096, "%s", text_of(row, "path"));
+	json_decref(row);
+}
+
 /* On the control thread. */
 static int shares_run(void *arg)
 {
 	json_t *report = arg, *objects = json_object_get(report, "objects"), *o;
-	char there[128];
+	char there[128], pool[4096];
 	for (size_t i = 0; (o = json_array_get(objects, i)) != NULL;) {
 		json_t *body = json_object_get(o, "body");
 		json_int_t line = int_of(o, "line");
+		bool share = strcmp(text_of(o, "kind"), "share") == 0, setting = strcmp(text_of(o, "kind"), "setting") == 0;
+		struct config_error e = { 0 };
+		int r = 0;
 		*there = '\0';
-		if (strcmp(text_of(o, "kind"), "share") == 0)
+		if (share)
 			same_folder(body, there);
+		/* Nothing stands on these, so the rest of the file can be had without one that our rules refuse. */
+		if (share && !*there) {
+			pool_path(objects, text_of(body, "pool"), pool);
+			r = model_check(MODEL_SHARE, body, true, &e);
+			if (!r)
+				r = share_folder_check(pool, text_of(body, "path"), &e);
+		} else if (setting) {
+			r = setting_check(text_of(body, "key"), text_of(body, "value"), &e);
+		}
+		if (r) {
+			lost(report, line, "%s %.63s is left out: %.300s", text_of(o, "kind"), text_of(body, setting ? "key" : "name"), e.why);
+			json_array_remove(objects, i);
+			continue;
+		}
 		if (*there) {
 			lost(report, line, "the folder of %.63s is served already, as share %.63s: it is left out", text_of(body, "name"), there);
 			json_array_remove(objects, i);

@@ -186,6 +186,16 @@ bool text_is_yes(const char *s)
 	return strcasecmp(s, "yes") == 0 || strcasecmp(s, "true") == 0 || strcasecmp(s, "on") == 0 || strcmp(s, "1") == 0;
 }
 
+int mask_bits(const char *mask)
+{
+	unsigned a, b, c, d;
+	if (sscanf(mask, "%3u.%3u.%3u.%3u", &a, &b, &c, &d) != 4 || a > 255 || b > 255 || c > 255 || d > 255)
+		return -1;
+	uint32_t m = a << 24 | b << 16 | c << 8 | d;
+	int bits = __builtin_popcount(m);
+	return bits && m != ~UINT32_C(0) << (32 - bits) ? -1 : bits;
+}
+
 static bool ends_word(char c, bool braces)
 {
 	return !c || c == '\n' || isspace((unsigned char)c) || (braces && (c == '{' || c == '}'));

@@ -14,8 +14,8 @@ struct options {
 
 static void option_take(struct reading *r, struct options *o, const char *w, int line)
 {
-	static const char *const plain[] = { "ro", "sync", "root_squash", "no_all_squash", "wdelay", "no_wdelay", "secure", "hide", "nohide", "subtree_check", "no_subtree_check", "auth_nlm",
-					     "secure_locks", "acl", "no_acl", "pnfs", "no_pnfs", "security_label", "" };
+	static const char *const plain[] = { "ro", "sync", "root_squash", "no_all_squash", "wdelay", "no_wdelay", "secure", "hide", "nohide", "subtree_check", "no_subtree_check",
+					     "secure_locks", "insecure", "insecure_locks", "no_auth_nlm", "auth_nlm", "acl", "no_acl", "pnfs", "no_pnfs", "security_label", "" };
 	if (strcmp(w, "rw") == 0)
 		o->read_write = true;
 	else if (strcmp(w, "ro") == 0)
@@ -41,8 +41,6 @@ static void option_take(struct reading *r, struct options *o, const char *w, int
 	else if (strncmp(w, "fsid=", 5) == 0)
 		found(r, line, strcmp(w, "fsid=0") == 0 || strcmp(w, "fsid=root") == 0 ? CHANGED : LOST,
 		      "%.40s: the root of NFSv4 is ours, and file handles are new: clients mount again", w);
-	else if (strncmp(w, "insecure", 8) == 0 || strcmp(w, "no_auth_nlm") == 0 || strcmp(w, "insecure_locks") == 0)
-		found(r, line, CHANGED, "%.40s: clients may use any port here", w);
 	else if (strcmp(w, "crossmnt") == 0)
 		found(r, line, LOST, "crossmnt: file systems that are mounted below are to be shared by themselves");
 	else {
@@ -60,40 +58,65 @@ static void options_read(struct reading *r, struct options *o, char *text, int l
 		option_take(r, o, w, line);
 }
 
+/* From the weakest on; a set of them is a mask of bits. */
+static const char *const flavours[] = { "sys", "krb5", "krb5i", "krb5p" };
+#define SYS 1u
+
 struct export {
 	json_t *body, *clients;
-	bool first, all_squash, no_root;
-	char sec[128];
-	bool mixed_told;
+	bool first, all_squash, sync;
+	unsigned sec_of_all, sec_of_any;         /* of the clients */
 };
+
+static unsigned security_read(struct reading *r, const char *sec, int line)
+{
+	char text[128], *save = NULL;
+	unsigned mask = 0;
+	snprintf(text, sizeof(text), "%s", sec);
+	for (char *w = strtok_r(text, ":", &save); w; w = strtok_r(NULL, ":", &save)) {
+		size_t i = 0;
+		while (i < ARRAY_COUNT(flavours) && strcmp(w, flavours[i]) != 0)
+			i++;
+		if (i == ARRAY_COUNT(flavours))
+			found(r, line, LOST, "security %.20s is left out", w);
+		else
+			mask |= 1u << i;
+	}
+	return mask;
+}
 
 static void client_take(struct reading *r, struct export *x, const char *client, const struct options *o, int line)
 {
 	char entry[512];
 	const char *who = *client && strcmp(client, "*") != 0 ? client : "0.0.0.0/0";
-	const char *slash = strchr(who, '/');
-	unsigned a, b, c, d;
+	const char *slash = strchr(who, '/'), *sec = *o->sec ? o->sec : "sys";
 	if (strpbrk(who, "*?[") && who[0] != '@') {
 		found(r, line, LOST, "client %.200s is a pattern of host names; name the hosts, or their network", client);
 		return;
 	}
 	if (strncmp(who, "gss/", 4) == 0) {
 		found(r, line, CHANGED, "%.60s is the old way to say sec=%.20s, which the share gets for all clients", who, who + 4);
-		snprintf(x->sec, sizeof(x->sec), "%.100s", who + 4);
+		sec = who + 4;
 		who = "0.0.0.0/0";
 		slash = NULL;
 	}
-	if (slash && sscanf(slash, "/%3u.%3u.%3u.%3u", &a, &b, &c, &d) == 4 && a < 256 && b < 256 && c < 256 && d < 256) {
-		uint32_t mask = a << 24 | b << 16 | c << 8 | d;
-		unsigned bits = (unsigned)__builtin_popcount(mask);
-		if (bits && mask != ~UINT32_C(0) << (32 - bits)) {
+	if (slash && strchr(slash, '.')) {
+		int bits = mask_bits(slash + 1);
+		if (bits < 0) {
 			found(r, line, LOST, "client %.200s has no network mask", client);
 			return;
 		}
-		snprintf(entry, sizeof(entry), "%.*s/%u:%s", (int)(slash - who), who, bits, o->read_write ? "rw" : "ro");
+		snprintf(entry, sizeof(entry), "%.*s/%d:%s", (int)(slash - who), who, bits, o->read_write ? "rw" : "ro");
 	} else {
 		snprintf(entry, sizeof(entry), "%.400s:%s", who, o->read_write ? "rw" : "ro");
 	}
+	unsigned mask = security_read(r, sec, line);
+	if (!mask) {
+		found(r, line, LOST, "client %.200s is left out: nothing of its sec=%.40s is known here", client, sec);
+		return;
+	}
+	x->sec_of_all = x->first ? x->sec_of_all & mask : mask;
+	x->sec_of_any |= mask;
 	if (o->no_root_squash && !o->all_squash)
 		strncat(entry, ":root", sizeof(entry) - strlen(entry) - 1);
 	json_array_append_new(x->clients, text_json(entry));
@@ -101,30 +124,29 @@ static void client_take(struct reading *r, struct export *x, const char *client,
 	if (x->first && x->all_squash != o->all_squash)
 		found(r, line, CHANGED, "some clients are squashed wholly (all_squash), some not: all are here");
 	x->all_squash |= o->all_squash;
-	if (o->async)
-		set_true(x->body, "nfs_sync", false);
+	x->sync |= !o->async;
 	if (o->anon_uid >= 0)
 		set_int(x->body, "nfs_anon_uid", o->anon_uid & 0xffffffff);
 	if (o->anon_gid >= 0)
 		set_int(x->body, "nfs_anon_gid", o->anon_gid & 0xffffffff);
-	if (*o->sec)
-		snprintf(x->sec, sizeof(x->sec), "%s", o->sec);
 	x->first = true;
 }
 
+/* There each client has its own, here the share: what all may use, or else the strongest. */
 static void security(struct reading *r, struct export *x, int line)
 {
+	unsigned mask = x->sec_of_all;
+	if (x->sec_of_all != x->sec_of_any)
+		found(r, line, CHANGED, "clients differ in sec=: all must use %s here", mask ? "what all could" : "the strongest");
+	for (unsigned strongest = 1u << (ARRAY_COUNT(flavours) - 1); !mask; strongest >>= 1)
+		mask = x->sec_of_any & strongest;
+	if (mask == SYS)
+		return;                          /* as it is when nothing is said */
 	json_t *list = json_array();
-	char *save = NULL;
-	for (char *w = strtok_r(x->sec, ":", &save); w; w = strtok_r(NULL, ":", &save)) {
-		if (strcmp(w, "sys") == 0 || strcmp(w, "krb5") == 0 || strcmp(w, "krb5i") == 0 || strcmp(w, "krb5p") == 0)
-			json_array_append_new(list, json_string(w));
-		else
-			found(r, line, LOST, "security %.20s is left out", w);
-	}
-	if (json_array_size(list))
-		json_object_set(x->body, "nfs_security", list);
-	json_decref(list);
+	for (size_t i = 0; i < ARRAY_COUNT(flavours); i++)
+		if (mask & 1u << i)
+			json_array_append_new(list, json_string(flavours[i]));
+	json_object_set_new(x->body, "nfs_security", list);
 }
 
 static void take_export(struct reading *r, struct line *l)
@@ -161,6 +183,8 @@ static void take_export(struct reading *r, struct line *l)
 		set_true(x.body, "nfs", true);
 		if (x.all_squash)
 			set_text(x.body, "nfs_squash", "all");
+		if (!x.sync)
+			set_true(x.body, "nfs_sync", false);
 		security(r, &x, l->number);
 		json_object_set(x.body, "nfs_clients", x.clients);
 		found(r, l->number, KEPT, "%.200s becomes share %s; clients mount it by the path that holdfast share show tells", path, name);

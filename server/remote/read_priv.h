@@ -34,6 +34,8 @@ const char *json_text(const json_t *o, const char *member);      /* "" when it i
 /* The line of the first occurrence of "word" in quotes; 0: nowhere. */
 int line_of(const struct reading *r, const char *word);
 bool text_is_yes(const char *s);
+/* "255.255.0.0" -> 16; -1: it is no mask. */
+int mask_bits(const char *mask);
 
 /* Lines of words: blanks part, quotes hold together, \ escapes; ends at comment outside of quotes. */
 struct line {

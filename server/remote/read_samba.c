@@ -11,14 +11,17 @@
 struct share {
 	char name[256];
 	int line;
+	json_t *params;                          /* {"readonly": {"name","value","line"}}: the last one of a name counts */
 	json_t *body, *allow, *deny, *raw;       /* raw: array of lines */
-	char path[4096];
-	bool read_only, write_list, skip, homes;
+	json_t *valid, *writers, *networks, *denied; /* texts: people of "valid users", of "write list", addresses */
+	char path[4096], off[256];               /* off: why it is not to be served as it is */
+	bool read_only, write_list, skip, homes, valid_given, hosts_given;
 };
 struct samba {
 	struct reading *r;
 	struct share share;
 	bool in_global, in_share;
+	json_t *defaults;                        /* params of [global] that are of shares */
 	json_t *users, *groups;                  /* names that shares speak of */
 };
 
@@ -33,6 +36,13 @@ static void squeeze(const char *from, size_t len, char *to, size_t bytes)
 }
 
 /* ---- lists of people ----------------------------------------------------------------------------------------------- */
+/* Access that cannot be kept would open the share to others: it is made, and does not begin to serve. */
+static void switch_off(struct share *h, const char *why)
+{
+	if (!*h->off)
+		snprintf(h->off, sizeof(h->off), "%s", why);
+}
+
 static void person_note(struct samba *s, const char *name)
 {
 	bool group = *name == '@';
@@ -43,13 +53,26 @@ static void person_note(struct samba *s, const char *name)
 static bool is_posix_name(const char *s)
 {
 	size_t n = strlen(s);
-	return n > 0 && n <= 32 && (islower((unsigned char)*s) || *s == '_') && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == n;
+	return n > 0 && n <= 32 && (islower((unsigned char)*s) || *s == '_') && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-static void people(struct samba *s, json_t *list, const char *value, const char *suffix, int line)
+/* What accounts of ours are never called (control/prepare_share.c). */
+static bool is_reserved(const char *name, bool group)
+{
+	static const char *const rows[][2] = { { "root", "ug" }, { "nobody", "u" }, { "daemon", "ug" }, { "holdfast", "ug" }, { "guest", "u" }, { "administrator", "u" },
+					       { "admin", "u" }, { "nogroup", "g" }, { "sudo", "g" }, { "wheel", "g" }, { "users", "g" } };
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (strcmp(name, rows[i][0]) == 0 && strchr(rows[i][1], group ? 'g' : 'u'))
+			return true;
+	return false;
+}
+
+/* Entries with this suffix; false: a group stays behind, so that more people may be meant than before. */
+static bool people(struct samba *s, json_t *list, const char *value, const char *suffix, int line)
 {
 	char word[128], entry[160];
 	const char *p = value;
+	bool all = true;
 	while (*p) {
 		size_t n = 0;
 		char quote = 0;
@@ -64,15 +87,16 @@ static void people(struct samba *s, json_t *list, const char *value, const char 
 		word[n] = '\0';
 		if (!n)
 			continue;
-		bool group = strchr("@+&", word[0]) != NULL;
-		char *name = word + group;
+		char *name = word + strspn(word, "@+&");
+		bool group = name != word;
 		char *domain = strrchr(name, '\\');
 		if (domain) {
 			found(s->r, line, CHANGED, "\"%.100s\" is of a domain: the user or group of that name here is meant", word);
 			name = domain + 1;
 		}
-		if (!is_posix_name(name)) {
+		if (!is_posix_name(name) || is_reserved(name, group)) {
 			found(s->r, line, LOST, "\"%.100s\" is no name of a user or group here", word);
+			all &= !group && !strpbrk(name, "% ");
 			continue;
 		}
 		snprintf(entry, sizeof(entry), "%s%s", group ? "@" : "", name);
@@ -80,36 +104,92 @@ static void people(struct samba *s, json_t *list, const char *value, const char 
 		snprintf(entry, sizeof(entry), "%s%s%s", group ? "@" : "", name, suffix);
 		json_array_append_new(list, json_string(entry));
 	}
+	return all;
 }
 
-static void networks(struct samba *s, json_t *list, const char *value, int line)
+static bool network(const char *word, char entry[160])
+{
+	unsigned a, b, c, dots = 0;
+	size_t len = strlen(word);
+	const char *slash = strchr(word, '/');
+	for (const char *q = word; *q; q++)
+		dots += *q == '.';
+	if (strspn(word, "0123456789./:abcdefABCDEF") != len || (!dots && !strchr(word, ':')))
+		return false;
+	if (word[len - 1] == '.' && dots == 3 && sscanf(word, "%3u.%3u.%3u.", &a, &b, &c) == 3)
+		snprintf(entry, 160, "%u.%u.%u.0/24", a, b, c);
+	else if (word[len - 1] == '.' && dots == 2 && sscanf(word, "%3u.%3u.", &a, &b) == 2)
+		snprintf(entry, 160, "%u.%u.0.0/16", a, b);
+	else if (word[len - 1] == '.' && dots == 1 && sscanf(word, "%3u.", &a) == 1)
+		snprintf(entry, 160, "%u.0.0.0/8", a);
+	else if (slash && strchr(slash, '.') && mask_bits(slash + 1) >= 0)
+		snprintf(entry, 160, "%.*s/%d", (int)(slash - word), word, mask_bits(slash + 1));
+	else if (slash && strchr(slash, '.'))
+		return false;
+	else
+		snprintf(entry, 160, "%s", word);
+	return true;
+}
+
+/* "10.1. EXCEPT 10.1.2.3": into the first list, and into the second.  False: a word is no address; *ret_all: ALL is among the first. */
+static bool networks(struct samba *s, json_t *list, json_t *except, const char *value, int line, bool *ret_all, bool *ret_except_lost)
 {
 	char word[128], entry[160];
 	const char *p = value;
+	bool good = true, excepted = false;
 	while (*p) {
 		size_t n = strcspn(p, " \t,");
 		snprintf(word, sizeof(word), "%.*s", (int)(n < 127 ? n : 127), p);
 		p += n + (p[n] != '\0');
 		if (!*word)
 			continue;
-		unsigned a, b, c, dots = 0;
-		for (const char *q = word; *q; q++)
-			dots += *q == '.';
-		size_t len = strlen(word);
-		if (strcasecmp(word, "ALL") == 0 || strspn(word, "0123456789./:abcdefABCDEF") != len) {
+		if (strcasecmp(word, "EXCEPT") == 0) {
+			excepted = true;
+		} else if (strcasecmp(word, "ALL") == 0 && !excepted) {
+			*ret_all = true;
+		} else if (network(word, entry)) {
+			json_array_append_new(excepted ? except : list, json_string(entry));
+		} else {
 			found(s->r, line, LOST, "\"%.100s\" in a list of hosts is no address or network", word);
-			continue;
+			good &= excepted;
+			*ret_except_lost |= excepted;
 		}
-		if (word[len - 1] == '.' && dots == 3 && sscanf(word, "%3u.%3u.%3u.", &a, &b, &c) == 3)
-			snprintf(entry, sizeof(entry), "%u.%u.%u.0/24", a, b, c);
-		else if (word[len - 1] == '.' && dots == 2 && sscanf(word, "%3u.%3u.", &a, &b) == 2)
-			snprintf(entry, sizeof(entry), "%u.%u.0.0/16", a, b);
-		else if (word[len - 1] == '.' && dots == 1 && sscanf(word, "%3u.", &a) == 1)
-			snprintf(entry, sizeof(entry), "%u.0.0.0/8", a);
-		else
-			snprintf(entry, sizeof(entry), "%s", word);
-		json_array_append_new(list, json_string(entry));
 	}
+	return good;
+}
+
+/* Samba lets in who is in "hosts allow" whatever "hosts deny" says; here deny counts more, and with an allow list others stay out. */
+static void hosts(struct samba *s, const char *value, bool allow, int line)
+{
+	struct share *h = &s->share;
+	json_t *first = json_array(), *but = json_array();
+	bool all = false, lost = false, good = networks(s, first, but, value, line, &all, &lost);
+	if (allow) {
+		h->hosts_given = !all;
+		json_array_extend(h->networks, first);
+		json_array_extend(h->denied, but);
+		if (lost)
+			switch_off(h, "hosts that were kept out would not be");
+		if (!all && !json_array_size(first))
+			switch_off(h, "none of the hosts that were allowed can be named here");
+	} else if (h->hosts_given) {
+		if (!all)
+			found(s->r, line, CHANGED, "hosts deny: with a list of hosts that are allowed all others stay out here");
+	} else if (all && json_array_size(but)) {
+		json_array_extend(h->networks, but);
+		h->hosts_given = true;
+	} else if (all) {
+		json_array_append_new(h->denied, json_string("0.0.0.0/0"));
+		json_array_append_new(h->denied, json_string("::/0"));
+	} else {
+		json_array_extend(h->denied, first);
+		if (!good)
+			switch_off(h, "hosts that were kept out would not be");
+		if (json_array_size(but))
+			found(s->r, line, CHANGED, "hosts deny: those behind EXCEPT are kept out, too");
+	}
+	json_decref(first);
+	json_decref(but);
 }
 
 /* ---- parameters of a share ---------------------------------------------------------------------------------------- */
@@ -119,7 +199,7 @@ static const struct {
 	enum action action;
 	const char *member;
 } params[] = {
-	{ "guestok", YES_IS, "guest" }, { "public", YES_IS, "guest" }, { "browseable", NO_IS, "hidden" }, { "browsable", NO_IS, "hidden" },
+	{ "guestok", YES_IS, "guest" }, { "browseable", NO_IS, "hidden" },
 	{ "available", YES_IS, "enabled" }, { "oplocks", YES_IS, "smb_oplocks" }, { "level2oplocks", IGNORE, NULL },
 	{ "createmask", KEEP_RAW, NULL }, { "createmode", KEEP_RAW, NULL }, { "directorymask", KEEP_RAW, NULL }, { "directorymode", KEEP_RAW, NULL },
 	{ "forcecreatemode", KEEP_RAW, NULL }, { "forcedirectorymode", KEEP_RAW, NULL }, { "forceuser", KEEP_RAW, NULL }, { "forcegroup", KEEP_RAW, NULL },
@@ -175,32 +255,38 @@ static void share_param(struct samba *s, const char *key, const char *name, cons
 {
 	struct share *h = &s->share;
 	json_t *body = h->body;
-	if (strcmp(key, "path") == 0 || strcmp(key, "directory") == 0) {
-		snprintf(h->path, sizeof(h->path), "%s", value);
-	} else if (strcmp(key, "comment") == 0) {
-		set_text(body, "comment", value);
+	if (strcmp(key, "path") == 0 || strcmp(key, "comment") == 0) {
+		/* Samba takes quotes around the whole away. */
+		size_t n = strlen(value), quoted = n > 1 && value[0] == '"' && strchr(value + 1, '"') == value + n - 1;
+		char text[4096];
+		snprintf(text, sizeof(text), "%.*s", (int)(n - 2 * quoted), value + quoted);
+		if (*key == 'p')
+			snprintf(h->path, sizeof(h->path), "%s", text);
+		else
+			set_text(body, "comment", text);
 	} else if (strcmp(key, "readonly") == 0) {
 		h->read_only = text_is_yes(value);
-	} else if (strcmp(key, "writeable") == 0 || strcmp(key, "writable") == 0 || strcmp(key, "writeok") == 0) {
-		h->read_only = !text_is_yes(value);
 	} else if (strcmp(key, "validusers") == 0) {
-		people(s, h->allow, value, "", line);
+		h->valid_given = *value;
+		people(s, h->valid, value, "", line);
+		if (h->valid_given && !json_array_size(h->valid))
+			switch_off(h, "nobody of those who might use it can be named here");
 	} else if (strcmp(key, "invalidusers") == 0) {
-		people(s, h->deny, value, "", line);
+		if (!people(s, h->deny, value, "", line))
+			switch_off(h, "people who were kept out would not be");
 	} else if (strcmp(key, "readlist") == 0) {
-		people(s, h->allow, value, ":ro", line);
+		if (!people(s, h->allow, value, ":ro", line))
+			switch_off(h, "people who might only read would write");
 	} else if (strcmp(key, "writelist") == 0) {
-		people(s, h->allow, value, ":rw", line);
-		h->write_list = true;
-	} else if (strcmp(key, "hostsallow") == 0 || strcmp(key, "allowhosts") == 0) {
-		networks(s, h->allow, value, line);
-	} else if (strcmp(key, "hostsdeny") == 0 || strcmp(key, "denyhosts") == 0) {
-		networks(s, h->deny, value, line);
+		people(s, h->writers, value, ":rw", line);
+		h->write_list = *value;
+	} else if (strcmp(key, "hostsallow") == 0 || strcmp(key, "hostsdeny") == 0) {
+		hosts(s, value, strcmp(key, "hostsallow") == 0, line);
 	} else if (strcmp(key, "casesensitive") == 0) {
 		set_text(body, "smb_case", strcasecmp(value, "auto") == 0 ? "auto" : text_is_yes(value) ? "sensitive" : "insensitive");
-	} else if (strcmp(key, "smbencrypt") == 0 || strcmp(key, "serversmbencrypt") == 0) {
+	} else if (strcmp(key, "smbencrypt") == 0) {
 		set_text(body, "smb_encryption", strcasecmp(value, "required") == 0 || strcasecmp(value, "mandatory") == 0 ? "required" : strcasecmp(value, "off") == 0 || strcasecmp(value, "disabled") == 0 ? "off" : "desired");
-	} else if (strcmp(key, "vfsobjects") == 0 || strcmp(key, "vfsobject") == 0) {
+	} else if (strcmp(key, "vfsobjects") == 0) {
 		vfs_objects(s, value, line);
 	} else if (strcmp(key, "fruit:timemachine") == 0) {
 		if (text_is_yes(value))
@@ -216,8 +302,11 @@ static void share_param(struct samba *s, const char *key, const char *name, cons
 				continue;
 			if (params[i].action == KEEP_RAW)
 				keep_raw(s, name, value);
-			else if (params[i].action == DROP)
+			else if (params[i].action == DROP) {
 				found(s->r, line, LOST, "%.60s is left out: %s", name, params[i].member);
+				if (strcmp(key, "copy") == 0)
+					switch_off(h, "what it copied may have said who may use it");
+			}
 			else if (params[i].action != IGNORE)
 				set_true(body, params[i].member, text_is_yes(value) == (params[i].action == YES_IS));
 			if ((strcmp(key, "printable") == 0 || strcmp(key, "printok") == 0) && text_is_yes(value))
@@ -228,6 +317,119 @@ static void share_param(struct samba *s, const char *key, const char *name, cons
 	}
 }
 
+/* Names that mean the same; "writeable" means the contrary of "read only". */
+static const char *const synonyms[][2] = { { "directory", "path" }, { "writeable", "!readonly" }, { "writable", "!readonly" }, { "writeok", "!readonly" }, { "allowhosts", "hostsallow" },
+					   { "denyhosts", "hostsdeny" }, { "serversmbencrypt", "smbencrypt" }, { "vfsobject", "vfsobjects" }, { "public", "guestok" },
+					   { "browsable", "browseable" }, { "createmode", "createmask" }, { "directorymode", "directorymask" } };
+
+static void param_keep(json_t *all, const char *key, const char *name, const char *value, int line)
+{
+	const char *no = NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(synonyms); i++)
+		if (strcmp(synonyms[i][0], key) == 0) {
+			key = synonyms[i][1];
+			break;
+		}
+	if (*key == '!') {
+		key++;
+		no = text_is_yes(value) ? "no" : "yes";
+		name = "read only";
+	}
+	json_t *text = text_json(name), *what = text_json(no ? no : value);
+	json_object_set_new(all, key, json_pack("{s:o?, s:o?, s:i}", "name", text, "value", what, "line", line));
+}
+
+/* In [global] these are what shares have that say nothing else. */
+static bool is_of_shares(const char *key)
+{
+	static const char *const more[] = { "readonly", "validusers", "invalidusers", "readlist", "writelist", "hostsallow", "hostsdeny", "casesensitive", "vfsobjects", "smbencrypt" };
+	for (size_t i = 0; i < ARRAY_COUNT(synonyms); i++)
+		if (strcmp(synonyms[i][0], key) == 0)
+			return strcmp(key, "directory") != 0;
+	for (size_t i = 0; i < ARRAY_COUNT(more); i++)
+		if (strcmp(more[i], key) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_COUNT(params); i++)
+		if (strcmp(params[i].name, key) == 0)
+			return params[i].action <= KEEP_RAW;
+	return false;
+}
+
+static void param_use(struct samba *s, const char *key, const json_t *p)
+{
+	share_param(s, key, json_text(p, "name"), json_text(p, "value"), (int)json_integer_value(json_object_get(p, "line")));
+}
+
+/* All that was said, with what [global] says for the rest.  Hosts must be in both lists there, so two are more than one can say here. */
+static void params_use(struct samba *s)
+{
+	struct share *h = &s->share;
+	const char *key;
+	json_t *p, *of_all = json_object_get(s->defaults, "hostsallow"), *own = json_object_get(h->params, "hostsallow");
+	if (of_all && own && strcmp(json_text(of_all, "value"), json_text(own, "value")) != 0)
+		switch_off(h, "hosts must be allowed in [global], too, and here would not");
+	if (own || of_all)
+		param_use(s, "hostsallow", own ? own : of_all);
+	json_object_foreach(s->defaults, key, p)
+		if (strcmp(key, "hostsallow") != 0 && (!json_object_get(h->params, key) || strcmp(key, "hostsdeny") == 0))
+			param_use(s, key, p);
+	json_object_foreach(h->params, key, p)
+		if (strcmp(key, "hostsallow") != 0)
+			param_use(s, key, p);
+}
+
+/* Who is in the list, whatever stands behind the name. */
+static bool names_whom(const json_t *list, const char *who)
+{
+	json_t *item;
+	size_t i;
+	json_array_foreach(list, i, item) {
+		const char *have = json_string_value(item);
+		size_t n = strcspn(have, ":");
+		if (strlen(who) >= n && strncmp(have, who, n) == 0 && (!who[n] || who[n] == ':'))
+			return true;
+	}
+	return false;
+}
+
+/* Where Samba has a gate ("valid users") and lists of who may do what behind it, here is one list. */
+static void access_make(struct samba *s, const char *name)
+{
+	struct share *h = &s->share;
+	json_t *list = json_array(), *item;
+	bool library = h->read_only && h->write_list;
+	size_t i;
+	json_array_foreach(h->valid, i, item)
+		if (!names_whom(h->allow, json_string_value(item)) && !(library && names_whom(h->writers, json_string_value(item))))
+			json_array_append(list, item);
+	/* Who is in both lists writes. */
+	json_array_foreach(h->allow, i, item)
+		if (!names_whom(h->writers, json_string_value(item)))
+			json_array_append(list, item);
+	json_array_foreach(h->writers, i, item)
+		if (library || !names_whom(list, json_string_value(item)))
+			json_array_append(list, item);
+	for (size_t k = 0; k < 2; k++)
+		json_array_foreach(k ? h->writers : h->allow, i, item)
+			if (h->valid_given && !names_whom(h->valid, json_string_value(item)))
+				found(s->r, h->line, CHANGED, "share %s: %.60s stands in a list of readers or writers, not among the valid users, and may use it here", name,
+				      json_string_value(item));
+	if (!h->valid_given && json_array_size(list))
+		found(s->r, h->line, CHANGED, "share %s: only who is named in its lists of readers and writers may use it here; let others in with: holdfast share allow", name);
+	if (library && *json_text(h->body, "preset"))
+		switch_off(h, "people who might only read would write");
+	else if (library)
+		set_text(h->body, "preset", "library");
+	json_array_extend(list, h->networks);
+	json_array_extend(h->deny, h->denied);
+	set_true(h->body, "read_only", h->read_only && !h->write_list);
+	if (json_array_size(list))
+		json_object_set(h->body, "allow", list);
+	if (json_array_size(h->deny))
+		json_object_set(h->body, "deny", h->deny);
+	json_decref(list);
+}
+
 /* ---- parameters of all ------------------------------------------------------------------------------------------------- */
 static void setting(struct samba *s, const char *key, const char *value, int line)
 {
@@ -236,8 +438,12 @@ static void setting(struct samba *s, const char *key, const char *value, int lin
 
 static void global_param(struct samba *s, const char *key, const char *name, const char *value, int line)
 {
-	if (strcmp(key, "workgroup") == 0) {
+	if (is_of_shares(key)) {
+		param_keep(s->defaults, key, name, value, line);
+	} else if (strcmp(key, "workgroup") == 0) {
 		setting(s, "smb_workgroup", value, line);
+	} else if (strcmp(key, "netbiosname") == 0 && strchr(value, '%')) {
+		found(s->r, line, CHANGED, "%.60s = %.40s: the name is that of this machine", name, value);
 	} else if (strcmp(key, "netbiosname") == 0) {
 		setting(s, "smb_server_name", value, line);
 	} else if (strcmp(key, "security") == 0 && strcasecmp(value, "ads") == 0) {
@@ -270,6 +476,7 @@ static void share_end(struct samba *s)
 	if (!s->in_share)
 		return;
 	s->in_share = false;
+	params_use(s);
 	if (h->skip) {
 		found(s->r, h->line, LOST, "[%.100s] is a printer", h->name);
 	} else if (h->homes && !*h->path) {
@@ -293,24 +500,21 @@ static void share_end(struct samba *s)
 		json_object_set_new(h->body, "pool", json_string(pool));
 		json_object_set_new(h->body, "path", text_json(below));
 		set_true(h->body, "smb", true);
-		/* With a write list only those named may write; ours says so by each name. */
-		set_true(h->body, "read_only", h->read_only && !h->write_list);
-		if (h->read_only && h->write_list)
-			found(s->r, h->line, CHANGED, "share %s was read-only but for its write list: people without :rw in allow are to be given :ro", name);
-		if (json_array_size(h->allow))
-			json_object_set(h->body, "allow", h->allow);
-		if (json_array_size(h->deny))
-			json_object_set(h->body, "deny", h->deny);
+		access_make(s, name);
 		if (raw && *json_string_value(raw))
 			json_object_set(h->body, "smb_raw", raw);
 		json_decref(raw);
-		found(s->r, h->line, KEPT, "share %s serves %.200s as before", name, h->path);
+		if (*h->off) {
+			set_true(h->body, "enabled", false);
+			found(s->r, h->line, LOST, "share %s begins disabled, because %s: say who may use it, then holdfast share set %s --enabled on", name, h->off, name);
+		} else {
+			found(s->r, h->line, KEPT, "share %s serves %.200s as before", name, h->path);
+		}
 		object_add(s->r, "share", h->line, json_incref(h->body));
 	}
-	json_decref(TAKE(h->body));
-	json_decref(TAKE(h->allow));
-	json_decref(TAKE(h->deny));
-	json_decref(TAKE(h->raw));
+	json_t **of[] = { &h->params, &h->body, &h->allow, &h->deny, &h->raw, &h->valid, &h->writers, &h->networks, &h->denied };
+	for (size_t i = 0; i < ARRAY_COUNT(of); i++)
+		json_decref(TAKE(*of[i]));
 }
 
 static void section(struct samba *s, const char *name, int line)
@@ -320,7 +524,8 @@ static void section(struct samba *s, const char *name, int line)
 	if (s->in_global)
 		return;
 	s->in_share = true;
-	s->share = (struct share){ .line = line, .body = json_object(), .allow = json_array(), .deny = json_array(), .raw = json_array(), .read_only = true };
+	s->share = (struct share){ .line = line, .params = json_object(), .body = json_object(), .allow = json_array(), .deny = json_array(), .raw = json_array(), .valid = json_array(),
+				   .writers = json_array(), .networks = json_array(), .denied = json_array(), .read_only = true };
 	snprintf(s->share.name, sizeof(s->share.name), "%s", name);
 	s->share.homes = strcasecmp(name, "homes") == 0;
 	s->share.skip = strcasecmp(name, "printers") == 0 || strcasecmp(name, "print$") == 0;
@@ -374,7 +579,7 @@ static void take_line(struct samba *s, char *text, int line)
 	squeeze(text, (size_t)(equals - text), key, sizeof(key));
 	*equals = '\0';
 	if (s->in_share)
-		share_param(s, key, trim(text), trim(equals + 1), line);
+		param_keep(s->share.params, key, trim(text), trim(equals + 1), line);
 	else if (s->in_global)
 		global_param(s, key, trim(text), trim(equals + 1), line);
 	else
@@ -383,7 +588,7 @@ static void take_line(struct samba *s, char *text, int line)
 
 void read_samba(struct reading *r)
 {
-	struct samba s = { .r = r, .users = json_object(), .groups = json_object() };
+	struct samba s = { .r = r, .defaults = json_object(), .users = json_object(), .groups = json_object() };
 	char *joined = malloc(strlen(r->text) + 1);
 	int number = 0;
 	for (const char *p = r->text; joined && *p && !r->too_much;) {
@@ -403,6 +608,7 @@ void read_samba(struct reading *r)
 	}
 	share_end(&s);
 	people_emit(&s);
+	json_decref(s.defaults);
 	json_decref(s.users);
 	json_decref(s.groups);
 	r->out_of_memory |= !joined;

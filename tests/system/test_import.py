@@ -518,6 +518,41 @@ def test_configuration_of_samba_is_made_as_shown(daemon_factory, tmp_path):
         assert not any(word in json.dumps(o) for o in made["objects"]) and any(word in f["text"] for f in made["findings"]), word
 
 
+def test_what_cannot_be_made_leaves_the_rest_of_the_file(daemon_factory, tmp_path):
+    """One odd share, user or setting is told and left out; what it was open to does not grow."""
+    if os.getuid() != 0:
+        pytest.skip("shares need root")
+    d = daemon_factory(prefix=own_etc(tmp_path))
+    pool = tmp_path / "files"
+    for name in ("good", "real", "per"):
+        (pool / name).mkdir(parents=True)
+    (pool / "link").symlink_to("real")
+    d.cli("setting", "set", "nas_user_range", "25000-25999")
+    d.cli("pool", "create", "files", "--path", pool)
+    (tmp_path / "smb.conf").write_text(f"""[global]
+netbios name = a name that is none
+hosts allow = 10.1. 127.
+invalid users = root
+[good]
+path = "{pool}/good"
+valid users = j.smith alice
+[dotted]
+path = {pool}/.hidden
+[led away]
+path = {pool}/link
+[per]
+path = {pool}/per
+valid users = %S
+""")
+    made = dry_run_and_apply(d, tmp_path / "smb.conf")
+    shares = {s["name"]: s for s in d.json("share", "list")}
+    assert set(shares) == {"good", "per"} and not shares["per"]["enabled"]
+    assert sorted(shares["good"]["allow"]) == ["10.1.0.0/16", "127.0.0.0/8", "alice"] and shares["good"]["enabled"]
+    told = [f["text"] for f in made["findings"] if f["level"] == "lost"]
+    for word in ("j.smith", "dotted", "is a link", "smb_server_name", "begins disabled"):
+        assert any(word in t for t in told), (word, told)
+
+
 def test_configuration_of_exports_is_made_as_shown(daemon_factory, tmp_path):
     if os.getuid() != 0:
         pytest.skip("shares need root")

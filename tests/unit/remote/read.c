@@ -221,6 +221,53 @@ static void samba(void **state)
 	json_decref(r);
 }
 
+/* Nothing becomes more open than it was: what cannot be said here shuts the share, and what [global] says of shares counts. */
+static void samba_access(void **state)
+{
+	static const struct {
+		const char *what, *text, *member, *want;
+	} cases[] = {
+		{ "a list of writers", "read only = yes\nvalid users = alice bob @devs\nwrite list = alice @devs\n", "allow", "[\"bob\",\"alice:rw\",\"@devs:rw\"]" },
+		{ "a list of writers", "read only = yes\nvalid users = alice bob\nwrite list = alice\n", "preset", "library" },
+		{ "a list of writers", "read only = yes\nvalid users = alice bob\nwrite list = alice\n", "read_only", "false" },
+		{ "a list of readers", "writable = yes\nvalid users = alice bob\nread list = bob\n", "allow", "[\"alice\",\"bob:ro\"]" },
+		{ "hosts but one", "hosts allow = 192.168.1. EXCEPT 192.168.1.66\n", "allow", "[\"192.168.1.0/24\"]" },
+		{ "hosts but one", "hosts allow = 192.168.1. EXCEPT 192.168.1.66\n", "deny", "[\"192.168.1.66\"]" },
+		{ "all but one host", "allow hosts = ALL EXCEPT 10.0.0.7\n", "deny", "[\"10.0.0.7\"]" },
+		{ "an old mask", "hosts allow = 10.2.0.0/255.255.0.0 fd00::/8\n", "allow", "[\"10.2.0.0/16\",\"fd00::/8\"]" },
+		{ "names of hosts", "hosts allow = trusted.example.com @netgroup\n", "enabled", "false" },
+		{ "names of hosts beside addresses", "hosts allow = trusted.example.com 10.0.0.7\n", "enabled", "(absent)" },
+		{ "names of hosts beside addresses", "hosts allow = trusted.example.com 10.0.0.7\n", "allow", "[\"10.0.0.7\"]" },
+		{ "a denied name of a host", "hosts deny = bad.example.com\n", "enabled", "false" },
+		{ "nobody at all", "hosts deny = ALL\n", "deny", "[\"0.0.0.0/0\",\"::/0\"]" },
+		{ "deny all but", "hosts deny = ALL EXCEPT 10.0.0.0/8\n", "allow", "[\"10.0.0.0/8\"]" },
+		{ "allow counts there", "hosts allow = 10.0.0.7\nhosts deny = 10.0.0.0/8\n", "deny", "(absent)" },
+		{ "a macro", "valid users = %S\n", "enabled", "false" },
+		{ "some can be named", "valid users = %S alice\n", "allow", "[\"alice\"]" },
+		{ "a denied group", "invalid users = \"@Some Group\" root\n", "enabled", "false" },
+		{ "root never comes in", "invalid users = root nobody j.smith\n", "enabled", "(absent)" },
+		{ "the last one counts", "read only = yes\nread only = no\n", "read_only", "false" },
+		{ "a copy", "copy = other\n", "enabled", "false" },
+		{ "quotes", "comment = \"Our papers\"\n", "comment", "Our papers" },
+		{ "said for all", "[global]\nhosts allow = 10.0.0.0/8\nwritable = yes\nvalid users = @crew\n[s]\npath = /srv/t/s\n", "allow", "[\"@crew\",\"10.0.0.0/8\"]" },
+		{ "said for all", "[global]\nwritable = yes\nread only = no\n[s]\npath = /srv/t/s\n", "read_only", "false" },
+		{ "said for all, and otherwise", "[global]\nvalid users = @crew\n[s]\npath = /srv/t/s\nvalid users = alice\n", "allow", "[\"alice\"]" },
+		{ "two lists of hosts", "[global]\nhosts allow = 10.0.0.0/8\n[s]\npath = /srv/t/s\nhosts allow = 10.1.0.0/16 192.0.2.1\n", "enabled", "false" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[1024], why[256];
+		snprintf(text, sizeof(text), "%s%s", *cases[i].text == '[' ? "" : "[s]\npath = \"/srv/t/s\"\n", cases[i].text);
+		struct remote_config c = { .format = "samba", .text = text, .len_bytes = strlen(text) };
+		json_t *r = NULL;
+		print_message("%s: %s\n", cases[i].what, cases[i].member);
+		assert_int_equal(remote_config_read(&c, &r, why, sizeof(why)), 0);
+		has(body(r, "share", "name", "s"), cases[i].member, cases[i].want);
+		has(body(r, "share", "name", "s"), "path", "s");
+		json_decref(r);
+	}
+}
+
 static void exports(void **state)
 {
 	json_t *r = read_sample("exports", NULL), *o;
@@ -241,6 +288,38 @@ static void exports(void **state)
 	has(body(r, "share", "name", "krb"), "nfs_security", "[\"krb5i\"]");
 	says(r, 4, "lost", "pattern of host names");
 	json_decref(r);
+}
+
+/* There each client has options of its own, here the share has some: the stricter counts. */
+static void exports_access(void **state)
+{
+	static const struct {
+		const char *text, *member, *want;
+	} cases[] = {
+		{ "a(sec=krb5p) b(sec=krb5p:krb5i)", "nfs_security", "[\"krb5p\"]" },
+		{ "a(sec=krb5p) b", "nfs_security", "[\"krb5p\"]" },
+		{ "a b(sec=krb5p)", "nfs_security", "[\"krb5p\"]" },
+		{ "a(sec=sys:krb5) b(sec=krb5)", "nfs_security", "[\"krb5\"]" },
+		{ "a(sec=krb5) b(sec=sys:krb5)", "nfs_security", "[\"krb5\"]" },
+		{ "a(sec=sys) b", "nfs_security", "(absent)" },
+		{ "a(sec=none) b(rw)", "nfs_clients", "[\"b:rw\"]" },
+		{ "-sec=krb5i,rw a b(ro)", "nfs_security", "[\"krb5i\"]" },
+		{ "-sec=krb5i,rw a b(ro)", "nfs_clients", "[\"a:rw\",\"b:ro\"]" },
+		{ "a(async) b", "nfs_sync", "(absent)" },
+		{ "a(async) b(async)", "nfs_sync", "false" },
+		{ "10.0.0.0/255.0.255.0(rw) b", "nfs_clients", "[\"b:ro\"]" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[256], why[256];
+		snprintf(text, sizeof(text), "/srv/t/s %s\n", cases[i].text);
+		struct remote_config c = { .format = "exports", .text = text, .len_bytes = strlen(text) };
+		json_t *r = NULL;
+		print_message("%s\n", cases[i].text);
+		assert_int_equal(remote_config_read(&c, &r, why, sizeof(why)), 0);
+		has(body(r, "share", "name", "s"), cases[i].member, cases[i].want);
+		json_decref(r);
+	}
 }
 
 static void refused(void **state)
@@ -325,7 +404,7 @@ static void hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lio), cmocka_unit_test(tgt), cmocka_unit_test(scst), cmocka_unit_test(samba), cmocka_unit_test(exports),
+		cmocka_unit_test(lio), cmocka_unit_test(tgt), cmocka_unit_test(scst), cmocka_unit_test(samba), cmocka_unit_test(samba_access), cmocka_unit_test(exports), cmocka_unit_test(exports_access),
 		cmocka_unit_test(refused), cmocka_unit_test(paths), cmocka_unit_test(hostile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
