@@ -51,7 +51,7 @@ static void unlockp(pthread_mutex_t **m)
 {
 	pthread_mutex_unlock(*m);
 }
-#define CHANGING _cleanup_(unlockp) pthread_mutex_t *held = (pthread_mutex_lock(&changing), &changing)
+#define CHANGING _cleanup_(unlockp) __attribute__((unused)) pthread_mutex_t *held = (pthread_mutex_lock(&changing), &changing)
 
 static void place_unseal(struct place *p)
 {
