@@ -7,20 +7,7 @@
 #include <string.h>
 
 #include "core/hex.h"
-
-/* One UTF-8 sequence of s; its length, 0 when it is none (RFC 3629 4). */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
+#include "core/utf8.h"
 
 /* Decodes len bytes of raw to out, which has room for len + 1; NULL or why not. */
 static const char *decode(const char *raw, size_t len, bool plus_is_space, char *out)
@@ -46,7 +33,7 @@ static const char *decode(const char *raw, size_t len, bool plus_is_space, char 
 		out[n++] = c;
 	}
 	out[n] = '\0';
-	for (const unsigned char *s = (const unsigned char *)out; *s;) {
+	for (const char *s = out; *s;) {
 		size_t step = utf8_len(s);
 
 		if (!step)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/utf8.h"
+
 #define QUEUE_MAX 4096
 #define PENDING_MAX 10000
 #define TRIM_EVERY 64
@@ -186,7 +188,7 @@ static void event_take(int level, bool alert, const char *at, const char *type, 
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:b, s:n}", "id", id, "at", at, "level", level_text(level), "type", type, "object", object,
 			      "message", message, "facts", "alert", (int)alert, "resolved_at");
 	if (!o)
-		return;                  /* out of memory, or not UTF-8: it was logged */
+		return;                  /* out of memory: it was logged */
 	if (alert)
 		alert_add(o, false);
 	json_array_append(pending, o);
@@ -201,6 +203,7 @@ void event_note(int level, const char *type, const char *object, const char *fmt
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
+	utf8_mend(message);              /* parts are the words of strangers, and it may have been cut */
 	now_text(at);
 	event_take(level, false, at, type, object, message);
 }
@@ -217,6 +220,7 @@ void alert_raise(int level, const char *type, const char *object, const char *fm
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
+	utf8_mend(message);              /* parts are the words of strangers, and it may have been cut */
 	now_text(at);
 	log_at(&log_control, level == LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "alert", "type=%s object=\"%s\" message=\"%s\"", type, object, message);
 	event_take(level, true, at, type, object, message);
@@ -290,6 +294,7 @@ static void report_arrive(struct msg *m)
 {
 	struct report *r = container_of(m, struct report, msg);
 	atomic_fetch_sub(&queued, 1);
+	utf8_mend(r->message);
 	event_take(r->level, r->alert, r->at, r->type, r->object, r->message);
 	free(r);
 }

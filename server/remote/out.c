@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/bytes.h"
+#include "core/utf8.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
@@ -82,11 +83,8 @@ static json_t *said(const char *fmt, va_list ap)
 {
 	char text[1024];
 	vsnprintf(text, sizeof(text), fmt, ap);
-	json_t *j = json_string(text);
-	for (char *p = text; !j && *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	return j ? j : json_string(text);
+	utf8_mend(text);
+	return json_string(text);
 }
 
 void out_log(const char *level, const char *fmt, ...)

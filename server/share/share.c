@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "core/utf8.h"
+
 LOG_TOPIC(share);
 
 /* In the order in which they are applied: who may, where it is, who serves it, who sees it. */
@@ -153,7 +155,10 @@ static void hear(const struct keeper_event *e)
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(fates); i++)
 		if (strcmp(e->kind, fates[i].kind) == 0) {
-			json_t *data = json_pack("{s:s, s:s%}", "server", e->child, "detail", e->text, strnlen(e->text, 512));
+			char detail[513];
+			snprintf(detail, sizeof(detail), "%s", e->text);
+			utf8_mend(detail);
+			json_t *data = json_pack("{s:s, s:s}", "server", e->child, "detail", detail);
 			share_tell(fates[i].event, NULL, fates[i].what, data);
 			json_decref(data);
 		}

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 #define AUDIT "holdfast-audit|"
 
 static const char *text_of(const json_t *o, const char *name)
@@ -36,6 +38,13 @@ static const char *reason_of(const char *status)
 	return status;
 }
 
+/* As much as fits, made text: a name that is none, or too long, hides nothing of what was done. */
+static void copy(char *to, size_t to_bytes, const char *from, size_t len)
+{
+	snprintf(to, to_bytes, "%.*s", (int)(len < to_bytes ? len : to_bytes - 1), from);
+	utf8_mend(to);
+}
+
 static bool login_line(const char *json, char *ret_what, size_t what_bytes, json_t **ret_data)
 {
 	json_t *line = json_loads(json, 0, NULL);
@@ -44,15 +53,15 @@ static bool login_line(const char *json, char *ret_what, size_t what_bytes, json
 	/* A guest's first attempt is one of a user who is none; nobody is refused by it. */
 	bool refused = a && status[0] && strcmp(status, "NT_STATUS_OK") != 0;
 	if (refused) {
-		char address[96];
+		char address[96], name[129];
 		snprintf(address, sizeof(address), "%s", strncmp(from, "ipv4:", 5) == 0 || strncmp(from, "ipv6:", 5) == 0 ? from + 5 : from);
 		char *colon = strrchr(address, ':');
 		if (colon)
 			*colon = '\0';
 		snprintf(ret_what, what_bytes, "login refused over SMB: %s", reason_of(status));
-		*ret_data = json_pack("{s:s%, s:s, s:s, s:s}", "user", user, strnlen(user, 128), "address", address, "protocol", "smb", "reason", reason_of(status));
-		if (!*ret_data)
-			*ret_data = json_pack("{s:s, s:s, s:s, s:s}", "user", "", "address", address, "protocol", "smb", "reason", reason_of(status));
+		utf8_mend(address);
+		copy(name, sizeof(name), user, strlen(user));
+		*ret_data = json_pack("{s:s, s:s, s:s, s:s}", "user", name, "address", address, "protocol", "smb", "reason", reason_of(status));
 	}
 	json_decref(line);
 	return refused;
@@ -61,10 +70,10 @@ static bool login_line(const char *json, char *ret_what, size_t what_bytes, json
 /* user|address|share|operation|result|rest.. */
 static bool audit_line(const char *p, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data)
 {
-	char field[5][512];
+	char field[5][512], file[1025];
 	for (size_t i = 0; i < ARRAY_COUNT(field); i++) {
 		size_t n = strcspn(p, "|");
-		snprintf(field[i], sizeof(field[i]), "%.*s", (int)(n < sizeof(field[i]) ? n : sizeof(field[i]) - 1), p);
+		copy(field[i], sizeof(field[i]), p, n);
 		if (!p[n] && i < ARRAY_COUNT(field) - 1)
 			return false;
 		p += n + (p[n] == '|');
@@ -77,9 +86,10 @@ static bool audit_line(const char *p, char *ret_share, size_t share_bytes, char 
 	}
 	snprintf(ret_share, share_bytes, "%s", field[2]);
 	snprintf(ret_what, what_bytes, "%s %s", op, strcmp(field[4], "ok") == 0 ? "done" : "refused");
-	*ret_data = json_pack("{s:s, s:s, s:s, s:s, s:s%, s:s}", "share", field[2], "user", field[0], "address", field[1], "operation", op, "path", path,
-			      strnlen(path, 1024), "result", field[4]);
-	return *ret_data != NULL; /* NULL: bytes that are no text */
+	copy(file, sizeof(file), path, strlen(path));
+	*ret_data = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "share", field[2], "user", field[0], "address", field[1], "operation", op, "path", file,
+			      "result", field[4]);
+	return *ret_data != NULL;
 }
 
 bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data)

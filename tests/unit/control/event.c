@@ -41,10 +41,19 @@ static void stream(void **state)
 	control_unsubscribe(&n.sub);
 	control_event(LOG_LEVEL_INFO, false, "test.thing", "v", "hello %d", 8);
 	settle();
+	/* A stranger's words in it may be no text, and a long one is cut within a character. */
+	control_event(LOG_LEVEL_INFO, false, "test.words", "v", "from \xff, %s", "you");
+	char words[1202] = "";
+	for (int i = 0; i < 400; i++)
+		memcpy(words + 3 * i, "\xe4\xb8\xad", 4);
+	for (int shift = 0; shift < 3; shift++)
+		control_event(LOG_LEVEL_INFO, false, "test.words", "v", "%.*s%s", shift, "aaa", words);
+	settle();
 	assert_int_equal(n.events, 1);
 	assert_false(n.gap);
 	json_t *list = rig_list(MODEL_EVENT);
-	assert_int_equal(json_array_size(list), 2);
+	assert_int_equal(json_array_size(list), 6);
+	assert_string_equal(text_of(json_array_get(list, 2), "message"), "from ?, you");
 	assert_string_equal(text_of(json_array_get(list, 0), "message"), "hello 7");
 	assert_string_equal(text_of(json_array_get(list, 0), "type"), "test.thing");
 	json_decref(list);

@@ -31,7 +31,7 @@ static void test_lines(void **state)
 		{ "a bar in a name", "holdfast-audit|bob|::1|docs|unlinkat|ok|/a|b", true, SHARE_EVENT_AUDIT, "path", "/a|b" },
 		{ "too short", "holdfast-audit|bob|::1", false, 0, NULL, NULL },
 		{ "nothing behind it", "holdfast-audit|", false, 0, NULL, NULL },
-		{ "bytes that are no text", "holdfast-audit|bob|::1|docs|unlinkat|ok|/\xff\xfe", false, 0, NULL, NULL },
+		{ "bytes that are no text", "holdfast-audit|bob|::1|docs|unlinkat|ok|/\xff\xfe.doc", true, SHARE_EVENT_AUDIT, "path", "/??.doc" },
 		{ "a wrong password", "  {\"type\": \"Authentication\", \"Authentication\": {\"status\": \"NT_STATUS_WRONG_PASSWORD\", \"clientAccount\": \"al\\\"ice\", "
 		  "\"remoteAddress\": \"ipv4:10.0.0.9:4711\"}}", true, SHARE_EVENT_LOGIN_REFUSED, "user", "al\"ice" },
 		{ "its address", "{\"Authentication\": {\"status\": \"NT_STATUS_NO_SUCH_USER\", \"remoteAddress\": \"ipv6:fd00::1:4711\"}}", true,
@@ -70,8 +70,30 @@ static void test_long_fields(void **state)
 	json_decref(data);
 }
 
+/* Names of many bytes, cut within a character: what was done is told all the same. */
+static void test_cut_names(void **state)
+{
+	(void)state;
+	enum share_event kind;
+	char share[128], what[192], name[1201], line[2000];
+	json_t *data;
+	for (size_t i = 0; i < sizeof(name) - 1; i += 3)
+		memcpy(name + i, "\xe4\xb8\xad", 3);
+	name[sizeof(name) - 1] = '\0';
+	for (int shift = 0; shift < 3; shift++) {
+		snprintf(line, sizeof(line), "holdfast-audit|bob|::1|docs|unlinkat|ok|/%.*s%s", shift, "xx", name);
+		assert_true(smb_log_line(line, &kind, share, sizeof(share), what, sizeof(what), &data));
+		assert_in_range(strlen(text_of(data, "path")), 1022, 1024);
+		json_decref(data);
+	}
+	snprintf(line, sizeof(line), "{\"Authentication\": {\"status\": \"NT_STATUS_NO_SUCH_USER\", \"remoteAddress\": \"ipv4:10.0.0.9:1\", \"clientAccount\": \"%s\"}}", name);
+	assert_true(smb_log_line(line, &kind, share, sizeof(share), what, sizeof(what), &data));
+	assert_int_equal(strlen(text_of(data, "user")), 126);
+	json_decref(data);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_long_fields) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_long_fields), cmocka_unit_test(test_cut_names) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
