@@ -96,7 +96,7 @@ int acme_renewal_info(const struct acme_ca *ca, const char *chain_pem, const str
 	const char *base = r == 0 ? session_resource(&s, "renewalInfo") : NULL;
 	if (r == 0 && tls_cert_facts(chain_pem, &f) < 0)
 		r = session_fail(&s, -EINVAL, "the certificate cannot be read");
-	if (r == 0 && (!base || !*f.ari_id))
+	if (r == 0 && (!base || !*base || !*f.ari_id))
 		r = session_fail(&s, -ENOTSUP, "the authority has no renewal information");
 	if (r == 0 && asprintf(&url, "%s%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/", f.ari_id) < 0) {
 		url = NULL;
