@@ -67,6 +67,22 @@ static bool can_park(const struct iscsi_cmd *cmd)
 	       cmd->state != CMD_SEND && cmd->state != CMD_MANAGE;
 }
 
+/* Tasks that end without an answer while the session goes on: the next command hears of it.  11.14.5 */
+static void tell_cleared(struct iscsi_cmd *cmd)
+{
+	if (cmd->opcode != ISCSI_SCSI_COMMAND || cmd->aborted || !cmd->session->nexus ||
+	    (cmd->state != CMD_WAIT_BUFFER && cmd->state != CMD_COLLECT && cmd->state != CMD_EXECUTE))
+		return;
+	cmd->aborted = true;             /* told once */
+	scsi_nexus_commands_cleared(cmd->session->nexus, cmd->lun);
+}
+void iscsi_conn_tell_cleared(struct iscsi_conn *c)
+{
+	for (unsigned i = 0; i < c->session->slot_count; i++)
+		if (c->session->slots[i]->conn == c)
+			tell_cleared(c->session->slots[i]);
+}
+
 /* Time2Retain is over. */
 static void retain_over(struct timer *t)
 {
@@ -75,6 +91,7 @@ static void retain_over(struct timer *t)
 
 	for (unsigned i = 0; i < s->slot_count; i++)
 		if (s->slots[i]->parked) {
+			tell_cleared(s->slots[i]);
 			iscsi_cmd_orphan(s->slots[i]);
 			count++;
 		}
@@ -154,6 +171,8 @@ void iscsi_session_conn_gone(struct iscsi_session *s, struct iscsi_conn *c)
 		if (!cmd->orphan_due)
 			continue;
 		cmd->orphan_due = false;
+		if (stays)
+			tell_cleared(cmd);
 		iscsi_cmd_orphan(cmd);
 		if (stays && cmd->orphan)
 			abort_orphan(cmd);

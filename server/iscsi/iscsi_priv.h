@@ -479,6 +479,8 @@ void iscsi_logout_ask(struct iscsi_session *s, unsigned grace_s);
 /* allegiance.c: connections of a session, and what becomes of tasks without one */
 void iscsi_conn_join(struct iscsi_session *s, struct iscsi_conn *c);
 void iscsi_session_conn_gone(struct iscsi_session *s, struct iscsi_conn *c);
+/* A logout ends the tasks of this connection while the session stays: their LUNs have a unit attention. */
+void iscsi_conn_tell_cleared(struct iscsi_conn *c);
 struct iscsi_conn *iscsi_session_conn(struct iscsi_session *s, uint16_t cid); /* NULL: none */
 void iscsi_orphan_ended(struct iscsi_session *s);
 /* What TASK REASSIGN of task itt is answered; COMPLETE: then iscsi_reassign() it.  Its connection may be on its way

@@ -30,6 +30,8 @@ static void leave(struct iscsi_conn *c, struct iscsi_cmd *cmd, enum iscsi_conn_e
 	c->end = end;
 	if (s->logged_out && s->nexus)
 		scsi_nexus_let_go(s->nexus);
+	else if (end == CONN_END_LOGOUT) /* its tasks end, though they go when the socket does */
+		iscsi_conn_tell_cleared(c);
 	respond(cmd, ISCSI_LOGOUT_OK);
 	iscsi_conn_move(c, CONN_LOGOUT);
 	iscsi_conn_close(c, NULL, false);

@@ -256,6 +256,14 @@ no_memory:
 	free(fresh);
 }
 
+void scsi_nexus_commands_cleared(struct scsi_nexus *n, const uint8_t lun[8])
+{
+	uint16_t number;
+	int at = lun_decode(lun, &number) ? -1 : lun_map_find(n->map, number);
+	if (at >= 0)
+		ua_push(n->itl[at], SCSI_ASC_CLEARED_BY_TRANSPORT);
+}
+
 struct nexus_stats *scsi_nexus_stats(struct scsi_nexus *n)
 {
 	return &n->stats;

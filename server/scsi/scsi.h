@@ -109,6 +109,9 @@ void scsi_nexus_let_go(struct scsi_nexus *n);
 /* Swaps the LUN map.  LUNs that came, went or changed raise REPORTED LUNS DATA HAS CHANGED; tasks
  * on a LUN that went are aborted. */
 void scsi_nexus_set_map(struct scsi_nexus *n, struct scsi_lun_map *map);
+/* The transport has ended commands of this LUN (SAM-5 byte order) and the nexus stays: the next command is told so by
+ * UA 47h/7Fh, RFC 7143 11.14.5. */
+void scsi_nexus_commands_cleared(struct scsi_nexus *n, const uint8_t lun[8]);
 struct nexus_stats *scsi_nexus_stats(struct scsi_nexus *n);
 
 /* ---- tasks -------------------------------------------------------------------------------------- */

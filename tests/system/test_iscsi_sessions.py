@@ -146,6 +146,8 @@ def test_one_connection_logs_out(session, shared):
     assert a.logout(reason=2).response == 2               # level 0
     assert a.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and a.recv(hw.TASK_RSP).response in (0, 1)
     wait_for("one is left", 5, lambda: sessions_of(shared, s)[0]["connections"] == 1)
+    p = a.finish(a.read(0, 8))                            # some commands cleared by iSCSI protocol event
+    assert p.status == 2 and p.sense == (6, 0x47, 0x7f)
     assert a.finish(a.read(0, 8)).status == 0
     d = s.connect(cid=1)                                  # there is room again
     assert d.finish(d.read(0, 8)).status == 0
@@ -170,7 +172,8 @@ def test_connection_again(session, shared):
     a.recv(hw.R2T)
     again = s.connect(cid=0)
     assert a.gone()
-    assert again.finish(again.read(0, 8)).status == 0     # no unit attention: the nexus is the same
+    assert again.finish(again.read(0, 8)).sense == (6, 0x47, 0x7f)        # the write ended; the nexus is the same
+    assert again.finish(again.read(0, 8)).status == 0
     assert again.manage(ic.ABORT_TASK, ref=w.itt, ref_cmdsn=w.cmdsn) and again.recv(hw.TASK_RSP).response in (0, 1)
     assert len(sessions_of(shared, s)) == 1
     assert again.logout().response == 0
@@ -573,6 +576,7 @@ def test_tasks_that_nobody_reassigns(session, shared):
     time.sleep(6)
     a.manage(ic.REASSIGN, ref=w.itt)
     assert a.recv(hw.TASK_RSP).response == 1
+    assert a.finish(a.read(0, 8)).sense == (6, 0x47, 0x7f)
     assert a.finish(a.read(0, 8)).status == 0
     assert sessions_of(shared, s)[0]["connections"] == 1
 
