@@ -202,8 +202,12 @@ static void task_done(struct scsi_task *t)
 		return;
 	}
 	if (t->aborted || !cmd->conn || cmd->state == CMD_ENDED) {
+		struct iscsi_conn *c = cmd->conn;
+		bool was_shut = cmd->counted && cmd->session->used >= ISCSI_WINDOW;
 		cmd->aborted = true;
 		iscsi_cmd_end(cmd);
+		if (was_shut && c && c->phase == CONN_FULL_FEATURE && !c->session->ending)
+			iscsi_ping_now(c);       /* no answer would tell that the window is open again, 11.4.9 */
 		return;
 	}
 	if (unlikely(cmd->state == CMD_WAIT_BUFFER || cmd->receiving || cmd->unsolicited_open || cmd->burst_count)) {
@@ -367,6 +371,7 @@ void iscsi_cmd_start(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct i
 	unsigned both = ISCSI_COMMAND_READ | ISCSI_COMMAND_WRITE;
 	if (unlikely((pdu->flags & both) == both || pdu->bidi)) {
 		cmd->unsolicited_open = !pdu->final;
+		cmd->bidi_read_bytes = pdu->bidi_read_bytes;
 		refuse(cmd, 0x05, 0x0e, 0x03);   /* INVALID FIELD IN COMMAND INFORMATION UNIT */
 		return;
 	}

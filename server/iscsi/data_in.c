@@ -134,6 +134,8 @@ static void add_response(struct build *b)
 	uint32_t residual = 0, data_bytes = t->sense_len ? t->sense_len + 2u : 0;
 
 	uint8_t flags = residual_of(cmd, &residual);
+	if (unlikely(cmd->bidi_read_bytes))
+		flags |= ISCSI_BIDI_UNDERFLOW;
 	*h = (struct iscsi_scsi_response){
 		.opcode = ISCSI_SCSI_RESPONSE,
 		.flags = ISCSI_FINAL | flags,
@@ -143,6 +145,7 @@ static void add_response(struct build *b)
 		.itt = be32_of(cmd->itt),
 		.snack_tag = be32_of(cmd->snack_tag),
 		.exp_datasn = be32_of(cmd->datasn),
+		.bidi_residual = be32_of(cmd->bidi_read_bytes),
 		.residual = be32_of(residual),
 	};
 	iscsi_number(cmd, hdr);

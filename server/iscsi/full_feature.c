@@ -52,6 +52,9 @@ bool iscsi_reject(struct iscsi_conn *c, const uint8_t *bhs, enum iscsi_reject_re
 		.reason = (uint8_t)reason,
 		.tag = be32_of(ISCSI_TAG_NONE),
 	};
+	const struct iscsi_cmd *of = (bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SNACK && reason == ISCSI_REJECT_PROTOCOL ? iscsi_cmd_find(c->session, c->rx.pdu.itt) : NULL;
+	if (of)                          /* the next DataSN or R2TSN of the task, 11.17.2 */
+		h->datasn = be32_of(of->datasn);
 	cmd->opcode = ISCSI_REJECT;
 	memcpy(cmd->header[1], bhs, ISCSI_BHS_BYTES);
 	iscsi_cmd_move(cmd, CMD_SEND);
@@ -156,19 +159,13 @@ static bool text_request(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 	return true;
 }
 
-/* A PDU that may not stand.  A command still counts as received: nothing would ever fill its place. */
+/* A PDU that may not stand.  A command does not count as received: the initiator fills its place with another one of
+ * the same CmdSN, or aborts it.  RFC 7143 7.4 */
 static bool refused_pdu(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 {
-	struct iscsi_session *s = c->session;
-
-	if (has_cmdsn(pdu->opcode) && turn_of(s, pdu) != TURN_NOW)
+	if (has_cmdsn(pdu->opcode) && turn_of(c->session, pdu) == TURN_NEVER)
 		return true;
-	bool counts = has_cmdsn(pdu->opcode) && !pdu->immediate;
-	s->st.exp_cmdsn += counts;
-	if (iscsi_reject(c, pdu->bhs, pdu->reject, pdu->why))
-		return true;
-	s->st.exp_cmdsn -= counts;
-	return false;
+	return iscsi_reject(c, pdu->bhs, pdu->reject, pdu->why);
 }
 
 /* Never backwards, and not beyond what was sent. */

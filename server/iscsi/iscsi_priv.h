@@ -245,6 +245,7 @@ struct iscsi_cmd {
 	uint32_t replay_from, replay_to, snack_tag, acked_datasn, ack_ttt;
 	uint32_t ref_itt, ref_datasn;    /* TASK REASSIGN: of which task, ExpDataSN */
 	uint32_t itt, edtl, cmdsn;
+	uint32_t bidi_read_bytes;        /* of a bidirectional command, which none of our disks has */
 	uint8_t lun[8];
 	/* Data-Out.  Offsets only grow: DataPDUInOrder and DataSequenceInOrder are Yes. */
 	uint32_t want_bytes;             /* what goes to scsi: min(edtl, data_len_bytes) */

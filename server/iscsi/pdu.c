@@ -88,6 +88,7 @@ static enum iscsi_pdu_verdict parse_ahs(struct iscsi_pdu *pdu, const uint8_t *ah
 			if (pdu->bidi || body != 5)
 				return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, "a malformed bidirectional length");
 			pdu->bidi = true;
+			pdu->bidi_read_bytes = get32(ahs + 4);
 			break;
 		default:
 			return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, "an additional header of unknown type");
@@ -135,6 +136,11 @@ enum iscsi_pdu_verdict iscsi_pdu_parse(const uint8_t *header, const struct iscsi
 		return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, "the F bit is missing");
 	if (pdu->immediate && !(row->can & PDU_MAY_BE_IMMEDIATE))
 		return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, "the I bit is set where it may not be");
+	if (pdu->itt == ISCSI_TAG_NONE && (row->can & PDU_HAS_CMDSN) && !(pdu->opcode == ISCSI_NOP_OUT && pdu->immediate))
+		return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, pdu->opcode == ISCSI_NOP_OUT ?
+				"a NOP-Out that wants no answer must be immediate" : "this task tag is reserved");
+	if (pdu->opcode == ISCSI_TEXT_REQUEST && pdu->final && (pdu->flags & ISCSI_CONTINUE))
+		return refuse(pdu, ISCSI_REJECT_INVALID_FIELD, "text that goes on and is final");
 	if (header[4])
 		return parse_ahs(pdu, header + ISCSI_BHS_BYTES, header[4] * 4u);
 	return ISCSI_PDU_OK;

@@ -27,7 +27,8 @@ struct iscsi_pdu {
 	const uint8_t *bhs;              /* 48 bytes; borrowed from the caller of iscsi_pdu_parse() */
 	const uint8_t *ext_cdb;          /* bytes 16.. of a long CDB, in the header; NULL: none */
 	uint16_t ext_cdb_len;
-	bool bidi;                       /* a bidirectional length came along */
+	bool bidi;                       /* a bidirectional length came along: */
+	uint32_t bidi_read_bytes;        /* .. how much of the data comes to the initiator */
 	uint8_t reject;                  /* enum iscsi_reject_reason, when REJECTED or DROP */
 	const char *why;                 /* a sentence, when REJECTED or DROP */
 };

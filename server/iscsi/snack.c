@@ -63,11 +63,11 @@ static enum iscsi_reject_reason send_data_again(struct iscsi_conn *c, const stru
 }
 
 /* The initiator has another MaxRecvDataSegmentLength by now: all of it, cut anew, and a response of its own. */
-static enum iscsi_reject_reason send_data_anew(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint32_t begin)
+static enum iscsi_reject_reason send_data_anew(struct iscsi_conn *c, const struct iscsi_pdu *pdu, uint32_t begin, uint32_t count)
 {
 	struct iscsi_cmd *cmd = iscsi_cmd_find(c->session, pdu->itt);
 
-	if (!cmd || cmd->conn != c || begin || !pdu->ttt || pdu->ttt == ISCSI_TAG_NONE || cmd->acked_datasn)
+	if (!cmd || cmd->conn != c || begin || count || !pdu->ttt || pdu->ttt == ISCSI_TAG_NONE || cmd->acked_datasn)
 		return ISCSI_REJECT_PROTOCOL;
 	if ((cmd->state != CMD_SEND && cmd->state != CMD_KEPT) || !cmd->send_bytes)
 		return ISCSI_REJECT_PROTOCOL;
@@ -108,7 +108,7 @@ static enum iscsi_reject_reason data_acked(struct iscsi_conn *c, const struct is
 	struct iscsi_cmd *cmd = index < c->session->slot_count ? c->session->slots[index] : NULL;
 
 	if (!cmd || cmd->conn != c || cmd->ack_ttt != pdu->ttt || !cmd->ack_ttt || count || begin > cmd->datasn)
-		return ISCSI_REJECT_PROTOCOL;
+		return ISCSI_REJECT_DATA_ACK;
 	if (begin > cmd->acked_datasn)
 		cmd->acked_datasn = begin;
 	return 0;
@@ -136,7 +136,7 @@ bool iscsi_snack(struct iscsi_conn *c, const struct iscsi_pdu *pdu)
 		reason = data_acked(c, pdu, begin, count);
 		break;
 	case SNACK_R_DATA:
-		reason = send_data_anew(c, pdu, begin);
+		reason = send_data_anew(c, pdu, begin, count);
 		break;
 	}
 	return !reason || iscsi_reject(c, pdu->bhs, reason, reason == ISCSI_REJECT_SNACK ? "it is not kept any more" :

@@ -85,6 +85,7 @@ static_assert(offsetof(struct iscsi_scsi_command, cdb) == 32, "RFC 7143 11.3");
 
 #define ISCSI_RESIDUAL_OVERFLOW 0x04
 #define ISCSI_RESIDUAL_UNDERFLOW 0x02
+#define ISCSI_BIDI_UNDERFLOW 0x08        /* SCSI Response only: of the part that is read */
 enum { ISCSI_RESPONSE_COMPLETE = 0x00, ISCSI_RESPONSE_TARGET_FAILURE = 0x01 };
 struct iscsi_scsi_response {             /* 11.4 */
 	uint8_t opcode, flags, response, status, ahs_words;

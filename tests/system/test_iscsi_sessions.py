@@ -251,9 +251,11 @@ def test_data_again(session):
         assert a.silent(0.02)
     for begin, count in ((0, 33), (40, 1), (0xffffffff, 2)):
         a.snack(ic.SNACK_DATA, begin, count, itt=t.itt)
-        assert a.recv(hw.REJECT).response == 4
+        p = a.recv(hw.REJECT)
+        assert (p.response, p.datasn) == (4, 32)          # .. and which DataSN would be next
     a.snack(ic.SNACK_DATA, 0, 1, itt=0x999)
-    assert a.recv(hw.REJECT).response == 4
+    p = a.recv(hw.REJECT)
+    assert (p.response, p.datasn) == (4, 0)
     # The A bit at the end of each burst asks to acknowledge: what is acknowledged cannot be had again.
     asked = [p for p in sent if p.flags & 0x40]
     assert [p.datasn for p in asked] == [7, 15, 23] and len({p.ttt for p in asked}) == 1
@@ -263,7 +265,7 @@ def test_data_again(session):
     a.snack(ic.SNACK_DATA, 0, 0, itt=t.itt)               # what is not acknowledged yet
     assert [a.recv(hw.DATA_IN).datasn for _ in range(16)] == list(range(16, 32))
     a.snack(ic.SNACK_ACK, 16, 0, ttt=0x12345)
-    assert a.recv(hw.REJECT).response == 4
+    assert a.recv(hw.REJECT).response == 8                # invalid data acknowledgement
     a.exp_statsn = sent[-1].statsn + 1
     a.snack(ic.SNACK_DATA, 20, 1, itt=t.itt)              # the status is acknowledged: the task is forgotten
     assert a.recv(hw.REJECT).response == 4

@@ -222,6 +222,107 @@ static void rejects(void **state)
 	rig_wait(rig_sessions() == 0);
 }
 
+/* RFC 7143 7.4: a rejected command does not count as received.  Another with its CmdSN takes its place, or it is aborted. */
+static void rejected_commands(void **state)
+{
+	const uint8_t long_cdb[4] = { 0, 1, 9, 0 };              /* an additional header of no known type */
+	const struct {
+		const char *what;
+		uint8_t opcode, flags;
+		uint32_t itt;
+		bool ahs;
+	} table[] = {
+		{ "an unknown additional header", 0x01, CMD_NONE, 7000, true },
+		{ "the reserved task tag", 0x01, CMD_NONE, 0xffffffff, false },
+		{ "a NOP that wants no answer and is not immediate", 0x00, 0x80, 0xffffffff, false },
+		{ "task management without F", 0x02, 0x01, 7001, false },
+		{ "text that is final and goes on", 0x04, 0xc0, 7002, false },
+	};
+
+	(void)state;
+	ini_session(&i, rig.port, "");
+	ini_settle(&i);
+	for (size_t k = 0; k < ARRAY_COUNT(table); k++)
+		for (int early = 0; early < 2; early++) {        /* in its turn, and before it */
+			uint8_t h[ISCSI_BHS_BYTES] = { table[k].opcode, table[k].flags };
+			uint32_t first = i.cmdsn;
+			put32(h + 16, table[k].itt);
+			put32(h + 20, 0xffffffff);
+			put32(h + 24, first + (uint32_t)early);
+			put32(h + 28, i.exp_statsn);
+			ini_send_ahs(&i, h, long_cdb, table[k].ahs, NULL, 0);
+			if (ini_recv(&i) != ISCSI_REJECT || i.h[2] != 0x09 || get32(i.h + 28) != first)
+				fail_msg("%s: reason %02x, ExpCmdSN %u for %u", table[k].what, i.h[2], get32(i.h + 28), first);
+			tur(first + 1, 8001);                    /* waits for the place to be filled */
+			tur(first, 8000);
+			for (uint32_t itt = 8000; itt < 8002; itt++) {
+				assert_int_equal(ini_recv(&i), ISCSI_SCSI_RESPONSE);
+				assert_int_equal(get32(i.h + 16), itt);
+			}
+			i.cmdsn += 2;
+		}
+	ini_logout(&i);
+}
+
+/* No command of ours is bidirectional; what it did not bring is told for both directions.  11.4.5 */
+static void bidirectional(void **state)
+{
+	const uint8_t length[8] = { 0, 5, 2, 0, 0, 0, 0x12, 0 };
+	uint8_t h[ISCSI_BHS_BYTES] = { 0x01, 0xe1, [32] = 0x53 };
+	static uint8_t data[512];
+
+	(void)state;
+	ini_session(&i, rig.port, "");
+	ini_settle(&i);
+	put32(h + 16, 9000);
+	put32(h + 20, sizeof(data));
+	put32(h + 24, i.cmdsn++);
+	put32(h + 28, i.exp_statsn);
+	ini_send_ahs(&i, h, length, 2, data, sizeof(data));
+	assert_int_equal(ini_recv(&i), ISCSI_SCSI_RESPONSE);
+	assert_int_equal(i.h[1], 0x80 | 0x08 | 0x02);
+	assert_int_equal(i.h[3], SCSI_CHECK_CONDITION);
+	assert_int_equal(get32(i.h + 40), 0x1200);
+	assert_int_equal(get32(i.h + 44), sizeof(data));
+	ini_logout(&i);
+}
+
+/* RFC 7143 11.4.9: when the window opens and no answer is there to tell it, a NOP-In does. */
+static void window_opens_without_an_answer(void **state)
+{
+	static struct ini other;
+	uint8_t reset[ISCSI_BHS_BYTES] = { 0x42, 0x80 | ISCSI_LUN_RESET };
+	int op;
+
+	(void)state;
+	ini_session(&i, rig.port, "");
+	ini_settle(&i);
+	ini_connect(&other, rig.port);
+	other.isid[5] = 2;
+	assert_int_equal(ini_login(&other, 0x87, LOGIN_NAMES), 0);
+	ini_settle(&other);
+	for (unsigned k = 0; k < 256; k++)                       /* writes that wait for their data */
+		ini_write10(&i, CMD_WRITE, 0, 8, NULL, 0);
+	request(0x40, 0x80, 5, 0xffffffff, i.cmdsn, NULL, 0);
+	while (ini_recv(&i) == ISCSI_R2T)
+		;
+	assert_int_equal(i.h[0], ISCSI_NOP_IN);
+	assert_int_equal(get32(i.h + 28), i.cmdsn);
+	assert_int_equal(get32(i.h + 32), i.cmdsn - 1);          /* MaxCmdSN: shut */
+	put32(reset + 16, 1);
+	put32(reset + 24, other.cmdsn);
+	ini_send(&other, reset, NULL, 0);
+	assert_int_equal(ini_recv(&other), ISCSI_TASK_RESPONSE);
+	do {
+		op = ini_recv(&i);
+	} while (op == ISCSI_R2T);
+	assert_int_equal(op, ISCSI_NOP_IN);
+	assert_true(iscsi_sn_le(i.cmdsn, get32(i.h + 32)));
+	ini_close(&i);
+	ini_logout(&other);
+	rig_wait(rig_sessions() == 0);
+}
+
 static void fatal(void **state)
 {
 	const struct {
@@ -387,7 +488,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nop), cmocka_unit_test(ping), cmocka_unit_test(outside_of_the_window),
 		cmocka_unit_test(early_commands_wait), cmocka_unit_test(early_write), cmocka_unit_test(a_window_full_at_once),
-		cmocka_unit_test(rejects), cmocka_unit_test(fatal), cmocka_unit_test(digests), cmocka_unit_test(spoiled_digests),
+		cmocka_unit_test(rejects), cmocka_unit_test(rejected_commands),
+		cmocka_unit_test(bidirectional), cmocka_unit_test(window_opens_without_an_answer), cmocka_unit_test(fatal), cmocka_unit_test(digests), cmocka_unit_test(spoiled_digests),
 		cmocka_unit_test(logouts), cmocka_unit_test(text),
 	};
 	return cmocka_run_group_tests_name("iscsi/full_feature", tests, setup, teardown);

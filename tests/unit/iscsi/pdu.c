@@ -46,6 +46,8 @@ static const struct {
 	{ "a header length of 65535", 0x01, 0xc1, 1, 0, &full, ISCSI_PDU_REJECTED, 0x09, { 0xff, 0xff, 1, 0 } },
 	{ "an unknown additional header", 0x01, 0xc1, 1, 0, &full, ISCSI_PDU_REJECTED, 0x09, { 0, 1, 9, 0 } },
 	{ "a bidirectional length", 0x01, 0xe1, 2, 0, &full, ISCSI_PDU_OK, 0, { 0, 5, 2, 0, 0, 0, 2, 0 } },
+	{ "text that goes on and is final", 0x04, 0xc0, 0, 4, &full, ISCSI_PDU_REJECTED, 0x09, { 0 } },
+	{ "text that goes on", 0x04, 0x40, 0, 4, &full, ISCSI_PDU_OK, 0, { 0 } },
 	{ "a bidirectional length twice", 0x01, 0xe1, 4, 0, &full, ISCSI_PDU_REJECTED, 0x09,
 	  { 0, 5, 2, 0, 0, 0, 2, 0, 0, 5, 2, 0, 0, 0, 2, 0 } },
 };
