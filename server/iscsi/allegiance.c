@@ -223,6 +223,7 @@ void iscsi_reassign(struct iscsi_cmd *cmd, struct iscsi_conn *c, uint32_t exp_da
 	cmd->parked = false;
 	cmd->conn = c;
 	if (cmd->state == CMD_COLLECT) {
+		iscsi_cmd_buffer(cmd);
 		iscsi_cmd_data(cmd);
 	} else if (cmd->state == CMD_KEPT) {
 		/* Another size of PDUs makes other DataSNs: then from the start. */

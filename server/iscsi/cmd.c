@@ -301,6 +301,13 @@ static void buffer_get(struct iscsi_cmd *cmd)
 		iscsi_cmd_data(cmd);
 }
 
+/* It lost its place in the line when it was parked. */
+void iscsi_cmd_buffer(struct iscsi_cmd *cmd)
+{
+	if (cmd->want_bytes && !cmd->task.iov_count && !cmd->refused && !cmd->fault_asc)
+		buffer_get(cmd);
+}
+
 static enum scsi_attribute attribute_of(uint8_t flags)
 {
 	switch (flags & ISCSI_COMMAND_ATTR) {

@@ -518,6 +518,7 @@ void iscsi_cmd_move(struct iscsi_cmd *cmd, enum iscsi_cmd_state to);
 struct iscsi_cmd *iscsi_cmd_find(struct iscsi_session *s, uint32_t itt);
 void iscsi_cmd_start(struct iscsi_conn *c, struct iscsi_cmd *cmd, const struct iscsi_pdu *pdu);
 void iscsi_cmd_block(struct iscsi_cmd *cmd);     /* the socket waits until it has its buffer */
+void iscsi_cmd_buffer(struct iscsi_cmd *cmd);    /* asks again for a buffer that it had not got */
 void iscsi_cmd_data(struct iscsi_cmd *cmd);      /* what may go on with its Data-Out, goes on */
 void iscsi_cmd_end(struct iscsi_cmd *cmd);       /* no answer, or it is sent: give everything back */
 void iscsi_cmd_sent(struct stream_out *o, int status);

@@ -414,6 +414,59 @@ static int manage(unsigned function, unsigned lun, uint32_t ref_itt, uint32_t re
 	assert_int_equal(ini_recv(&i), ISCSI_TASK_RESPONSE);
 	return i.h[2];
 }
+
+/* Level 2: the connection goes while a write waits for memory; on another one it waits on, and gets it. */
+static void write_without_memory_is_reassigned(void **state)
+{
+	enum { BIG = 8192, SMALL = 512, MANY = 24 };
+	static uint8_t data[SMALL * 512], back[SMALL * 512];
+	uint32_t first = 0, last, begun = 0;
+	uint8_t isid[6];
+
+	(void)state;
+	memset(data, 0x5a, sizeof(data));
+	ini_session(&i, rig.port, "ErrorRecoveryLevel=2;ImmediateData=No;DefaultTime2Retain=20;");
+	assert_true(ini_has(&i, "ErrorRecoveryLevel=2"));
+	ini_settle(&i);
+	for (unsigned k = 0; k < MANY; k++) {
+		uint32_t itt = ini_write10(&i, CMD_WRITE, 0, BIG, NULL, 0);
+		first = k ? first : itt;
+	}
+	last = ini_write10(&i, CMD_WRITE, 0, SMALL, NULL, 0);
+	while (!ini_is_silent(&i)) {
+		assert_int_equal(ini_recv(&i), ISCSI_R2T);
+		assert_int_not_equal(get32(i.h + 16), last);
+		begun++;
+	}
+	assert_true(begun && begun < MANY);              /* the rest waits for memory */
+	const struct ini was = i;
+	memcpy(isid, i.isid, sizeof(isid));
+	setsockopt(i.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	ini_close(&i);
+	ini_connect(&i, rig.port);
+	memcpy(i.isid, isid, sizeof(isid));
+	i.tsih = was.tsih;
+	i.cid = 1;
+	i.itt = was.itt;
+	i.cmdsn = was.cmdsn;
+	assert_int_equal(ini_login(&i, 0x87, LOGIN_NAMES "MaxRecvDataSegmentLength=262144"), 0);
+	assert_int_equal(manage(ISCSI_TASK_REASSIGN, 0, last, 0), ISCSI_TASK_COMPLETE);
+	assert_true(ini_is_silent(&i));
+	assert_int_equal(manage(ISCSI_ABORT_TASK, 0, first, was.cmdsn - MANY - 1), ISCSI_TASK_COMPLETE);
+	assert_int_equal(ini_recv(&i), ISCSI_R2T);
+	assert_int_equal(get32(i.h + 16), last);
+	ini_data_out(&i, last, get32(i.h + 20), 0, 0, data, sizeof(data), true);
+	assert_int_equal(ini_recv(&i), ISCSI_SCSI_RESPONSE);
+	assert_int_equal(i.h[3], 0);
+	ini_read10(&i, 0, 0, SMALL);
+	for (uint32_t at = 0; at < sizeof(back); at += i.len) {
+		assert_int_equal(ini_recv(&i), ISCSI_DATA_IN);
+		memcpy(back + at, i.data, i.len);
+	}
+	assert_memory_equal(back, data, sizeof(back));
+	ini_logout(&i);
+}
+
 static void task_management(void **state)
 {
 	const uint8_t write8[10] = { 0x2a, [8] = 8 };
@@ -575,7 +628,7 @@ int main(void)
 		cmocka_unit_test(what_is_told), cmocka_unit_test(reinstatement), cmocka_unit_test(existing_sessions),
 		cmocka_unit_test(closed_by_the_administrator), cmocka_unit_test(luns_come_and_go), cmocka_unit_test(masking),
 		cmocka_unit_test(host_no_longer_allowed), cmocka_unit_test(removal), cmocka_unit_test(bad_targets),
-		cmocka_unit_test(discovery), cmocka_unit_test(portals), cmocka_unit_test(task_management),
+		cmocka_unit_test(discovery), cmocka_unit_test(portals), cmocka_unit_test(write_without_memory_is_reassigned), cmocka_unit_test(task_management),
 		cmocka_unit_test(vanishing), cmocka_unit_test(slow_readers), cmocka_unit_test(more_writes_than_memory),
 		cmocka_unit_test(ipv6),
 	};
