@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 const struct api_problem_row api_problems[PROBLEMS] = {
 	[PROBLEM_BAD_REQUEST] = { "bad-request", 400, "The request is malformed" },
 	[PROBLEM_BAD_JSON] = { "bad-json", 400, "The body is not acceptable JSON" },
@@ -164,6 +166,7 @@ void answer_problem(struct api_response *rs, enum api_problem p, const char *fmt
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
+	utf8_mend(detail);
 	answer_typed(rs, api_problems[p].status, "application/problem+json", problem_json(p, detail));
 }
 

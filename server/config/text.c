@@ -9,6 +9,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "core/utf8.h"
+
 LOG_TOPIC(config);
 
 int config_fail(struct config_error *e, int code, const char *field, const char *fmt, ...)
@@ -21,6 +23,8 @@ int config_fail(struct config_error *e, int code, const char *field, const char 
 	snprintf(e->field, sizeof(e->field), "%s", field ? field : "");
 	vsnprintf(e->why, sizeof(e->why), fmt, ap);
 	va_end(ap);
+	utf8_mend(e->field);             /* words of the body may have been cut */
+	utf8_mend(e->why);
 	return code;
 }
 

@@ -16,10 +16,10 @@ LIMIT = 60                              # seconds that a condition may take on a
 
 
 @contextlib.contextmanager
-def nas_daemon():
+def nas_daemon(prepare=lambda d: d):
     if os.geteuid() != 0:
         pytest.skip("shares need a keeper, which runs as root")
-    d = Daemon()
+    d = prepare(Daemon())
     d.prefix = own_etc(d.base)
     try:
         d.start()

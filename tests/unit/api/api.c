@@ -127,6 +127,7 @@ static void test_conversations(void **state)
 		{ "something after the object", "POST", "/api/v1/volumes", { .body = "{} {}" }, 400, "end of file" },
 		{ "missing field", "POST", "/api/v1/volumes", { .body = "{\"name\":\"v3\"}" }, 422, "\"pointer\":\"/size_bytes\"" },
 		{ "unknown field", "POST", "/api/v1/volumes", { .body = "{\"name\":\"v3\",\"size\":1}" }, 422, "\"pointer\":\"/size\"" },
+		{ "sorted by what is cut within a character", "GET", "/api/v1/volumes?sort=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%C3%A4", { 0 }, 400, "cannot be sorted" },
 		{ "name taken", "POST", "/api/v1/volumes", { .body = "{\"name\":\"v1\",\"size_bytes\":512}" }, 409, "problem:exists" },
 		{ "change without If-Match", "PATCH", "/api/v1/volumes/v1", { .body = "{\"comment\":\"x\"}" }, 428, "If-Match" },
 		{ "deletion without If-Match", "DELETE", "/api/v1/volumes/v1", { 0 }, 428, "If-Match" },

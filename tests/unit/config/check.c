@@ -14,6 +14,9 @@ static const struct {
 	{ "a path with ..", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/data/../etc\"}", "path" },
 	{ "a path with dots in a name", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/data/..x\"}", NULL },
 	{ "a member that is not there", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/d\",\"nme\":1}", "nme" },
+	{ "a member with a name that is cut", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/d\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4\":1}", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4" },
+	{ "a member with a long name", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/d\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4\":1}",
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
 	{ "a member of the server", MODEL_POOL, "{\"name\":\"p\",\"path\":\"/d\",\"free_bytes\":1}", "free_bytes" },
 	{ "not an object", MODEL_POOL, "[]", "" },
 	{ "an empty name", MODEL_POOL, "{\"name\":\"\",\"path\":\"/d\"}", "name" },
@@ -132,6 +135,10 @@ static void bodies(void **state)
 			fail_msg("%s: refused at \"%s\": %s", cases[i].what, e.field, e.why);
 		if (r && (r != -EINVAL || !*e.why))
 			fail_msg("%s: code %d", cases[i].what, r);
+		json_t *why = json_pack("{s:s, s:s}", "why", e.why, "field", e.field); /* NULL: it cannot be told */
+		if (!why)
+			fail_msg("%s: the reason is no text", cases[i].what);
+		json_decref(why);
 		json_decref(body);
 	}
 }
