@@ -225,8 +225,10 @@ void batch_done(struct batch *b);
 int batch_touch(struct batch *b, enum model_kind k, const char *id, json_t *old_row, json_t *new_row, size_t change_at); /* takes rows */
 /* prepare.c: what the server fills in, and what no single row can check. */
 int prepare_create(enum model_kind k, json_t *body, struct config_error *e);
-/* The name of the import that writes the volume now; NULL: none. */
-const char *import_filling(const char *volume_id);
+/* The name of the import that writes the volume or share now; NULL: none. */
+const char *import_filling(const char *id);
+/* -EBUSY while an import writes it. */
+int import_check_idle(enum model_kind k, const json_t *row, struct config_error *e);
 /* An absolute path without empty parts and single dots, so that one folder is written in one way. */
 void path_tidy(char *path);
 int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, const struct control_change *c, struct config_error *e);

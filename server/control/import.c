@@ -197,12 +197,18 @@ static struct import *running_find(const char *name)
 	return NULL;
 }
 
-const char *import_filling(const char *volume_id)
+const char *import_filling(const char *id)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(running); i++)
-		if (running[i] && strcmp(running[i]->volume_id, volume_id) == 0)
+		if (running[i] && (strcmp(running[i]->volume_id, id) == 0 || strcmp(running[i]->share_id, id) == 0))
 			return running[i]->name;
 	return NULL;
+}
+
+int import_check_idle(enum model_kind k, const json_t *row, struct config_error *e)
+{
+	const char *import = import_filling(text_of(row, "id"));
+	return import ? config_fail(e, -EBUSY, "", "import %s writes %s %s; wait for its end, or stop it: holdfast import stop %s", import, models[k].name, text_of(row, "name"), import) : 0;
 }
 
 static int start(const char *name, struct config_error *e)

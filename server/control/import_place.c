@@ -40,6 +40,8 @@ int import_job_complete(void *arg)
 		snprintf(f->path, sizeof(f->path), "%s/%s", text_of(pool, "path"), *text_of(share, "path") ? text_of(share, "path") : text_of(share, "name"));
 		json_decref(pool);
 	}
+	if (!r)
+		snprintf(f->m->share_id, sizeof(f->m->share_id), "%s", text_of(share, "id"));
 	json_object_set_new(f->job, "windows_acls", json_boolean(true_of(share, "smb") && strcmp(text_of(share, "smb_acl"), "windows") == 0));
 	json_decref(share);
 	numbers(f->job, "users", MODEL_USER, "uid");

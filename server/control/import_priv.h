@@ -17,6 +17,7 @@ struct import {
 	_Atomic(bool) keep;              /* ended with the daemon: goes on after its start */
 	struct lun_copy *lun;
 	char volume_id[CONFIG_ID_BYTES]; /* that is filled; the control thread's */
+	char share_id[CONFIG_ID_BYTES];  /* the same of a tree */
 	char said[512];                  /* the child's last word */
 	bool ended_well;
 };

@@ -152,10 +152,29 @@ int control_snapshot_delete(const char *share, const char *name, struct config_e
 	return r;
 }
 
+struct idle_call {
+	const char *share;
+	struct config_error *e;
+};
+static int idle_run(void *arg)
+{
+	const struct idle_call *c = arg;
+	json_t *row;
+	int r = config_get(ctl.db, MODEL_SHARE, c->share, &row, c->e);
+	if (r)
+		return r;
+	r = import_check_idle(MODEL_SHARE, row, c->e);
+	json_decref(row);
+	return r;
+}
+
 int control_snapshot_restore(const char *share, const char *name, struct config_error *e)
 {
 	char id[CONFIG_ID_BYTES], why[WHY_BYTES / 2] = "";
+	struct idle_call idle = { id, e };
 	int r = share_id(share, id, e);
+	if (!r)
+		r = reactor_call(ctl.reactor, idle_run, &idle);
 	if (!r)
 		r = space_fail(e, share_snapshot_restore(id, name, why, sizeof(why)), why);
 	if (!r)

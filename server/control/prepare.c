@@ -268,6 +268,9 @@ static int check_volume(const json_t *old_row, const json_t *new_row, const stru
 		return check_identity(new_row, e);
 	if (r == -EINVAL)
 		return config_fail(e, r, "", "%s", why);
+	/* What an import compares at its end is what it found at its begin. */
+	if (int_of(new_row, "size_bytes") != int_of(old_row, "size_bytes") && (r = import_check_idle(MODEL_VOLUME, old_row, e)) != 0)
+		return r;
 	if (int_of(new_row, "size_bytes") < int_of(old_row, "size_bytes") && !c->shrink)
 		return config_fail(e, -EINVAL, "size_bytes",
 				   "the volume has %" PRId64 " bytes: a smaller size loses what lies beyond it; if that is meant, say so with shrink", int_of(old_row, "size_bytes"));
@@ -303,9 +306,7 @@ static int check_lun(const json_t *row, struct config_error *e)
 	int r = row_get(MODEL_VOLUME, text_of(row, "volume"), &volume, e);
 	if (r)
 		return r;
-	const char *import = import_filling(text_of(volume, "id"));
-	if (import)
-		r = config_fail(e, -EBUSY, "volume", "import %s writes volume %s; wait for its end, or stop it: holdfast import stop %s", import, text_of(volume, "name"), import);
+	r = import_check_idle(MODEL_VOLUME, volume, e);
 	json_decref(volume);
 	if (r)
 		return r;
@@ -444,13 +445,16 @@ static int delete_volume_parts(struct batch *b, size_t at, const json_t *row, st
 	struct rt_volume *v = rt_volume_find(text_of(row, "id"));
 	char what[160];
 	json_t *luns = NULL;
+	int r = import_check_idle(MODEL_VOLUME, row, e);
+	if (r)
+		return r;
 	if (v && v->building)
 		return config_fail(e, -EBUSY, "", "the backing store of volume %s is being made; wait for its task to end", text_of(row, "name"));
 	if (!b->change[at].force) {
 		if (b->change[at].keep_data && true_of(row, "encrypted"))
 			return config_fail(e, -EBUSY, "", "volume %s is encrypted: its key goes with it, and what is left can be read only with a backup that a passphrase seals; "
 					   "delete it with force if you have one", text_of(row, "name"));
-		int r = config_list(ctl.db, MODEL_LUN, &(struct config_query){ .where_field = "volume", .where_value = text_of(row, "id") }, &luns, e);
+		r = config_list(ctl.db, MODEL_LUN, &(struct config_query){ .where_field = "volume", .where_value = text_of(row, "id") }, &luns, e);
 		if (!r && json_array_size(luns)) {
 			const json_t *lun = json_array_get(luns, 0);
 			size_t more = json_array_size(luns) - 1;
@@ -524,7 +528,8 @@ int delete_dependants(struct batch *b, size_t at, enum model_kind k, const json_
 		r = is_admin(row) && !b->change[at].force ? check_admins(id, e) : 0;
 		return r ? r : delete_rows(b, at, MODEL_TOKEN, "account", id, e);
 	case MODEL_SHARE:
-		return delete_rows(b, at, MODEL_QUOTA, "share", id, e);
+		r = import_check_idle(k, row, e);
+		return r ? r : delete_rows(b, at, MODEL_QUOTA, "share", id, e);
 	case MODEL_USER:
 	case MODEL_GROUP:
 		return account_leaves(b, at, k == MODEL_GROUP, row, e);

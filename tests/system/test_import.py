@@ -183,6 +183,9 @@ def test_a_volume_that_is_filled_is_kept_from_hosts_and_from_another_source(daem
     wait_for("a part is kept", 120, lambda: ((state(daemon, "i")["progress"] or {}).get("bytes") or 0) > 40 * MIB)
     with pytest.raises(Refused, match="import i writes volume v"):
         daemon.cli("target", "attach", "t", "v")
+    for change in (("delete", "v", "--force", "--yes"), ("resize", "v", "--size", "320M")):
+        with pytest.raises(Refused, match="import i writes volume v"):
+            daemon.cli("volume", *change)
     daemon.kill9()
     path = daemon.state / "imports/i.json"
     doc = json.loads(path.read_text())
@@ -288,6 +291,9 @@ def test_a_tree_is_copied_whole_though_cut_off_twice(daemon, smb_server):
 
     def files():
         return sum(len(f) for _, _, f in os.walk(f"{folder}/from"))
+    wait_for("the first files", 120, files)
+    with pytest.raises(Refused, match="import i writes share s"):
+        daemon.cli("share", "delete", "s", "--yes")
     cut_off_twice(daemon, "i", 120, lambda: files() > 400, lambda: files() > 1100)
     last = ended(daemon, "i")
     assert last["state"] == "done", last
