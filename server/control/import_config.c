@@ -2,14 +2,13 @@
 /* import_config.c - configuration of other software becomes ours, as one batch: all of it or none.
  * The reading is remote/'s and needs nothing of this room; what is known here are the names that are taken, the pools that are
  * there, and how large a device is. */
-#include "control/control_priv.h"
+#include "control/import_priv.h"
 #include "broker/keeper.h"
 #include "control/operate.h"
 #include "remote/remote.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -55,24 +54,13 @@ static long long size_of_path(const char *path)
 	return r ? r : S_ISBLK(st.st_mode) ? (long long)bytes : (long long)st.st_size;
 }
 
-static void lost(json_t *report, json_int_t line, const char *fmt, ...) _printf_(3, 4);
-static void lost(json_t *report, json_int_t line, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(json_object_get(report, "findings"), json_pack("{s:I, s:s, s:o?}", "line", line, "level", "lost", "text", json_string(text)));
-}
-
 /* False: the volume cannot be made, and neither what hangs on it. */
 static bool fill_size(json_t *report, json_t *body, json_int_t line)
 {
 	const char *path = text_of(json_object_get(body, "options"), "path");
 	long long block = int_of(body, "block_size") == 4096 ? 4096 : 512, size = *path ? size_of_path(path) : 0;
 	if (*path && size < 0)
-		lost(report, line, "%.300s: %s; volume %.63s begins offline, or is left out without a size", path, strerror((int)-size), text_of(body, "name"));
+		import_lost(report, line, "%.300s: %s; volume %.63s begins offline, or is left out without a size", path, strerror((int)-size), text_of(body, "name"));
 	if (!json_object_get(body, "size_bytes") && size >= block)
 		json_object_set_new(body, "size_bytes", json_integer(size / block * block));
 	return json_object_get(body, "size_bytes") != NULL && size >= 0;
@@ -87,7 +75,7 @@ static void keep_lines(json_t *report, json_t *body, json_int_t at)
 	for (char *line = kept ? strtok_r(raw, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
 		const char *why = keeper_smb_line(line);
 		if (why)
-			lost(report, at, "share %.63s: \"%.150s\" is left out: %s", text_of(body, "name"), line + strspn(line, " \t"), why);
+			import_lost(report, at, "share %.63s: \"%.150s\" is left out: %s", text_of(body, "name"), line + strspn(line, " \t"), why);
 		else
 			n += (size_t)snprintf(kept + n, room - n, "%s\n", line);
 	}
@@ -148,19 +136,17 @@ static int shares_run(void *arg)
 		/* Nothing stands on these, so the rest of the file can be had without one that our rules refuse. */
 		if (share && !*there) {
 			pool_path(objects, text_of(body, "pool"), pool);
-			r = model_check(MODEL_SHARE, body, true, &e);
-			if (!r)
-				r = share_folder_check(pool, text_of(body, "path"), &e);
+			r = share_folder_check(pool, text_of(body, "path"), &e);
 		} else if (setting) {
 			r = setting_check(text_of(body, "key"), text_of(body, "value"), &e);
 		}
 		if (r) {
-			lost(report, line, "%s %.63s is left out: %.300s", text_of(o, "kind"), text_of(body, setting ? "key" : "name"), e.why);
+			import_lost(report, line, "%s %.63s is left out: %.300s", text_of(o, "kind"), text_of(body, setting ? "key" : "name"), e.why);
 			json_array_remove(objects, i);
 			continue;
 		}
 		if (*there) {
-			lost(report, line, "the folder of %.63s is served already, as share %.63s: it is left out", text_of(body, "name"), there);
+			import_lost(report, line, "the folder of %.63s is served already, as share %.63s: it is left out", text_of(body, "name"), there);
 			json_array_remove(objects, i);
 			continue;
 		}
@@ -296,6 +282,7 @@ int control_import_config(const json_t *body, bool dry_run, const struct config_
 	if (r)
 		return r;
 	drop(report);
+	import_fit(report);
 	r = reactor_call(ctl.reactor, shares_run, report);
 	if (r) {
 		json_decref(report);

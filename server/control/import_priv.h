@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* import_priv.h - what the two files about imports share. */
+/* import_priv.h - what the files about imports share. */
 #ifndef HOLDFAST_CONTROL_IMPORT_PRIV_H
 #define HOLDFAST_CONTROL_IMPORT_PRIV_H
 
@@ -40,6 +40,10 @@ struct import_job {
 int import_job_complete(void *arg);
 /* On the worker: either running_fd or dir_fd of the job. */
 int import_place_open(const struct import_job *f, struct remote_job *j, char *why, size_t why_bytes);
+
+/* ---- import_fit.c: of a report on a configuration file */
+void import_lost(json_t *report, json_int_t line, const char *fmt, ...) _printf_(3, 4);
+void import_fit(json_t *report);
 
 /* ---- import_lun.c */
 int lun_frame(struct import *m, struct remote_child *child, enum remote_frame kind, const uint8_t *data, size_t len_bytes);

@@ -85,8 +85,11 @@ static bool name_take(struct reading *r, const char *kind, const char *name)
 		of = json_object();
 		json_object_set_new(r->names, kind, of);
 	}
-	if (json_object_get(of, name))
-		return false;
+	const char *have;
+	json_t *v;
+	json_object_foreach(of, have, v)
+		if (strcasecmp(have, name) == 0)
+			return false;    /* to Windows, and to us, they are the same */
 	json_object_set_new(of, name, json_true());
 	return true;
 }

@@ -524,6 +524,47 @@ def test_configuration_of_samba_is_made_as_shown(daemon_factory, tmp_path):
         assert not any(word in json.dumps(o) for o in made["objects"]) and any(word in f["text"] for f in made["findings"]), word
 
 
+def test_names_that_iscsi_does_not_have_leave_the_rest_of_the_file(daemon, tmp_path):
+    """A target in capitals is the same in small letters; a host loses what is no name, and never all of them: that would be everybody."""
+    for name in "abc":
+        make_image(tmp_path / f"{name}.img", 8, 1)
+    (tmp_path / "targets.conf").write_text(f"""
+<target iqn.2020-05.org.example:Storage.Disk1>
+  backing-store {tmp_path}/a.img
+  initiator-name iqn.1991-05.com.microsoft:Host1
+</target>
+<target iqn.2020-05.org.example:storage.disk1>
+  backing-store {tmp_path}/b.img
+</target>
+""")
+    out = daemon.cli("import", "config", tmp_path / "targets.conf")
+    assert "another one has its name" in out
+    targets = daemon.json("target", "list")
+    assert [t["qualified_name"] for t in targets] == ["iqn.2020-05.org.example:storage.disk1"] and not targets[0]["allow_any"]
+    (tmp_path / "scst.conf").write_text(f"""
+HANDLER vdisk_fileio {{
+	DEVICE disk1 {{
+		filename {tmp_path}/c.img
+		naa_id 0x5000c5001234
+	}}
+}}
+TARGET_DRIVER iscsi {{
+	TARGET iqn.2019-01.org.scst:t1 {{
+		enabled 1
+		GROUP odd {{
+			LUN 0 disk1
+			INITIATOR 10.0.0.0/8
+			INITIATOR iqn.1998-01.com.vmware:good
+		}}
+	}}
+}}
+""")
+    out = daemon.cli("import", "config", tmp_path / "scst.conf")
+    assert "10.0.0.0-8 is left out" in out
+    assert [h["iqns"] for h in daemon.json("host", "list") if "good" in h["name"]] == [["iqn.1998-01.com.vmware:good"]]
+    assert [a["host"] for a in daemon.rest("GET", "/api/v1/accesses")[2]["items"] if a["target"] == "t1"] == ["good"]
+
+
 def test_what_cannot_be_made_leaves_the_rest_of_the_file(daemon_factory, tmp_path):
     """One odd share, user or setting is told and left out; what it was open to does not grow."""
     if os.getuid() != 0:
