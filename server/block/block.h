@@ -315,6 +315,7 @@ struct resv_request {
 	const struct resv_id *move_to;   /* MOVE */
 	const struct resv_id *extra;     /* REGISTER: also these (SPEC_I_PT, ALL_TG_PT) */
 	size_t extra_count;
+	bool names_others;               /* SPEC_I_PT: only for an asker without a registration, and only of those without one */
 	int aptpl;                       /* REGISTER, PERSIST: 1 on, 0 off, -1 as it is */
 	bool unregister_moved;           /* MOVE: UNREG */
 	bool abort;                      /* PREEMPT: comes back in the changes; see volume_barrier() */

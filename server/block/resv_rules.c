@@ -163,6 +163,10 @@ static int do_register(struct draft *d, const struct resv_request *rq)
 	const struct resv_registrant *me = find(d, rq->id);
 	if (rq->action == RESV_REGISTER && rq->key != (me ? me->key : 0))
 		return -EACCES;
+	if (rq->names_others && me)
+		return -EINVAL;
+	if (rq->names_others && !rq->new_key)
+		return NOTHING;
 	bool had_aptpl = d->t->aptpl;
 	if (rq->aptpl >= 0 && (me || rq->new_key))
 		d->t->aptpl = rq->aptpl;
@@ -175,7 +179,8 @@ static int do_register(struct draft *d, const struct resv_request *rq)
 	} else {
 		int err = add(d, rq->id, rq->new_key);
 		for (size_t i = 0; i < rq->extra_count && !err; i++)
-			err = add(d, &rq->extra[i], rq->new_key);
+			if (!rq->names_others || !find(d, &rq->extra[i]))
+				err = add(d, &rq->extra[i], rq->new_key);
 		if (err)
 			return err;
 	}

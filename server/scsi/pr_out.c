@@ -26,10 +26,14 @@ static bool type_is_valid(unsigned type)
 	}
 }
 
-static bool has_type(unsigned action)
+static bool preempts(unsigned action)
 {
-	return action == SCSI_PROUT_RESERVE || action == SCSI_PROUT_RELEASE || action == SCSI_PROUT_PREEMPT ||
-	       action == SCSI_PROUT_PREEMPT_ABORT;
+	return action == SCSI_PROUT_PREEMPT || action == SCSI_PROUT_PREEMPT_ABORT;
+}
+/* Scope and type, or RESV_NONE when they are none. */
+static enum resv_type type_of(const struct scsi_task *t)
+{
+	return !(t->cdb[2] >> 4) && type_is_valid(t->cdb[2]) ? t->cdb[2] : RESV_NONE;
 }
 
 enum scsi_result parse_pr_out(struct scsi_task *t, struct task *p)
@@ -39,7 +43,7 @@ enum scsi_result parse_pr_out(struct scsi_task *t, struct task *p)
 	memcpy(&len, t->cdb + 5, sizeof(len));
 	if (spc2_is_reserved(p))
 		return RES_CONFLICT;
-	if (has_type(action)) {
+	if (action == SCSI_PROUT_RESERVE || action == SCSI_PROUT_RELEASE) {
 		if (t->cdb[2] >> 4)
 			return cdb_field(p, 2, 7);
 		if (!type_is_valid(t->cdb[2] & 0x0f))
@@ -226,7 +230,9 @@ static enum step finished(struct scsi_task *t, struct task *p, int status)
 		return p->op->action == SCSI_PROUT_PREEMPT_ABORT ? task_barrier(p) : STEP_END;
 	case -EACCES:
 		return task_fail(p, RES_CONFLICT);
-	case -EINVAL:
+	case -EINVAL:                    /* PREEMPT looks at scope and type only when it takes the reservation, SPC-4 5.13.11.4 */
+		if (preempts(p->op->action) && p->resv.new_key && p->resv.type == RESV_NONE)
+			return task_fail(p, cdb_field(p, 2, -1));
 		return task_fail(p, p->op->action == SCSI_PROUT_RELEASE ? RES_BAD_RELEASE : RES_INVALID_PARAM_FIELD);
 	case -ENOSPC:
 	case -ENOMEM:
@@ -382,13 +388,14 @@ enum step run_pr_out(struct scsi_task *t, struct task *p, int status)
 		return STEP_END;
 	p->resv = (struct resv_request){
 		.action = actions[action],
-		.type = has_type(action) ? t->cdb[2] & 0x0f : RESV_NONE,
+		.type = type_of(t),
 		.key = be64_get(l.key),
 		.new_key = be64_get(l.action_key),
 		.id = &n->resv_id,
 		.move_to = action == SCSI_PROUT_REGISTER_MOVE ? p->heap : NULL,
 		.extra = registers ? p->heap : NULL,
 		.extra_count = registers ? (size_t)p->mark : 0,
+		.names_others = action == SCSI_PROUT_REGISTER && l.flags & SCSI_PR_SPEC_I_PT,
 		.aptpl = registers ? !!(l.flags & SCSI_PR_APTPL) : -1,
 		.unregister_moved = m.flags & SCSI_PR_UNREG,
 		.abort = action == SCSI_PROUT_PREEMPT_ABORT,

@@ -349,6 +349,56 @@ static void register_for_others(void **state)
 	clean();
 }
 
+/* SPC-4 5.13.7, table of REGISTER: SPEC_I_PT is for who is not registered yet, and changes nobody's registration. */
+static void who_may_register_others(void **state)
+{
+	uint8_t list[68] = { 0 };
+	struct cmd c, r = { CDB(0x5f, REGISTER, 0, [8] = 68), .out = list, .out_len = 68 };
+	(void)state;
+	list[20] = 8;
+	put32(list + 24, (uint32_t)id_of_b(list + 28));
+	assert_int_equal(prout(&b, REGISTER, 0, 0, KEY_B, &c), SCSI_GOOD);
+	/* Of no key, by a host without a registration: nothing happens, b stays. */
+	assert_int_equal(cmd_do(&a, 0, &r), SCSI_GOOD);
+	assert_int_equal(prin(0), 16);
+	/* b has a registration: its key is not a's to change. */
+	put64(list + 8, KEY_A);
+	assert_int_equal(cmd_do(&a, 0, &r), SCSI_GOOD);
+	assert_int_equal(prin(0), 24);
+	assert_int_equal(prout(&b, RESERVE, WE, KEY_B, 0, &c), SCSI_GOOD);
+	/* Who is registered may not; the key is asked first. */
+	assert_int_equal(cmd_do(&a, 0, &r), SCSI_RESERVATION_CONFLICT);
+	for (int some = 0; some < 2; some++) {
+		put64(list, KEY_A);
+		put64(list + 8, some ? KEY_A + 1 : 0);
+		cmd_do(&a, 0, &r);
+		assert_int_equal(cmd_sense(&r), 0x052600);
+		assert_int_equal(prin(0), 24);
+	}
+	clean();
+}
+
+/* SPC-4 5.13.11.4: scope and type count only when the reservation itself is preempted. */
+static void preempt_ignores_the_type(void **state)
+{
+	struct cmd c;
+	(void)state;
+	both_register();
+	assert_int_equal(prout(&a, PREEMPT, 0, KEY_A, KEY_B, &c), SCSI_GOOD);    /* a registration alone */
+	assert_int_equal(heard(&b), 0x062a05);
+	assert_int_equal(prout(&b, REGISTER, 0, 0, KEY_B, &c), SCSI_GOOD);
+	assert_int_equal(prout(&b, RESERVE, WE, KEY_B, 0, &c), SCSI_GOOD);
+	assert_int_equal(prout(&a, PREEMPT, 0x11, KEY_A, KEY_B, &c), SCSI_CHECK_CONDITION);
+	assert_int_equal(cmd_sense(&c), 0x052400);
+	assert_int_equal(prout(&a, PREEMPT_ABORT, 2, KEY_A, KEY_B, &c), SCSI_CHECK_CONDITION);
+	assert_int_equal(cmd_sense(&c), 0x052400);
+	assert_int_equal(prout(&a, PREEMPT, WE, KEY_A, 0, &c), SCSI_CHECK_CONDITION);
+	assert_int_equal(cmd_sense(&c), 0x052600);
+	assert_int_equal(prout(&a, PREEMPT, EA, KEY_A, KEY_B, &c), SCSI_GOOD);
+	assert_int_equal(heard(&b), 0x062a05);
+	clean();
+}
+
 static void move(void **state)
 {
 	uint8_t list[128] = { 0 };
@@ -407,7 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys), cmocka_unit_test(bad_requests), cmocka_unit_test(conflicts),
 		cmocka_unit_test(attentions), cmocka_unit_test(preempt_and_abort), cmocka_unit_test(transport_ids),
-		cmocka_unit_test(register_for_others), cmocka_unit_test(move), cmocka_unit_test(durable),
+		cmocka_unit_test(register_for_others), cmocka_unit_test(who_may_register_others), cmocka_unit_test(preempt_ignores_the_type), cmocka_unit_test(move), cmocka_unit_test(durable),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
