@@ -39,11 +39,14 @@ static int find_extents(struct file *f, const struct header *h, char *why, size_
 	}
 	const struct dirent *e;
 	uint64_t index;
-	while ((e = readdir(d)) != NULL)
+	while ((errno = 0, e = readdir(d)) != NULL)
 		if (extent_file_index(e->d_name, &index) && index < extent_count(h))
 			atomic_store(&f->extent[index].word, EXTENT_EXISTS);
+	int err = errno;
 	closedir(d);
-	return 0;
+	if (err)                         /* what it did not list would be read as zeroes */
+		snprintf(why, why_bytes, "the folder of the volume cannot be read: %s", strerror(err));
+	return err ? -EIO : 0;
 }
 
 /* Can it punch holes?  Asked of the header, behind its end, where it changes nothing. */
@@ -228,11 +231,17 @@ static int file_resize(void *handle, uint64_t new_size_bytes, char *why, size_t 
 		return -EINVAL;
 	}
 	h.size_bytes = new_size_bytes;
-	int err = 0;
+	int err = new_size_bytes > old && f->untrimmed ? store_trim(f->dir_fd, &f->header) : 0;
+	if (err) {
+		snprintf(why, why_bytes, "what an earlier, smaller size has cut off cannot be removed: %s", strerror(-err));
+		return err;
+	}
+	if (new_size_bytes > old)
+		f->untrimmed = false;
 	if (new_size_bytes > old && f->preallocate) {
 		err = store_preallocate(f->dir_fd, &h, old, why, why_bytes);
 		if (err)                         /* give back what was taken */
-			(void)store_trim(f->dir_fd, &f->header);
+			f->untrimmed = store_trim(f->dir_fd, &f->header) != 0;
 	}
 	if (!err)
 		err = store_write_header(f->dir_fd, &h);
@@ -246,7 +255,8 @@ static int file_resize(void *handle, uint64_t new_size_bytes, char *why, size_t 
 	if (new_size_bytes < old) {              /* nothing is in flight */
 		cache_close_from(f, extent_count(&h));
 		err = store_trim(f->dir_fd, &h);
-		if (err)                         /* it is smaller all the same; opening it tries again */
+		f->untrimmed = err != 0;
+		if (err)                         /* it is smaller all the same; opening it or growing tries again */
 			file_host->log(HF_LOG_WARN, f->uuid, "what is past the end cannot be removed yet: %s",
 				       strerror(-err));
 		return 0;

@@ -75,6 +75,7 @@ struct file {
 	bool flushing;
 	struct file_io *flush_head, **flush_tail;
 	struct header header;            /* management only */
+	bool untrimmed;                  /* management only: what a smaller size cut off is still there */
 	uint64_t clock;                  /* cache.c */
 	struct extent extent[EXTENTS_MAX];
 };

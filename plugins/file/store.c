@@ -266,8 +266,10 @@ int store_preallocate(int dir_fd, const struct header *h, uint64_t from_bytes, c
 		extent_file_name(i, name);
 		uint64_t left = h->size_bytes - i * h->extent_bytes;
 		uint64_t len = left < h->extent_bytes ? left : h->extent_bytes;
+		/* Not where hosts may be writing: without help of the file system, what looks empty is written to. */
+		uint64_t at = from_bytes > i * h->extent_bytes ? from_bytes - i * h->extent_bytes : 0;
 		_close_ int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		int err = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)len);
+		int err = fd < 0 ? errno : posix_fallocate(fd, (off_t)at, (off_t)(len - at));
 		if (!err && ftruncate(fd, (off_t)h->extent_bytes))
 			err = errno;
 		if (!err && fsync(fd))
@@ -435,13 +437,15 @@ int store_trim(int dir_fd, const struct header *h)
 	}
 	const struct dirent *e;
 	int err = 0;
-	while (!err && (e = readdir(d)) != NULL) {
+	while (!err && (errno = 0, e = readdir(d)) != NULL) {
 		uint64_t index;
 		if (!extent_file_index(e->d_name, &index) || index < extent_count(h))
 			continue;
 		if (unlinkat(dir_fd, e->d_name, 0) && errno != ENOENT)
 			err = -errno;
 	}
+	if (!err && errno)
+		err = -errno;
 	closedir(d);
 	return err ? err : trim_tail(dir_fd, h);
 }

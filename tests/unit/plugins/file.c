@@ -5,7 +5,11 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 static struct rig rig;
 static char pool[64];
@@ -135,6 +139,134 @@ static void a_vanished_extent(void **state)
 	unmake(v);
 }
 
+/* Runs fn on a thread for which some system calls fail. */
+struct denied {
+	const struct sock_filter *rules;
+	size_t rule_count;
+	void (*fn)(void *arg);
+	void *arg;
+	bool possible;
+};
+static void *run_denied(void *arg)
+{
+	struct denied *d = arg;
+	const struct sock_fprog all = { (unsigned short)d->rule_count, (struct sock_filter *)(uintptr_t)d->rules };
+	d->possible = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) == 0;
+	if (d->possible)
+		d->fn(d->arg);
+	return NULL;
+}
+static bool with_denied(const struct sock_filter *rules, size_t rule_count, void (*fn)(void *arg), void *arg)
+{
+	struct denied d = { rules, rule_count, fn, arg, false };
+	pthread_t t;
+	assert_int_equal(pthread_create(&t, NULL, run_denied, &d), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	return d.possible;
+}
+#define SYSCALL_NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)
+#define FAILS(e) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (e))
+#define IS_ALLOWED BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+struct opening {
+	struct volume_spec spec;
+	struct volume *v;
+	int status;
+};
+static void open_it(void *arg)
+{
+	struct opening *o = arg;
+	o->status = volume_open(&o->spec, &o->v);
+}
+/* What is not listed is no hole. */
+static void a_folder_that_cannot_be_listed(void **state)
+{
+	(void)state;
+	struct volume *v = make(4 << 20);
+	static const struct sock_filter no_lists[] = { SYSCALL_NUMBER, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1), FAILS(EIO), IS_ALLOWED };
+	struct opening o = { .spec = spec(4 << 20) };
+	uint8_t buf[4096] = { 1 }, back[4096];
+	char why[256];
+	assert_int_equal(rig_rw(rig.reactor[0], v, VOLUME_WRITE, VOLUME_FUA, 300, buf, 1), 0);
+	rig_close(v);
+	bool possible = with_denied(no_lists, ARRAY_COUNT(no_lists), open_it, &o);
+	if (!possible)
+		open_it(&o);
+	assert_int_equal(o.status, 0);
+	volume_reason(o.v, why, sizeof(why));
+	if (possible && (volume_state(o.v) != VOLUME_OFFLINE || !strstr(why, "cannot be")))
+		fail_msg("it is open: \"%s\"", why);
+	assert_int_equal(volume_reopen(o.v), 0);
+	assert_int_equal(rig_rw(rig.reactor[0], o.v, VOLUME_READ, 0, 300, back, 1), 0);
+	assert_memory_equal(buf, back, sizeof(back));
+	unmake(o.v);
+	if (!possible)
+		skip();
+}
+
+struct resizing {
+	struct volume *v;
+	uint64_t bytes;
+	char why[256];
+	int status;
+};
+static void resize_it(void *arg)
+{
+	struct resizing *r = arg;
+	r->status = volume_resize(r->v, r->bytes, r->why, sizeof(r->why));
+}
+/* What a smaller size has cut off must not come back with a larger one, though it could not be removed then. */
+static void what_was_cut_off_stays_away(void **state)
+{
+	(void)state;
+	static const struct sock_filter no_removal[] = { SYSCALL_NUMBER, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unlinkat, 0, 1), FAILS(EIO), IS_ALLOWED };
+	struct resizing r = { .v = make(4 << 20), .bytes = 1 << 20 };
+	uint8_t buf[4096] = { 1 }, back[4096], zeroes[4096] = { 0 };
+	assert_int_equal(rig_rw(rig.reactor[0], r.v, VOLUME_WRITE, VOLUME_FUA, 300, buf, 1), 0);
+	bool possible = with_denied(no_removal, ARRAY_COUNT(no_removal), resize_it, &r);
+	if (!possible)
+		resize_it(&r);
+	assert_int_equal(r.status, 0);
+	r.bytes = 4 << 20;
+	resize_it(&r);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(rig_rw(rig.reactor[0], r.v, VOLUME_WRITE, VOLUME_FUA, 301, buf, 1), 0);
+	assert_int_equal(rig_rw(rig.reactor[0], r.v, VOLUME_READ, 0, 300, back, 1), 0);
+	assert_memory_equal(back, zeroes, sizeof(back));
+	unmake(r.v);
+	if (!possible)
+		skip();
+}
+/* Where a file system cannot preallocate, the C library writes into each block that looks empty; hosts write meanwhile, so never
+ * where they may. */
+static void preallocates_only_what_is_new(void **state)
+{
+	(void)state;
+	enum { OLD = 1536 << 10, LOW = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4 };
+	static const struct volume_setting full[] = { { "extent_size", "1M" }, { "preallocate", "full" } };
+	static const struct sock_filter no_room[] = {
+		SYSCALL_NUMBER, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1), FAILS(EOPNOTSUPP),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16 + 3 * 8 + LOW),    /* the offset */
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OLD - (1 << 20), 1, 0), FAILS(EIO), IS_ALLOWED,
+	};
+	struct volume_spec s = spec(OLD);
+	struct resizing g = { .bytes = 2 << 20 };
+	char why[256];
+	if (sizeof(long) != 8)
+		skip();
+	s.settings = full;
+	s.setting_count = 2;
+	assert_int_equal(volume_create_backing(&s, why, sizeof(why)), 0);
+	assert_int_equal(volume_open(&s, &g.v), 0);
+	bool possible = with_denied(no_room, ARRAY_COUNT(no_room), resize_it, &g);
+	if (possible && g.status)
+		fail_msg("%d %s", g.status, g.why);
+	unmake(g.v);
+	if (!possible)
+		skip();
+}
+
 static void grows_to_a_limit(void **state)
 {
 	(void)state;
@@ -177,6 +309,9 @@ int main(void)
 		cmocka_unit_test(few_descriptors),
 		cmocka_unit_test(one_server_at_a_time),
 		cmocka_unit_test(a_vanished_extent),
+		cmocka_unit_test(a_folder_that_cannot_be_listed),
+		cmocka_unit_test(what_was_cut_off_stays_away),
+		cmocka_unit_test(preallocates_only_what_is_new),
 		cmocka_unit_test(grows_to_a_limit),
 		cmocka_unit_test(flushes_share_a_round),
 	};
