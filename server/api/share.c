@@ -167,6 +167,34 @@ void api_do_domain_find(struct api_call *c)
 	answer_object(c, code, 200, code < 0 ? NULL : json_pack("{s:o, s:n}", "items", items, "next"), &e);
 }
 
+/* ---- Kerberos ---- */
+void api_do_keytab(struct api_call *c)
+{
+	struct config_error e = { 0 };
+	json_t *o = NULL;
+	int code = control_keytab(&o, &e);
+
+	answer_object(c, code, 200, o, &e);
+}
+
+void api_do_keytab_set(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+	json_t *o = NULL;
+	int code = control_keytab_set(c->body, &who, &o, &e);
+
+	answer_object(c, code, 200, o, &e);
+}
+
+void api_do_keytab_remove(struct api_call *c)
+{
+	struct config_actor who = call_actor(c);
+	struct config_error e = { 0 };
+
+	answer_done(c, control_keytab_remove(&who, &e), &e);
+}
+
 void api_do_user_unlock(struct api_call *c)
 {
 	struct config_error e = { 0 };

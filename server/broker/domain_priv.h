@@ -60,6 +60,16 @@ bool keeper_domain(struct domain *ret);
 bool keeper_domain_is_there(void);
 extern const struct keeper_kind keeper_kind_winbindd;
 
+/* One of Samba's programs with the domain's configuration and view; its status, or -errno.  secret: given as often as it is asked for. */
+int domain_tool(const char *program, const char *const *words, const char *secret, char *out, size_t out_bytes, unsigned timeout_s) _must_check_;
+
+/* ---- domain_keytab.c --------------------------------------------------------------------------------------- */
+/* Makes the keytab when there is none of this password of the machine, told by when it was set. */
+int domain_keytab_keep(const char *password_of, char *why, size_t why_bytes) _must_check_;
+void domain_keytab_forget(void);
+/* Why there is none; "" it was not tried, or there is one. */
+void domain_keytab_why(char *buf, size_t bytes);
+
 /* ---- op_smb.c ---------------------------------------------------------------------------------------------- */
 /* smb.conf anew from the daemon's last text, and smbd on it when it runs: after a domain came or went. */
 int keeper_smb_again(char *why, size_t why_bytes) _must_check_;

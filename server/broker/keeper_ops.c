@@ -16,6 +16,7 @@ static const struct keeper_op *const tables[] = {
 	keeper_ops_domain,
 	keeper_ops_folder,
 	keeper_ops_import,
+	keeper_ops_krb5,
 	keeper_ops_nfs,
 	keeper_ops_space,
 	keeper_ops_smb,

@@ -44,7 +44,7 @@ struct keeper_op {
 	bool changes;                    /* one at a time, and logged */
 	int (*run)(struct keeper_request *rq); /* -errno, with rq->text saying why */
 };
-extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_domain[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[],
+extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_ops_domain[], keeper_ops_folder[], keeper_ops_import[], keeper_ops_krb5[], keeper_ops_nfs[], keeper_ops_smb[], keeper_ops_space[],
 	keeper_ops_wsd[];
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */

@@ -29,7 +29,7 @@ static const char *yes(bool b)
 	return b ? "true" : "false";
 }
 
-void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v3, bool krb5, bool graceless)
+void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v3, const struct nfs_krb5 *krb5, bool graceless)
 {
 	fputs("# Written by holdfastd --keeper; changes are lost.\nNFS_CORE_PARAM {\n", f);
 	if (strcmp(s->address, "0.0.0.0") != 0 && strcmp(s->address, "::") != 0)
@@ -45,11 +45,22 @@ void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v
 	fprintf(f, "\tGraceless = %s;\n\tGrace_Period = %u;\n\tLease_Lifetime = %u;\n", yes(graceless), s->grace_s, s->lease_s);
 	fputs("\tRecoveryBackend = fs;\n\tRecoveryRoot = ", f);
 	quoted(f, dir, "/nfs/recovery");
+	fputs(";\n\tIdmapConf = ", f);
+	quoted(f, dir, "/nfs/etc/idmapd.conf");
 	fputs(";\n\tMinor_Versions = 0, 1, 2;\n\tOnly_Numeric_Owners = true;\n\tAllow_Numeric_Owners = true;\n"
 	      "\tDelegations = false;\n", f);
 	/* One server through all its addresses, today and after a restart, or a host sees two datastores. */
 	fprintf(f, "\tServer_Scope = \"%s\";\n\tServer_Owner = \"%s\";\n}\n", s->identity, s->identity);
-	fprintf(f, "NFS_KRB5 {\n\tActive_krb5 = %s;\n}\n", yes(krb5));
+	fprintf(f, "NFS_KRB5 {\n\tActive_krb5 = %s;\n", yes(krb5->source != NFS_KEYTAB_NONE));
+	if (krb5->source != NFS_KEYTAB_NONE) {
+		fputs("\tPrincipalName = nfs;\n\tKeytabPath = ", f);
+		quoted(f, "", krb5->keytab);
+		fputs(";\n\tCCacheDir = ", f);
+		quoted(f, dir, "/nfs/run");
+		/* Both are read once, when it starts: another domain or realm is another text. */
+		fprintf(f, ";\n\t# realm %s domain %s\n", krb5->realm, krb5->domain[0] ? krb5->domain : "-");
+	}
+	fputs("}\n", f);
 	fputs("LOG {\n\tDefault_Log_Level = EVENT;\n}\n"
 	      "EXPORT_DEFAULTS {\n\tTransports = TCP;\n\tAccess_Type = None;\n\tSecType = sys;\n\tSquash = Root_Squash;\n}\n%include ", f);
 	quoted(f, dir, "/nfs/etc/exports.conf");

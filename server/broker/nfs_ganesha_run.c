@@ -109,10 +109,22 @@ static bool ganesha_ready(void)
 	return answers;
 }
 
+/* KRB5_CONFIG stands before that of the view of a domain, which has no part in this. */
+static const char *const *ganesha_env(void)
+{
+	static const char *all[8];
+	size_t n = 0;
+	all[n++] = nfs_krb5_env();
+	for (const char *const *bus = nfs_bus_env(); bus && *bus && n < ARRAY_COUNT(all) - 1; bus++)
+		all[n++] = *bus;
+	all[n] = NULL;
+	return all;
+}
+
 static const char *const ganesha_programs[] = { "ganesha.nfsd", NULL };
 const struct keeper_kind keeper_kind_ganesha = {
 	.name = "ganesha", .programs = ganesha_programs, .argv = ganesha_argv, .log = LOG_FILE, .ready = ganesha_ready,
-	.prepare = ganesha_prepare, .env = nfs_bus_env, .files = 1048576,
+	.prepare = ganesha_prepare, .env = ganesha_env, .files = 1048576, .in_domain = true,
 };
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
@@ -259,7 +271,9 @@ static int write_text(const char *below, void (*print)(FILE *f, const struct nfs
 
 static void print_core(FILE *f, const struct nfs_spec *s, bool v3)
 {
-	nfs_ganesha_core(f, s, keeper_dir(), v3, access("/etc/krb5.keytab", R_OK) == 0, false);
+	struct nfs_krb5 krb5;
+	nfs_krb5_look(&krb5);
+	nfs_ganesha_core(f, s, keeper_dir(), v3, &krb5, false);
 }
 
 static bool runs_with_v3(void)
@@ -299,13 +313,16 @@ int nfs_ganesha_apply(struct nfs_spec *s, char *why, size_t why_bytes)
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(folders) && r == 0; i++)
 		r = keeper_mkdir(folders[i], 0700);
+	struct nfs_krb5 krb5;
+	nfs_krb5_look(&krb5);
+	r = r < 0 ? r : nfs_krb5_write(&krb5);
 	bool v3 = running ? runs_with_v3() : nfs_helpers_start(no_v3, sizeof(no_v3));
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct nfs_export *x = &s->exports[i];
 		if (!v3 && (x->versions & NFS_VERSIONS) == NFS_V3 && !x->failed[0])
 			snprintf(x->failed, sizeof(x->failed), "%s", no_v3[0] ? no_v3 : "the NFS server was started without version 3, for want of rpcbind");
-		if ((x->security & NFS_KRB5_ANY) && access("/etc/krb5.keytab", R_OK) < 0 && !x->failed[0])
-			snprintf(x->failed, sizeof(x->failed), "Kerberos needs /etc/krb5.keytab with the key of nfs/HOST");
+		if ((x->security & NFS_KRB5_ANY) && krb5.source == NFS_KEYTAB_NONE && !x->failed[0])
+			snprintf(x->failed, sizeof(x->failed), "%s", krb5.why);
 	}
 	r = r < 0 ? r : write_text(CORE, print_core, s, v3, &core_changed);
 	_cleanup_(freep) char *old = read_file(EXPORTS), *between = NULL;

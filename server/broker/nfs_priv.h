@@ -58,7 +58,8 @@ void nfs_spec_done(struct nfs_spec *s);
 /* ---- NFS-Ganesha ----------------------------------------------------------------------------------------- */
 /* Its two texts: what needs a new start, and the exports, one line each, that SIGHUP reads again.
  * dir: the keeper's folder.  graceless: nobody has anything to reclaim. */
-void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v3, bool krb5, bool graceless);
+struct nfs_krb5;
+void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v3, const struct nfs_krb5 *krb5, bool graceless);
 void nfs_ganesha_exports(FILE *f, const struct nfs_spec *s, bool v3);
 /* The line of the exports' text that a line of its log refuses; 0: it says no such thing. */
 unsigned nfs_ganesha_refused_line(const char *log_line);
@@ -96,6 +97,32 @@ void nfs_kernel_io_read(FILE *from, FILE *f, const struct nfs_spec *s, const cha
 void nfs_bus_start(void);
 void nfs_bus_stop(void);
 const char *const *nfs_bus_env(void);    /* for Ganesha; constant */
+
+/* ---- Kerberos: keytab.c (pure), nfs_krb5.c -------------------------------------------------------------------- */
+struct keytab_key {
+	char principal[512];             /* "nfs/nas1.corp.example.com@CORP.EXAMPLE.COM" */
+	size_t realm_at;                 /* behind the @ */
+	uint32_t version, type;          /* of the key, of its encryption (RFC 3961 8) */
+};
+/* Calls key() for each; how many there were, or -EINVAL: this is no keytab. */
+int keytab_each(const void *bytes, size_t len_bytes, void (*key)(void *arg, const struct keytab_key *k), void *arg) _must_check_;
+void keytab_type_name(uint32_t type, char buf[32]);
+
+enum nfs_keytab { NFS_KEYTAB_NONE, NFS_KEYTAB_GIVEN, NFS_KEYTAB_DOMAIN, NFS_KEYTAB_MACHINE };
+struct nfs_krb5 {
+	enum nfs_keytab source;          /* none: Kerberos cannot be had, and why */
+	char keytab[PATH_MAX], realm[256];
+	char domain[256];                /* that this machine is a member of; "" */
+	char why[256];
+};
+void nfs_krb5_look(struct nfs_krb5 *ret);
+/* Has it a key of nfs/HOST?  Its realm; -EINVAL with why. */
+int nfs_keytab_check(const void *bytes, size_t len_bytes, char realm[256], char *why, size_t why_bytes) _must_check_;
+/* Who is who for libnfsidmap (idmapd.conf(5)), and what the Kerberos library is told beside /etc/krb5.conf. */
+void nfs_krb5_idmap(FILE *f, const struct nfs_krb5 *k);
+void nfs_krb5_conf(FILE *f, const struct nfs_krb5 *k);
+int nfs_krb5_write(const struct nfs_krb5 *k) _must_check_;
+const char *nfs_krb5_env(void);          /* for the server; constant */
 
 /* ---- both -------------------------------------------------------------------------------------------------- */
 /* The description applied last; *ret is the caller's.  -ENOENT: none. */

@@ -16,6 +16,7 @@
 #define NOTE "smb/domain/domain"
 #define CONF "smb/domain/winbindd.conf"
 #define OUT_BYTES 65536
+#define PASSWORD_SET "Last machine account password change" /* of `net ads info` */
 
 static pthread_mutex_t look_lock = PTHREAD_MUTEX_INITIALIZER; /* the files of a domain that is not joined yet */
 
@@ -78,16 +79,17 @@ static int write_files(const struct domain *d)
 
 static void remove_files(void)
 {
-	static const char *const files[] = { CONF, "smb/domain/krb5.conf", "smb/domain/resolv.conf", "smb/domain/nsswitch.conf", "smb/private/krb5.keytab",
+	static const char *const files[] = { CONF, "smb/domain/krb5.conf", "smb/domain/resolv.conf", "smb/domain/nsswitch.conf",
 					     "smb/private/netlogon_creds_cli.tdb", "smb/state/winbindd_cache.tdb", "smb/state/winbindd_cache.tdb.bak" };
 	char path[PATH_MAX];
 	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
 		unlink(keeper_path(path, "%s", files[i]));
+	domain_keytab_forget();
 }
 
 /* ---- programs ------------------------------------------------------------------------------------------------------------ */
 /* One of Samba's with the domain's configuration and view.  secret: given as often as it is asked for. */
-static int tool(const char *program, const char *const *words, const char *secret, char *out, size_t out_bytes, unsigned timeout_s)
+int domain_tool(const char *program, const char *const *words, const char *secret, char *out, size_t out_bytes, unsigned timeout_s)
 {
 	char conf[PATH_MAX], input[4096];
 	const char *argv[24] = { program };
@@ -111,7 +113,7 @@ static int tool(const char *program, const char *const *words, const char *secre
 	explicit_bzero(input, sizeof(input));
 	return r == 125 ? -EPERM : r;
 }
-#define TOOL(program, secret, out, out_bytes, timeout_s, ...) tool(program, (const char *const[]){ __VA_ARGS__, NULL }, secret, out, out_bytes, timeout_s)
+#define TOOL(program, secret, out, out_bytes, timeout_s, ...) domain_tool(program, (const char *const[]){ __VA_ARGS__, NULL }, secret, out, out_bytes, timeout_s)
 
 static bool has_nss_module(void)
 {
@@ -207,7 +209,9 @@ static int look(struct domain *d, char *text, size_t bytes)
 	domain_value(out, "LDAP server name", dc, sizeof(dc));
 	domain_value(out, "LDAP server", address, sizeof(address));
 	domain_value(out, "Server time offset", offset, sizeof(offset));
-	snprintf(text, bytes, "realm %s\nworkgroup %s\ndc %s\ndc_address %s\nsite %s\nclock %ld\n", d->realm, d->workgroup, dc, address, site, strtol(offset, NULL, 10));
+	domain_value(out, PASSWORD_SET, value, sizeof(value));
+	snprintf(text, bytes, "realm %s\nworkgroup %s\ndc %s\ndc_address %s\nsite %s\nclock %ld\npassword_set %s\n", d->realm, d->workgroup, dc, address, site, strtol(offset, NULL, 10),
+		 value);
 	return 0;
 }
 
@@ -327,6 +331,15 @@ static bool tell_dns(const struct domain *d)
 	return r == 0;
 }
 
+/* What NFS with Kerberos needs; a domain that does not give it is one for SMB all the same, and is asked again. */
+static void first_keytab(void)
+{
+	char value[256], why[512];
+	_cleanup_(freep) char *out = malloc(OUT_BYTES);
+	if (out && TOOL("net", NULL, out, OUT_BYTES, 20, "ads", "info") == 0 && domain_keytab_keep(domain_value(out, PASSWORD_SET, value, sizeof(value)), why, sizeof(why)) < 0)
+		log_info(&log_keeper, "the keytab is tried again", "why=\"%s\"", why);
+}
+
 /* REALM NAME DNS FIRST OU ADMIN SECRET: lines KEY VALUE. */
 static int op_join(struct keeper_request *rq)
 {
@@ -346,6 +359,7 @@ static int op_join(struct keeper_request *rq)
 		return r;
 	log_info(&log_keeper, "joined a domain", "realm=%s workgroup=%s name=%s", d.realm, d.workgroup, d.name);
 	bool dns = tell_dns(&d);
+	first_keytab();
 	r = keeper_child_start(&keeper_kind_winbindd, why, sizeof(why));
 	int again = keeper_smb_again(r == 0 ? why : other, r == 0 ? sizeof(why) : sizeof(other));
 	r = r < 0 ? r : again;
@@ -449,6 +463,13 @@ static int op_status(struct keeper_request *rq)
 	int r = look(&seen, text, sizeof(text));
 	/* What look() says of the realm and the short name is known. */
 	const char *dc = r == 0 ? strstr(text, "\ndc ") : NULL;
+	const char *set = dc ? strstr(dc, "\npassword_set ") : NULL;
+	if (set) {
+		char of[128], not[256];
+		snprintf(of, sizeof(of), "%.*s", (int)strcspn(set + 14, "\n"), set + 14);
+		if (domain_keytab_keep(of, not, sizeof(not)) < 0)
+			log_debug(&log_keeper, "no keytab of the domain yet", "why=\"%s\"", not);
+	}
 	n += (size_t)snprintf(rq->text + n, sizeof(rq->text) - n, "winbind %s\ntrust %s\ntrust_why %s\n", runs ? "running" : "stopped", trust == 0 ? "ok" : "failed", why);
 	snprintf(rq->text + n, sizeof(rq->text) - n, "reached %s\n%s%s\n", dc ? "yes" : "no", dc ? dc + 1 : "reached_why ", dc ? "" : text);
 	return 0;

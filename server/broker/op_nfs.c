@@ -131,7 +131,9 @@ static int run_probe(struct keeper_request *rq)
 	else
 		fprintf(f, "no-kernel %s\n", why);
 	fputs(nfs_rpcbind_runs() || keeper_program("rpcbind", path) ? "v3 yes\n" : "no-v3 NFS version 3 needs rpcbind (package rpcbind)\n", f);
-	fputs(access("/etc/krb5.keytab", R_OK) == 0 ? "krb5 yes\n" : "no-krb5 Kerberos needs /etc/krb5.keytab with the key of nfs/HOST\n", f);
+	struct nfs_krb5 krb5;
+	nfs_krb5_look(&krb5);
+	fprintf(f, krb5.source == NFS_KEYTAB_NONE ? "no-krb5 %s\n" : "krb5 %s\n", krb5.source == NFS_KEYTAB_NONE ? krb5.why : krb5.realm);
 	return fclose(f) == 0 ? answer(rq, out, len) : keeper_refuse(rq, -ENOMEM, "out of memory");
 }
 

@@ -262,6 +262,24 @@ static void check_shares(struct doctor *d)
 	json_decref(nas);
 }
 
+/* Only where a share wants it. */
+static void check_kerberos(struct doctor *d)
+{
+	json_t *page = ask(d, "/api/v1/shares?limit=1000"), *s, *word;
+	bool wanted = false;
+	size_t i, k;
+	json_array_foreach(json_object_get(page, "items"), i, s)
+		json_array_foreach(json_object_get(s, "nfs_security"), k, word)
+			wanted |= json_is_true(json_object_get(s, "nfs")) && strcmp(json_string_value(word), "sys") != 0;
+	json_t *o = wanted ? ask(d, "/api/v1/nas/keytab") : NULL;
+	if (o && *text(o, "reason"))
+		found(d, "kerberos", BAD, "holdfast nas set-keytab FILE, or holdfast nas join DOMAIN; see docs/guides/nfs.md, Kerberos.", "%s.", text(o, "reason"));
+	else if (o)
+		found(d, "kerberos", FINE, "", "Clients of NFS know this machine in the realm %s, by %zu keys.", text(o, "realm"), json_array_size(json_object_get(o, "keys")));
+	json_decref(o);
+	json_decref(page);
+}
+
 /* Only of a member: other machines have no domain to miss. */
 static void check_domain(struct doctor *d)
 {
@@ -315,6 +333,7 @@ json_t *doctor_findings(struct cli *c, bool *ret_sick)
 	check_space(&d);
 	check_shares(&d);
 	check_domain(&d);
+	check_kerberos(&d);
 	check_certificates(&d);
 	check_alerts(&d);
 	json_decref(d.status);

@@ -121,6 +121,9 @@ const struct verb nas_verbs[] = {
 	{ "domain", "", NULL, "GET", "/api/v1/nas/domain", "Show the Active Directory domain that this machine is a member of.", NULL, run_nas_domain },
 	{ "join", "DOMAIN", nas_join, "POST", "/api/v1/nas/domain/join", "Become a member of an Active Directory domain.", NULL, run_nas_join },
 	{ "leave", "", nas_leave, "POST", "/api/v1/nas/domain/leave", "Leave the domain.", NULL, run_nas_leave },
+	{ "keytab", "", NULL, "GET", "/api/v1/nas/keytab", "Show by which keys clients of NFS know this machine in Kerberos.", NULL, run_nas_keytab },
+	{ "set-keytab", "FILE", NULL, "POST", "/api/v1/nas/keytab", "Give this machine a keytab with the key of nfs/HOST.", NULL, run_nas_set_keytab },
+	{ "remove-keytab", "", NULL, "DELETE", "/api/v1/nas/keytab", "Take away the keytab that was given.", NULL, run_nas_remove_keytab },
 	{ "names", "TEXT", NULL, "GET", "/api/v1/nas/domain/names/{id}", "List users and groups of the domain whose names begin so.", NULL, run_nas_names },
 	{ .name = NULL }
 };

@@ -71,6 +71,10 @@ int control_domain_join(const json_t *body, bool dry_run, const struct config_ac
 int control_domain_leave(const json_t *body, const struct config_actor *who, json_t **ret_task, struct config_error *e);
 /* [{"kind","name","full_name"}] of people whose names begin so; few. */
 int control_domain_find(const char *text, json_t **ret_array, struct config_error *e);
+/* {"source","realm","reason","keys":[{"principal","version","encryption"}]}: by what clients of NFS know this machine in Kerberos. */
+int control_keytab(json_t **ret_keytab, struct config_error *e);
+int control_keytab_set(const json_t *body, const struct config_actor *who, json_t **ret_keytab, struct config_error *e); /* {"keytab": base64} */
+int control_keytab_remove(const struct config_actor *who, struct config_error *e);
 int control_share_session_close(const char *id, struct config_error *e); /* of SMB and NFS: their ids are words */
 /* [{"id","session","protocol","user","address","path","access","since","locks"}] */
 int control_share_open_files(const char *share, json_t **ret_array, struct config_error *e);

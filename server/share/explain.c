@@ -340,6 +340,24 @@ static void look_at_clients(struct walk *w, const char *lines)
 		     address, name);
 }
 
+static void look_at_security(struct walk *w)
+{
+	static const char *const words[] = { "sys", "krb5", "krb5i", "krb5p" };
+	bool needed = w->s->nfs_security && !(w->s->nfs_security & SHARE_SEC_SYS);
+	char list[48] = "";
+	if (!(w->s->nfs_security & ~(unsigned)SHARE_SEC_SYS))
+		return;
+	for (size_t i = 1; i < ARRAY_COUNT(words); i++)
+		if (w->s->nfs_security & 1u << i)
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", *list ? " or " : "", words[i]);
+	if (!(share_capabilities()->nfs_security & ~(unsigned)SHARE_SEC_SYS))
+		step(w, "security", needed ? CLOSED : UNSURE, "holdfast nas keytab", "This machine has no key for Kerberos.");
+	else if (needed)
+		step(w, "security", UNSURE, "", "The client needs Kerberos: a key of its own, and mounting with -o sec=%s; each user needs a ticket (kinit).", list);
+	else
+		step(w, "security", UNSURE, "", "Kerberos is accepted (sec=%s), and not needed.", list);
+}
+
 static void look_at_nfs(struct walk *w)
 {
 	struct share_world only = *w->w;
@@ -362,9 +380,8 @@ static void look_at_nfs(struct walk *w)
 		step(w, "version", UNSURE, "", "The client must mount with NFS %s.", list);
 	else if (versions)
 		step(w, "version", CLOSED, "holdfast nas", "The share wants versions of NFS that this server cannot: %s.", share_capabilities()->nfs_why_not);
-	if (w->s->nfs_security & ~(unsigned)SHARE_SEC_SYS)
-		step(w, "security", UNSURE, "", "%s", w->s->nfs_security & SHARE_SEC_SYS ? "Kerberos is accepted, and not needed." : "The client needs Kerberos: mount with -o sec=krb5.");
-	if (w->user && w->s->nfs_squash != SHARE_SQUASH_ALL)
+	look_at_security(w);
+	if (w->user && w->s->nfs_squash != SHARE_SQUASH_ALL && (w->s->nfs_security & SHARE_SEC_SYS || !w->s->nfs_security))
 		step(w, "user", UNSURE, "", "NFS knows users by number: on the client, %s must be %u.", w->user->name, w->user->uid);
 	share_text_done(&t);
 }

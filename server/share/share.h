@@ -232,6 +232,14 @@ int share_domain_sid(const char *name, struct share_identity *ret, char *why, si
 /* Whose names begin so; at most 50.  ret_array, owned: [{kind: user|group, name, full_name}]. */
 int share_domain_find(const char *text, json_t **ret_array, char *why, size_t why_bytes) _must_check_;
 
+/* ---- Kerberos ---------------------------------------------------------------------------------------- */
+/* By which keys clients of NFS know this machine.  Returns owned: {source: none|given|domain|machine, realm, reason, keys: [{principal,
+ * version, encryption}]}; reason: why Kerberos cannot be had. */
+int share_keytab(json_t **ret, char *why, size_t why_bytes) _must_check_;
+/* The caller applies its world afterwards.  -EINVAL: no keytab, or none with a key of nfs/HOST. */
+int share_keytab_set(const void *bytes, size_t len_bytes, char *why, size_t why_bytes) _must_check_;
+int share_keytab_remove(char *why, size_t why_bytes) _must_check_; /* -ENOENT: none was given */
+
 /* What the servers of this machine can.  Constant between applies; borrowed. */
 struct share_capability {
 	bool smb, nfs, nfs_kernel, nfs_ganesha, winbind;

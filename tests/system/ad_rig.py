@@ -61,6 +61,9 @@ db = SamDB(url=path, session_info=system_session(), lp=lp)
 for what, *args in steps:
     if what == "user":
         db.newuser(args[0], args[1], force_password_change_at_next_login_req=False, surname=args[0].capitalize())
+    elif what == "computer":
+        db.newcomputer(args[0])
+        db.setpassword("(sAMAccountName=%s$)" % args[0], args[1])
     elif what == "group":
         db.newgroup(args[0])
     elif what == "member":

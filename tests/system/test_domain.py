@@ -141,6 +141,8 @@ def test_state_of_the_domain(member):
     assert abs(state["clock_offset_s"]) < 300
     assert {s["name"]: s["state"] for s in member.json("nas")["servers"]}["winbindd"] == "running"
     assert "HF.TEST" in member.cli("nas", "domain")
+    keytab = member.json("nas", "keytab")
+    assert keytab["source"] == "domain" and keytab["realm"] == REALM and "nfs/nas1.hf.test@HF.TEST" in {k["principal"] for k in keytab["keys"]}, keytab
 
 
 # ---- who may what ------------------------------------------------------------------------------------------------------------

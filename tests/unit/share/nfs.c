@@ -213,7 +213,11 @@ static char *printed(void (*print)(FILE *f, const struct nfs_spec *s))
 }
 static void exports_3(FILE *f, const struct nfs_spec *s) { nfs_ganesha_exports(f, s, true); }
 static void exports_4(FILE *f, const struct nfs_spec *s) { nfs_ganesha_exports(f, s, false); }
-static void core_3(FILE *f, const struct nfs_spec *s) { nfs_ganesha_core(f, s, "/var/lib/h \"x\"/nas", true, false, false); }
+static void core_3(FILE *f, const struct nfs_spec *s) { nfs_ganesha_core(f, s, "/var/lib/h \"x\"/nas", true, &(struct nfs_krb5){ 0 }, false); }
+static void core_krb5(FILE *f, const struct nfs_spec *s)
+{
+	nfs_ganesha_core(f, s, "/nas", true, &(struct nfs_krb5){ .source = NFS_KEYTAB_DOMAIN, .keytab = "/nas/smb/private/krb5.keytab", .realm = "HF.TEST", .domain = "HF.TEST" }, false);
+}
 static void table(FILE *f, const struct nfs_spec *s) { nfs_kernel_exports(f, s); }
 
 static void test_ganesha(void **state)
@@ -240,11 +244,14 @@ static void test_ganesha(void **state)
 		"NFS_CORE_PARAM {\n\tBind_addr = 10.0.0.5;\n\tProtocols = 3, 4;\n\tNFS_Port = 2049;\n\tMNT_Port = 20048;\n\tNLM_Port = 32803;\n"
 		"\tEnable_NLM = true;\n\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n\tShort_File_Handle = true;\n\tMount_Path_Pseudo = true;\n}\n"
 		"NFSV4 {\n\tGraceless = false;\n\tGrace_Period = 15;\n\tLease_Lifetime = 10;\n\tRecoveryBackend = fs;\n"
-		"\tRecoveryRoot = \"/var/lib/h \\\"x\\\"/nas/nfs/recovery\";\n\tMinor_Versions = 0, 1, 2;\n\tOnly_Numeric_Owners = true;\n"
+		"\tRecoveryRoot = \"/var/lib/h \\\"x\\\"/nas/nfs/recovery\";\n\tIdmapConf = \"/var/lib/h \\\"x\\\"/nas/nfs/etc/idmapd.conf\";\n\tMinor_Versions = 0, 1, 2;\n\tOnly_Numeric_Owners = true;\n"
 		"\tAllow_Numeric_Owners = true;\n\tDelegations = false;\n\tServer_Scope = \"holdfast-x\";\n\tServer_Owner = \"holdfast-x\";\n}\n"
 		"NFS_KRB5 {\n\tActive_krb5 = false;\n}\nLOG {\n\tDefault_Log_Level = EVENT;\n}\n"
 		"EXPORT_DEFAULTS {\n\tTransports = TCP;\n\tAccess_Type = None;\n\tSecType = sys;\n\tSquash = Root_Squash;\n}\n"
 		"%include \"/var/lib/h \\\"x\\\"/nas/nfs/etc/exports.conf\"\n");
+	_cleanup_(freep) char *krb5 = printed(core_krb5);
+	assert_non_null(strstr(krb5, "NFS_KRB5 {\n\tActive_krb5 = true;\n\tPrincipalName = nfs;\n\tKeytabPath = \"/nas/smb/private/krb5.keytab\";\n"
+				     "\tCCacheDir = \"/nas/nfs/run\";\n\t# realm HF.TEST domain HF.TEST\n}\n"));
 }
 
 static void test_refused_line(void **state)
