@@ -29,6 +29,8 @@ static void copy_over(struct task *p)
 	p->heap = NULL;
 	if (c->token && !p->result)
 		token_touch(c->token);
+	if (c->deletes_token && !p->result && !p->aborting && !c->is_partial)
+		token_delete(c->unit[1], c->token);
 	copy_record_end(c->record, p, p->aborting ? COPY_TERMINATED :
 					     p->result ? COPY_ERROR :
 					     c->is_partial ? COPY_PARTIAL : COPY_DONE);

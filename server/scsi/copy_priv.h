@@ -80,8 +80,8 @@ struct token;
 struct copy {
 	struct copy_record *record;      /* the nexus's */
 	struct token *token;             /* holds a reference; NULL: none */
-	struct scsi_unit *token_unit;
 	bool is_token_write, is_partial;
+	bool deletes_token;              /* of unit[1], once all is written: until then it says whether the source stays as it was */
 	uint64_t until_ns;               /* 0: no limit */
 	size_t unit_count, segment_count, at;
 	uint64_t segment_done;           /* blocks of the one at `at` */

@@ -161,8 +161,7 @@ enum step run_write_token(struct scsi_task *t, struct task *p, int status)
 		if (find_token(p, b + AT_TOKEN, c) == STEP_END ||
 		    lay_segments(p, c, e, count, copy_u64(b + AT_OFFSET)) == STEP_END)
 			return STEP_END;
-		if (b[2] & DEL_TKN)      /* ours, until this command is over */
-			token_delete(c->unit[1], c->token);
+		c->deletes_token = b[2] & DEL_TKN;
 	}
 	enum scsi_result r = copy_record_new(p, copy_u32(t->cdb + 6), false, &c->record);
 	return r ? task_fail(p, r) : copy_start(p, TAKE(c));

@@ -243,12 +243,36 @@ static void full_pool(void **state)
 	rmdir(dir);
 }
 
+/* The source is written while a token is used that goes with it: what was copied is of two ages, and said to be. */
+static void token_that_goes(void **state)
+{
+	uint8_t make[32] = { 0, 30, [15] = 16, [27] = 64 }, use[552] = { 550 >> 8, 550 & 255, 2, [535] = 16, [542] = 4, [547] = 64 }, block[512] = { 9 };
+	struct cmd populate = { CDB(0x83, 0x10, [9] = 5, [13] = 32), .out = make, .out_len = sizeof(make) },
+		   get = { CDB(0x84, 7, [5] = 5, [12] = 4), .in = in, .in_room = sizeof(in) },
+		   copy = { CDB(0x83, 0x11, [9] = 6, [12] = 2, 0x28), .out = use, .out_len = sizeof(use) },
+		   write = { CDB(0x2a, [5] = 63, [8] = 1), .out = block, .out_len = 512 }, tur = { CDB(0) };
+	(void)state;
+	assert_int_equal(cmd_do(&a, 0, &populate), SCSI_GOOD);
+	assert_int_equal(cmd_do(&a, 0, &get), SCSI_GOOD);
+	memcpy(use + 16, in + 38, 512);
+	option("stuck", "on");
+	cmd_send(&a, 0, &copy);
+	cmd_send(&a, 0, &write);
+	assert_int_equal(cmd_do(&a, 0, &tur), SCSI_GOOD);        /* both are with the backend by now */
+	option("stuck", "off");
+	cmd_wait(&copy);
+	cmd_wait(&write);
+	assert_int_equal(write.status, SCSI_GOOD);
+	assert_int_equal(cmd_sense(&copy), 0x052306);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(medium_errors),
 		cmocka_unit_test(goes_away),
 		cmocka_unit_test(storm),
+		cmocka_unit_test(token_that_goes),
 		cmocka_unit_test(read_only_volume),
 		cmocka_unit_test(full_pool),
 	};
