@@ -21,6 +21,7 @@ struct walk {
 	json_t *host, *volume;           /* objects as people see them; owned */
 	json_t *steps, *sessions, *refused; /* owned */
 	const json_t *target, *lun;      /* of the way under way; NULL before */
+	bool stranger;                   /* it is a name that belongs to no host */
 	bool nvme;
 	bool shut;                       /* this way has a closed step */
 	bool visible;                    /* one way is open */
@@ -59,6 +60,47 @@ static void look_at_volume(struct walk *w)
 	else
 		step(w, "volume", CLOSED, "Bring its disk, folder or plugin back; it is tried again every ten seconds.", "Volume %s is offline: %s.", text_of(w->volume, "name"),
 		     text_of(w->volume, "reason"));
+}
+
+/* ---- a name that belongs to no host --------------------------------------------------------------------------- */
+static bool is_nqn(const char *name)
+{
+	return strncmp(name, "nqn.", 4) == 0;
+}
+static bool is_wire_name(const char *name)
+{
+	return is_nqn(name) || strncmp(name, "iqn.", 4) == 0 || strncmp(name, "eui.", 4) == 0 || strncmp(name, "naa.", 4) == 0;
+}
+
+/* How it becomes a host of this target: from the inbox, when it has knocked, else by hand. */
+static void how_to_let_in(const struct walk *w, char *buf, size_t buf_bytes)
+{
+	const char *target = text_of(w->target, "name"), *here = text_of(w->target, "qualified_name");
+	json_t *r;
+	size_t i;
+	json_array_foreach(w->refused, i, r)
+		if (strcmp(text_of(r, "name"), w->host_name) == 0 && (!*text_of(r, "target") || strcmp(text_of(r, "target"), here) == 0)) {
+			snprintf(buf, buf_bytes, "Approve it in the inbox: holdfast refused approve %s", text_of(r, "id"));
+			return;
+		}
+	snprintf(buf, buf_bytes, "holdfast host create NAME --%s %s; then holdfast target allow %s --host NAME", is_nqn(w->host_name) ? "nqn" : "iqn", w->host_name, target);
+}
+
+/* False: this way is not for such names, and there is nothing more to say of it. */
+static bool look_at_stranger(struct walk *w)
+{
+	const char *target = text_of(w->target, "name");
+	char fix[512];
+	how_to_let_in(w, fix, sizeof(fix));
+	if (is_nqn(w->host_name) != w->nvme) {
+		step(w, "name", CLOSED, "", "%s is a name of %s, and target %s speaks %s.", w->host_name, w->nvme ? "iSCSI" : "NVMe", target, w->nvme ? "NVMe" : "iSCSI");
+		return false;
+	}
+	if (true_of(w->target, "allow_any"))
+		step(w, "name", UNSURE, "", "%s belongs to no host; target %s lets it in all the same, like everybody.", w->host_name, target);
+	else
+		step(w, "name", CLOSED, fix, "%s belongs to no host, so no rule of target %s can mean it.", w->host_name, target);
+	return true;
 }
 
 /* ---- one way: portal, target, access, LUNs, secret -------------------------------------------------------------- */
@@ -272,6 +314,8 @@ static void look_at_access(struct walk *w)
 		step(w, "access", OPEN, "", "A rule of target %s lets host %s in, as a member of group %s.", target, host, text_of(access, "group"));
 	else if (true_of(w->target, "allow_any"))
 		step(w, "access", OPEN, "", "Target %s lets every host in.", target);
+	else if (w->stranger)
+		step(w, "access", CLOSED, "", "Target %s lets only hosts in that its rules name.", target);
 	else
 		step(w, "access", CLOSED, fix, "No rule of target %s lets host %s in.", target, host);
 	look_at_luns(w, access);
@@ -349,7 +393,8 @@ static void look_at_sessions(struct walk *w)
 	char fix[200];
 	json_t *s;
 	size_t i;
-	snprintf(fix, sizeof(fix), "holdfast target connect %s --host %s   tells what to type on the host.", text_of(w->target, "name"), text_of(w->host, "name"));
+	snprintf(fix, sizeof(fix), "holdfast target connect %s%s%s   tells what to type on the host.", text_of(w->target, "name"), w->stranger ? "" : " --host ",
+		 w->stranger ? "" : text_of(w->host, "name"));
 	json_array_foreach(w->sessions, i, s) {
 		if (strcmp(text_of(s, "target"), text_of(w->target, "qualified_name")) != 0 || true_of(s, "discovery"))
 			continue;
@@ -460,7 +505,12 @@ static void walk_target(struct walk *w, const json_t *target, const json_t *lun,
 	w->nvme = strcmp(text_of(target, "protocol"), "nvme") == 0;
 	w->shut = volume_is_shut;
 	json_t *portals = portals_offering(w);
-	look_at_names(w);
+	if (!w->stranger)
+		look_at_names(w);
+	else if (!look_at_stranger(w)) {
+		json_decref(portals);
+		return;
+	}
 	look_at_bans(w);
 	look_at_portals(w, portals);
 	look_at_paths(w, portals);
@@ -474,7 +524,7 @@ static void walk_target(struct walk *w, const json_t *target, const json_t *lun,
 	look_at_refusals(w);
 }
 
-/* A host by its name, or by the name it has on the wire. */
+/* A host by its name, or by the name it has on the wire; a name of the wire that is no host's stands for itself. */
 static int find_host(struct walk *w)
 {
 	int r = config_get(ctl.db, MODEL_HOST, w->host_name, &w->host, w->e);
@@ -489,6 +539,9 @@ static int find_host(struct walk *w)
 				if (!w->host && strcmp(json_string_value(v), w->host_name) == 0)
 					w->host = json_incref(row);
 	json_decref(rows);
+	w->stranger = !w->host && is_wire_name(w->host_name);
+	if (w->stranger)
+		w->host = json_pack("{s:s, s:[s]}", "name", w->host_name, is_nqn(w->host_name) ? "nqns" : "iqns", w->host_name);
 	if (w->host)
 		*w->e = (struct config_error){ 0 };
 	return w->host ? 0 : r;
@@ -499,7 +552,7 @@ static int walk_all(struct walk *w)
 	struct config_query q = { .where_field = "volume" };
 	json_t *luns, *lun, *target;
 	size_t i;
-	char fix[256];
+	char fix[512];
 	int r = find_host(w);
 	if (!r)
 		r = config_get(ctl.db, MODEL_VOLUME, w->volume_name, &w->volume, w->e);
@@ -512,7 +565,10 @@ static int walk_all(struct walk *w)
 		return r;
 	look_at_volume(w);
 	bool shut = w->shut;
-	snprintf(fix, sizeof(fix), "holdfast serve %s --host %s", text_of(w->volume, "name"), text_of(w->host, "name"));
+	if (w->stranger)
+		snprintf(fix, sizeof(fix), "holdfast host create NAME --%s %s; then holdfast serve %s --host NAME", is_nqn(w->host_name) ? "nqn" : "iqn", w->host_name, text_of(w->volume, "name"));
+	else
+		snprintf(fix, sizeof(fix), "holdfast serve %s --host %s", text_of(w->volume, "name"), text_of(w->host, "name"));
 	if (json_array_size(luns) == 0)
 		step(w, "mapping", CLOSED, fix, "Volume %s is attached to no target.", text_of(w->volume, "name"));
 	json_array_foreach(luns, i, lun) {

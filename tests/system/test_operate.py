@@ -124,6 +124,45 @@ def test_the_server_knows_why(daemon):
     assert rest(daemon, "GET", "/api/v1/explain?host=h&volume=w")[0] == 404
 
 
+def test_why_a_stranger_sees_nothing(daemon):
+    """A name that belongs to no host walks the way all the same, and is told how it gets in."""
+    def asked(name, volume="v"):
+        status, why = rest(daemon, "GET", f"/api/v1/explain?host={name}&volume={volume}")
+        assert status == 200 and why["host"] == name
+        return why["visible"], {s["check"]: s for s in why["steps"]}
+    port = free_port()
+    daemon.cli("volume", "create", "bare", "--size", "16M", "--plugin", "ram")
+    visible, steps = asked(IQN, "bare")
+    assert not visible and f"host create NAME --iqn {IQN}" in steps["mapping"]["fix"]
+    qualified = daemon.disk("v", "16M", plugin="ram", allow=False)
+    visible, steps = asked(IQN)
+    assert not visible and f"host create NAME --iqn {IQN}" in steps["name"]["fix"]
+    assert [steps[k]["ok"] for k in ("volume", "name", "portal", "target", "access", "lun", "secret", "session")] == [True, False, False, True, False, True, True, None]
+    daemon.cli("portal", "add", "iscsi", f"127.0.0.1:{port}")
+    assert asked(IQN)[1]["portal"]["ok"]
+    need("iscsi-inq", "libiscsi-bin")
+    assert iscsi("iscsi-inq", f"iscsi://127.0.0.1:{port}/{qualified}/0").returncode
+    wait_for("it has knocked", 30, lambda: daemon.json("refused", "list"))
+    one = daemon.json("refused", "list")[0]
+    assert f"refused approve {one['id']}" in asked(IQN)[1]["name"]["fix"]
+    assert "cannot see" in daemon.run_cli("explain", IQN, "v").stdout
+    visible, steps = asked("nqn.2014-08.org.nvmexpress:uuid:1")
+    assert not visible and "speaks iSCSI" in steps["name"]["text"] and "access" not in steps
+    assert rest(daemon, "GET", "/api/v1/explain?host=nobody&volume=v")[0] == 404
+    daemon.cli("target", "allow", "v", "--any")
+    visible, steps = asked(IQN)
+    assert visible and steps["name"]["ok"] is None and steps["access"]["ok"]
+    daemon.cli("target", "deny", "v", "--any")
+    daemon.cli("refused", "approve", str(one["id"]))
+    assert asked_host(daemon)
+
+
+def asked_host(daemon):
+    """Now it is a host's name."""
+    status, why = rest(daemon, "GET", f"/api/v1/explain?host={IQN}&volume=v")
+    return status == 200 and why["visible"] and why["host"] != IQN
+
+
 def stream_of_stats(daemon, seconds):
     """Events of type stats that come within so many seconds."""
     sock = socket.socket(socket.AF_UNIX)
