@@ -74,6 +74,8 @@ enum step run_get_lba_status(struct scsi_task *t, struct task *p, int status)
 	(void)status;
 	if (p->lba >= total)
 		return task_fail(p, RES_LBA_RANGE);      /* it shrank */
+	if (!atomic_load(&task_unit(p)->can_unmap))
+		return have_map(t, p, -ENOTSUP);         /* fully provisioned: all is mapped, SBC-3 4.7.2 */
 	p->next = have_map;
 	p->map = (struct volume_map_io){
 		.volume = task_volume(p),

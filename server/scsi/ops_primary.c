@@ -16,6 +16,10 @@ const struct scsi_op scsi_ops_primary[] = {
 	  .name = "INQUIRY", .spec = "spc4r37 6.6",
 	  .usage = { 0x12, 0x01, 0xff, 0xff, 0xff, 0 },
 	  .flags = ANY | OP_SANITIZE_OK | OP_UA_OK | OP_NO_LUN_OK, .parse = parse_inquiry, .run = run_inquiry },
+	{ .opcode = SCSI_SEND_DIAGNOSTIC, .action = NO_ACTION, .len_bytes = 6,
+	  .name = "SEND DIAGNOSTIC", .spec = "spc4r37 6.42",        /* the default self-test: is the medium there? */
+	  .usage = { 0x1d, 0x17, 0, 0, 0, 0 },
+	  .flags = OP_RESV_WRITE | OP_MEDIUM, .run = run_test_unit_ready },
 	{ .opcode = SCSI_MODE_SELECT_6, .action = NO_ACTION, .len_bytes = 6,
 	  .name = "MODE SELECT(6)", .spec = "spc4r37 6.10",
 	  .usage = { 0x15, 0x11, 0, 0, 0xff, 0 },

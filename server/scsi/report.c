@@ -140,6 +140,8 @@ enum scsi_result parse_maintenance_in(struct scsi_task *t, struct task *p)
 {
 	if ((t->cdb[1] & 0x1f) == SCSI_SA_REPORT_TPG && t->cdb[1] >> 5 > 1)
 		return cdb_field(p, 1, 7);       /* neither of the two formats */
+	if ((t->cdb[1] & 0x1f) == SCSI_SA_REPORT_TMF && alloc_at(t->cdb, 6) < 4)
+		return cdb_field(p, 6, -1);      /* SPC-4 6.36 */
 	return parse_data_in(p, alloc_at(t->cdb, 6));
 }
 

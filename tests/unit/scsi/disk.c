@@ -3,6 +3,8 @@
  * WRITE SAME, UNMAP, GET LBA STATUS, cache, start and stop. */
 #include "rig.h"
 
+#include "scsi/scsi_priv.h"
+
 #define BLOCKS 65536u
 static struct rig rig;
 static struct volume *volume;
@@ -288,6 +290,14 @@ static void lba_status(void **state)
 	}
 	assert_int_equal(at, BLOCKS);
 	assert_true(seen);
+	/* A unit that is fully provisioned has no other blocks than mapped ones. */
+	atomic_store(&unit->can_unmap, false);
+	struct cmd thick = { CDB(0x9e, 0x12, [12] = 4), .in = in, .in_room = sizeof(in) };
+	assert_int_equal(cmd_do(&nx, 0, &thick), SCSI_GOOD);
+	atomic_store(&unit->can_unmap, true);
+	assert_int_equal(thick.in_len, 24);
+	assert_int_equal(get32(in + 16), BLOCKS);
+	assert_int_equal(in[20], 0);
 	struct cmd last = { CDB(0x9e, 0x12, [8] = 0xff, 0xff, [13] = 24), .in = in, .in_room = sizeof(in) };
 	assert_int_equal(cmd_do(&nx, 0, &last), SCSI_GOOD);
 	assert_int_equal(get32(in + 16), 1);
@@ -299,6 +309,10 @@ static void lba_status(void **state)
 static void small_ones(void **state)
 {
 	static const struct answer cases[] = {
+		{ "self-test", { 0x1d, 4 }, 0, 0, 0, 0, -1 },
+		{ "self-test, long", { 0x1d, 0x44 }, 0, 0, 2, 0x052400, -1 },
+		{ "diagnostic page", { 0x1d, 0x10, 0, 0, 4 }, 4, 0, 2, 0x052400, -1 },
+		{ "task management functions, no room", { 0xa3, 0x0d, [9] = 3 }, 0, 0, 2, 0x052400, -1 },
 		{ "sync, all", { 0x35 }, 0, 0, 0, 0, -1 },
 		{ "sync, to the end", { 0x35, 0, 0, 0, 0xff, 0xff }, 0, 0, 0, 0, -1 },
 		{ "sync, IMMED", { 0x91, 2 }, 0, 0, 0, 0, -1 },
