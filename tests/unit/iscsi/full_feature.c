@@ -264,6 +264,35 @@ static void rejected_commands(void **state)
 	ini_logout(&i);
 }
 
+/* Immediate commands have no window, so there is a bound of another kind: Reject 06h. */
+static void too_many_at_once(void **state)
+{
+	uint8_t h[ISCSI_BHS_BYTES] = { 0x41, CMD_WRITE, [32] = 0x2a, [40] = 8 };
+	unsigned sent = 0, rejected = 0;
+
+	(void)state;
+	ini_session(&i, rig.port, "");
+	ini_settle(&i);
+	for (; sent < 100; sent++) {                             /* writes whose data never come */
+		put32(h + 16, 6000 + sent);
+		put32(h + 20, 4096);
+		put32(h + 24, i.cmdsn);
+		put32(h + 28, i.exp_statsn);
+		ini_send(&i, h, NULL, 0);
+	}
+	request(0x40, 0x80, 5, 0xffffffff, i.cmdsn, NULL, 0);
+	while (ini_recv(&i) != ISCSI_NOP_IN) {
+		if (i.h[0] != ISCSI_REJECT)
+			assert_int_equal(i.h[0], ISCSI_R2T);
+		else
+			assert_int_equal(i.h[2], 0x06);
+		rejected += i.h[0] == ISCSI_REJECT;
+	}
+	assert_in_range(rejected, 1, sent - 1);
+	assert_int_equal(get32(i.h + 28), i.cmdsn);
+	ini_logout(&i);
+}
+
 /* No command of ours is bidirectional; what it did not bring is told for both directions.  11.4.5 */
 static void bidirectional(void **state)
 {
@@ -489,7 +518,7 @@ int main(void)
 		cmocka_unit_test(nop), cmocka_unit_test(ping), cmocka_unit_test(outside_of_the_window),
 		cmocka_unit_test(early_commands_wait), cmocka_unit_test(early_write), cmocka_unit_test(a_window_full_at_once),
 		cmocka_unit_test(rejects), cmocka_unit_test(rejected_commands),
-		cmocka_unit_test(bidirectional), cmocka_unit_test(window_opens_without_an_answer), cmocka_unit_test(fatal), cmocka_unit_test(digests), cmocka_unit_test(spoiled_digests),
+		cmocka_unit_test(too_many_at_once), cmocka_unit_test(bidirectional), cmocka_unit_test(window_opens_without_an_answer), cmocka_unit_test(fatal), cmocka_unit_test(digests), cmocka_unit_test(spoiled_digests),
 		cmocka_unit_test(logouts), cmocka_unit_test(text),
 	};
 	return cmocka_run_group_tests_name("iscsi/full_feature", tests, setup, teardown);
