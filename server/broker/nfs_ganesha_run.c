@@ -6,6 +6,8 @@
  * nfs/etc/ganesha.conf    core.conf as it was started: without grace when nobody has anything to take back */
 #include "broker/nfs_priv.h"
 
+#include "core/process.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -98,6 +100,12 @@ static int ganesha_argv(const char **argv, size_t argv_count, char *buf, size_t 
 	return 0;
 }
 
+/* What makes a share on btrfs one that it can serve; false: it is not there. */
+static bool btrfs_preload(char path[PATH_MAX])
+{
+	return process_find_ours("nfs-btrfs.so", R_OK, path) == 0 && !strpbrk(path, ": ");
+}
+
 static bool ganesha_ready(void)
 {
 	struct nfs_spec s;
@@ -113,8 +121,14 @@ static bool ganesha_ready(void)
 static const char *const *ganesha_env(void)
 {
 	static const char *all[8];
+	static char preload[PATH_MAX + 16];
+	char path[PATH_MAX];
 	size_t n = 0;
 	all[n++] = nfs_krb5_env();
+	if (btrfs_preload(path)) {
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", path);
+		all[n++] = preload;
+	}
 	for (const char *const *bus = nfs_bus_env(); bus && *bus && n < ARRAY_COUNT(all) - 1; bus++)
 		all[n++] = *bus;
 	all[n] = NULL;
@@ -135,13 +149,13 @@ static off_t log_size(void)
 	return stat(keeper_path(path, LOG_FILE), &st) < 0 ? 0 : st.st_size;
 }
 
-/* Debian's has no btrfs in it: a folder on it is another file system than the one that is mounted, which it does not find. */
 static void say_refused(struct nfs_export *x)
 {
+	char path[PATH_MAX];
 	struct statfs fs;
-	bool btrfs = statfs(x->path, &fs) == 0 && (unsigned long)fs.f_type == BTRFS_SUPER_MAGIC;
-	snprintf(x->failed, sizeof(x->failed), "%s", btrfs ?
-		 "this NFS-Ganesha cannot serve folders on btrfs; put it into a pool on XFS or ext4, or try the kernel's server: holdfast setting set nfs_provider kernel" :
+	bool alone = statfs(x->path, &fs) == 0 && (unsigned long)fs.f_type == BTRFS_SUPER_MAGIC && !btrfs_preload(path);
+	snprintf(x->failed, sizeof(x->failed), "%s", alone ?
+		 "NFS-Ganesha serves folders on btrfs only with nfs-btrfs.so of Holdfast, which is missing: install Holdfast again" :
 		 "the NFS server refuses it; its log says why");
 }
 

@@ -66,7 +66,7 @@ static int run_import(struct keeper_request *rq)
 	struct stat st;
 	if (fstat(rq->fd, &st) || !S_ISSOCK(st.st_mode))
 		return keeper_refuse(rq, -EINVAL, "import-run: what came along is no socket");
-	if (process_find_ours("holdfast-remote", path))
+	if (process_find_ours("holdfast-remote", X_OK, path))
 		return keeper_refuse(rq, -ENOENT, "the program holdfast-remote is not installed");
 	_cleanup_(closep) int folder = op_folder_open(rq->args[0], rq->text, sizeof(rq->text));
 	if (folder < 0)

@@ -60,7 +60,7 @@ int process_start(const char *path, const char *const *argv, const char *const *
 	return -r;
 }
 
-int process_find_ours(const char *name, char ret_path[PATH_MAX])
+int process_find_ours(const char *name, int mode, char ret_path[PATH_MAX])
 {
 	char exe[PATH_MAX - 64];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -69,10 +69,13 @@ int process_find_ours(const char *name, char ret_path[PATH_MAX])
 	char *slash = strrchr(exe, '/');
 	if (slash) {
 		*slash = '\0';
-		snprintf(ret_path, PATH_MAX, "%s/%.60s", exe, name);
-		if (access(ret_path, X_OK) == 0)
-			return 0;
+		static const char *const beside[] = { "", ".libs/" };
+		for (size_t i = 0; i < ARRAY_COUNT(beside); i++) {
+			snprintf(ret_path, PATH_MAX, "%s/%s%.60s", exe, beside[i], name);
+			if (access(ret_path, mode) == 0)
+				return 0;
+		}
 	}
 	snprintf(ret_path, PATH_MAX, "%s/../%.60s", HF_PLUGIN_DIR, name);
-	return access(ret_path, X_OK) ? -ENOENT : 0;
+	return access(ret_path, mode) ? -ENOENT : 0;
 }

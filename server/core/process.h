@@ -17,7 +17,8 @@
  * Otherwise as posix_spawn(3): -ENOENT, -EACCES, -ENOMEM, ..; also -EMFILE. */
 int process_start(const char *path, const char *const *argv, const char *const *envp, const int *fd, int fd_count, pid_t *ret_pid) _must_check_;
 
-/* A further program of ours: beside this one in a build tree, else where it is installed; -ENOENT. */
-int process_find_ours(const char *name, char ret_path[PATH_MAX]) _must_check_;
+/* A further program or library of ours: beside this one in a build tree, else where it is installed; -ENOENT.
+ * mode  X_OK or R_OK */
+int process_find_ours(const char *name, int mode, char ret_path[PATH_MAX]) _must_check_;
 
 #endif

@@ -39,7 +39,7 @@ static int start(struct remote_child *c, const struct remote_job *job, char *why
 		c->out = fcntl(job->running_fd, F_DUPFD_CLOEXEC, 4);
 		return c->in < 0 || c->out < 0 ? -errno : 0;
 	}
-	int r = process_find_ours("holdfast-remote", path);
+	int r = process_find_ours("holdfast-remote", X_OK, path);
 	if (r) {
 		snprintf(why, why_bytes, "the program holdfast-remote is not installed");
 		return r;

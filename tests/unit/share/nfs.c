@@ -246,8 +246,9 @@ static void test_ganesha(void **state)
 		"NFSV4 {\n\tGraceless = false;\n\tGrace_Period = 15;\n\tLease_Lifetime = 10;\n\tRecoveryBackend = fs;\n"
 		"\tRecoveryRoot = \"/var/lib/h \\\"x\\\"/nas/nfs/recovery\";\n\tIdmapConf = \"/var/lib/h \\\"x\\\"/nas/nfs/etc/idmapd.conf\";\n\tMinor_Versions = 0, 1, 2;\n\tOnly_Numeric_Owners = true;\n"
 		"\tAllow_Numeric_Owners = true;\n\tDelegations = false;\n\tServer_Scope = \"holdfast-x\";\n\tServer_Owner = \"holdfast-x\";\n}\n"
-		"NFS_KRB5 {\n\tActive_krb5 = false;\n}\nLOG {\n\tDefault_Log_Level = EVENT;\n}\n"
-		"EXPORT_DEFAULTS {\n\tTransports = TCP;\n\tAccess_Type = None;\n\tSecType = sys;\n\tSquash = Root_Squash;\n}\n"
+		"NFS_KRB5 {\n\tActive_krb5 = false;\n}\nMDCACHE {\n\tFD_LWMark_Percent = 0;\n\tLRU_Run_Interval = 10;\n}\n"
+		"LOG {\n\tDefault_Log_Level = EVENT;\n}\n"
+		"EXPORT_DEFAULTS {\n\tTransports = TCP;\n\tAccess_Type = None;\n\tSecType = sys;\n\tSquash = Root_Squash;\n\tAttr_Expiration_Time = 1;\n}\n"
 		"%include \"/var/lib/h \\\"x\\\"/nas/nfs/etc/exports.conf\"\n");
 	_cleanup_(freep) char *krb5 = printed(core_krb5);
 	assert_non_null(strstr(krb5, "NFS_KRB5 {\n\tActive_krb5 = true;\n\tPrincipalName = nfs;\n\tKeytabPath = \"/nas/smb/private/krb5.keytab\";\n"
