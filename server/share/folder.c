@@ -44,6 +44,17 @@ static void make_homes(const struct share_world *w, const struct share_spec *s, 
 	}
 }
 
+/* Several shares of one folder: what one of them says counts, else what the first one's preset wants; the others leave it. */
+static bool is_left(const struct share_world *w, size_t at, bool group)
+{
+	for (size_t i = 0; i < w->share_count; i++) {
+		const struct share_spec *s = &w->shares[i];
+		if (i != at && s->enabled && strcmp(s->folder, w->shares[at].folder) == 0 && (i < at || (group ? s->group : s->mode)))
+			return true;
+	}
+	return false;
+}
+
 static int folder_apply(const struct share_world *w, char *why, size_t why_bytes)
 {
 	(void)why, (void)why_bytes;
@@ -56,8 +67,9 @@ static int folder_apply(const struct share_world *w, char *why, size_t why_bytes
 			share_fail(s, "its folder %s is not below the pool's", s->folder);
 			continue;
 		}
-		const char *mode = s->mode ? s->mode : s->guest ? kinds[s->preset].guest_mode : kinds[s->preset].mode;
-		if (make(s, s->folder + n, s->owner ? s->owner : "", s->group ? s->group : kinds[s->preset].group, mode) == 0 && s->preset == SHARE_HOMES)
+		const char *mode = s->mode ? s->mode : is_left(w, i, false) ? "" : s->guest ? kinds[s->preset].guest_mode : kinds[s->preset].mode;
+		const char *group = s->group ? s->group : is_left(w, i, true) ? "" : kinds[s->preset].group;
+		if (make(s, s->folder + n, s->owner ? s->owner : "", group, mode) == 0 && s->preset == SHARE_HOMES)
 			make_homes(w, s, s->folder + n);
 	}
 	return 0;

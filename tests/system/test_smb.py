@@ -128,6 +128,17 @@ def test_access(nas, who, words, reads, writes):
     assert (nas.smb("access", who, "put up file; del file")[0] == 0) == writes
 
 
+@pytest.mark.parametrize("first", ["said", "silent"])
+def test_a_second_share_of_a_folder_leaves_its_owner_and_mode(nas, first):
+    said, silent = nas.share("said", below="twice-" + first, group="hfstaff", mode="2750"), nas.share("silent", below="twice-" + first)
+    for shares in ([said], [silent, said] if first == "silent" else [said, silent]):
+        serve(nas, *shares)
+        st = (nas.pool / ("twice-" + first)).stat()
+        assert (st.st_gid, oct(st.st_mode & 0o7777)) == (20100, "0o2750"), shares
+    assert nas.smb("silent", "alice", "ls")[0] == 0
+    assert nas.smb("silent", "carol", "ls")[0] != 0
+
+
 def test_homes_are_the_users_own(nas):
     users = [nas.user(u, i, home=u != "carol") for u, i in USERS.items()]
     serve(nas, nas.share("homes-of-all", preset="homes"), users=users)
