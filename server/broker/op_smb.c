@@ -282,14 +282,23 @@ static int op_reload(struct keeper_request *rq)
 	return r > 0 ? -EIO : r;
 }
 
-static int op_close_share(struct keeper_request *rq)
+static int close_share(struct keeper_request *rq, const char *message)
 {
 	if (!keeper_child_pid(&keeper_kind_smbd))
 		return 0;
 	if (rq->args[0][0] == '-')
 		return keeper_refuse(rq, -EINVAL, "no share begins with a dash");
-	int r = SAMBA("smbcontrol", NULL, rq->text, sizeof(rq->text), "all", "close-share", rq->args[0]);
+	int r = SAMBA("smbcontrol", NULL, rq->text, sizeof(rq->text), "all", message, rq->args[0]);
 	return r > 0 ? -EIO : r;
+}
+static int op_close_share(struct keeper_request *rq)
+{
+	return close_share(rq, "close-share");
+}
+/* Only for those who may not connect to it any more, or only to read. */
+static int op_close_denied(struct keeper_request *rq)
+{
+	return close_share(rq, "close-denied-share");
 }
 
 /* A session's process is a child of our smbd, and smbd itself. */
@@ -380,6 +389,7 @@ const struct keeper_op keeper_ops_smb[] = {
 	{ "smb-apply", "f", true, op_apply },         /* the same, and it is the configuration now: "changed" or "same" */
 	{ "smb-reload", "", true, op_reload },
 	{ "smb-close-share", "n", true, op_close_share },
+	{ "smb-close-denied", "n", true, op_close_denied },
 	{ "smb-kick", "u", true, op_kick },           /* PID of a session's process */
 	{ "smb-status", "", false, op_status },       /* a descriptor with smbstatus's JSON */
 	{ "smb-traffic", "u*", false, op_traffic },   /* PORT..: a descriptor with lines */

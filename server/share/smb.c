@@ -18,6 +18,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static char *served;                     /* names applied last, each with a newline before and behind it */
+static char *applied;                    /* smb_conf()'s text, applied last */
 static char *listens;                    /* the lines that need a new smbd, applied last */
 static json_t *status;                   /* of smbstatus */
 static time_t status_at;
@@ -130,8 +131,8 @@ static int smb_check(const struct share_world *given, char *why, size_t why_byte
 	return r;
 }
 
-/* Shares that were served and are no more: their clients are told to go. */
-static void close_gone(const char *before, const char *now)
+/* Shares that were served and are no more, and those where somebody may less: their clients are told to go, and may come again. */
+static void close_gone(const char *before, const char *now, const char *conf)
 {
 	for (const char *p = before; p && *p; p = strchr(p + 1, '\n')) {
 		char name[128], framed[132];
@@ -139,9 +140,10 @@ static void close_gone(const char *before, const char *now)
 		if (sscanf(p, "\n%127[^\n]", name) != 1)
 			continue;
 		snprintf(framed, sizeof(framed), "\n%s\n", name);
-		if (now && strstr(now, framed))
+		enum smb_loss loss = !now || !strstr(now, framed) ? SMB_LOSS_ALL : smb_access_loss(applied, conf, name);
+		if (loss == SMB_LOSS_NONE)
 			continue;
-		if (keeper_ask(&a, -1, "smb-close-share", name, NULL) < 0)
+		if (keeper_ask(&a, -1, loss == SMB_LOSS_ALL ? "smb-close-share" : "smb-close-denied", name, NULL) < 0)
 			log_warn(&log_share, "cannot close a share for those who use it", "share=\"%s\" reason=\"%s\"", name, a.text);
 		keeper_answer_done(&a);
 	}
@@ -266,11 +268,14 @@ static int smb_apply(const struct share_world *given, char *why, size_t why_byte
 	if (r == 0 && portal)
 		r = start(now_listens, changed, why, why_bytes);
 	if (r == 0) {
-		close_gone(served, names);
+		close_gone(served, names, t.bytes);
 		pthread_mutex_lock(&lock);
 		free(served);
+		free(applied);
 		free(listens);
 		served = TAKE(names);
+		applied = TAKE(t.bytes);
+		t = (struct share_text){ 0 };
 		listens = TAKE(now_listens);
 		running = portal;
 		port_count = ports_of(w);
@@ -507,10 +512,11 @@ static void smb_stop(void)
 {
 	pthread_mutex_lock(&lock);
 	free(served);
+	free(applied);
 	free(listens);
 	json_decref(status);
 	free(traffic);
-	served = listens = NULL;
+	served = applied = listens = NULL;
 	status = NULL;
 	traffic = NULL;
 	running = false;

@@ -22,6 +22,10 @@ int smb_conf_check_portals(const struct share_world *w, char *why, size_t why_by
 /* Appends the configuration of all SMB shares but those that skip names (NULL: none). */
 int smb_conf(const struct share_world *w, bool (*skip)(const struct share_spec *s), struct share_text *ret, struct smb_raws *raws) _must_check_;
 
+/* smb_access.c: may somebody less in a share, by two texts of smb_conf()?  PEOPLE: whom Samba can tell apart itself. */
+enum smb_loss { SMB_LOSS_NONE, SMB_LOSS_PEOPLE, SMB_LOSS_ALL };
+enum smb_loss smb_access_loss(const char *before, const char *now, const char *share);
+
 /* One line of smbd's log, when it tells something: an audit line or a refused login.  false: it does not.
  * data: returns owned.  share: copied, "" when there is none. */
 bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data);

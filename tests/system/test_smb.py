@@ -285,6 +285,31 @@ def test_clients_of_other_shares_do_not_notice_changes(nas):
     other.process.wait()
 
 
+@pytest.mark.parametrize("what, words", [
+    ("read-only", {"read_only": True}), ("a reader", {"allow": ["alice:ro", "bob"]}), ("denied", {"deny": ["alice"]}), ("not allowed", {"allow": ["bob"]}),
+    ("denied host", {"deny": ["127.0.0.0/8"]}), ("another host", {"allow": ["192.0.2.1"]}),
+])
+def test_who_is_connected_loses_what_is_taken_and_others_do_not(nas, what, words):
+    """Samba asks at the connection to the share only; who may no more must not go on."""
+    serve(nas, nas.share("taken"), nas.share("beside"))
+    alice, bob, beside = Client(nas, "taken", "alice"), Client(nas, "taken", "bob"), Client(nas, "beside", "alice")
+    try:
+        alice.works("before")
+        serve(nas, nas.share("taken", allow=["bob", "alice"], comment="other words, same rights"))
+        alice.works("still")
+        serve(nas, nas.share("taken", **words))
+        alice.do("put up after", "NT_STATUS_NETWORK_NAME_DELETED")
+        beside.works("untouched")
+        if what in ("a reader", "denied", "not allowed"):
+            bob.works("goes-on")
+        assert nas.smb("taken", "alice", "put up again")[1].count("NT_STATUS") > 0
+        serve(nas, nas.share("taken"))
+        assert nas.smb("taken", "alice", "put up again")[0] == 0
+    finally:
+        for client in (alice, bob, beside):
+            client.close()
+
+
 def test_sessions_are_listed_and_closed(nas):
     serve(nas, nas.share("listed"))
     client = Client(nas, "listed", "carol")
