@@ -16,7 +16,7 @@ const char *firewall_name(const struct firewall *f);
 /* Does it keep strangers from this TCP port, as far as can be told?  fix: the command that opens it. */
 bool firewall_blocks(const struct firewall *f, unsigned port, char *fix, size_t fix_bytes);
 /* For the tests: from what the programs print; NULL: not there. */
-struct firewall *firewall_from(const char *firewalld_ports, const char *firewalld_services, const char *ufw_status, const char *nft_ruleset);
+struct firewall *firewall_from(const char *firewalld_zone, const char *firewalld_zones, const char *ufw_status, const char *nft_ruleset);
 
 /* [{"check","result":"ok|warning|error","text","fix"}]; returns owned. */
 json_t *doctor_findings(struct cli *c, bool *ret_sick);

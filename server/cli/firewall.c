@@ -18,6 +18,7 @@
 struct firewall {
 	enum { FIREWALL_NONE, FIREWALLD, UFW, NFT } kind;
 	char family[16], table[64], chain[64]; /* NFT: where a rule belongs */
+	char zone[64];                   /* FIREWALLD: that of an interface */
 	size_t range_count;
 	struct {
 		unsigned first, last;
@@ -84,20 +85,68 @@ static void add_port_text(struct firewall *f, const char *s)
 }
 
 /* "3260/tcp 8000-8010/tcp 53/udp" */
-static void read_firewalld(struct firewall *f, const char *ports, const char *services)
+static void add_firewalld_ports(struct firewall *f, const char *p, const char *end)
+{
+	for (size_t len; p < end; p += len + strspn(p + len, " ")) {
+		len = strcspn(p, " \n");
+		if (len > 4 && strncmp(p + len - 4, "/tcp", 4) == 0)
+			add_port_text(f, p);
+		if (p[len] != ' ')
+			break;
+	}
+}
+
+/* What those of our files and of firewalld's own let in that hosts of ours may use; of the others a port is asked for in vain. */
+static void add_firewalld_service(struct firewall *f, const char *name, size_t len)
 {
 	static const struct {
 		const char *service;
-		unsigned port;
-	} known[] = { { "iscsi-target", 3260 }, { "https", 443 }, { "http", 80 }, { "nfs", 2049 }, { "samba", 445 }, { "holdfast-https", 8443 },
-		      { "holdfast-nvme-tcp", 4420 }, { "holdfast-nvme-discovery", 8009 }, { "nvme-tcp", 4420 } };
-	for (const char *p = ports; *p; p += strcspn(p, " \n") + strspn(p + strcspn(p, " \n"), " \n"))
-		if (strcspn(p, "/") < strcspn(p, " \n") && strncmp(p + strcspn(p, "/"), "/tcp", 4) == 0)
-			add_port_text(f, p);
-	for (const char *p = services ? services : ""; *p; p += strcspn(p, " \n") + strspn(p + strcspn(p, " \n"), " \n"))
-		for (size_t i = 0; i < ARRAY_COUNT(known); i++)
-			if (strlen(known[i].service) == strcspn(p, " \n") && strncmp(p, known[i].service, strlen(known[i].service)) == 0)
-				add_range(f, known[i].port, known[i].port);
+		unsigned first, last;
+	} known[] = { { "holdfast", 8443, 8443 }, { "holdfast-san", 3260, 3260 }, { "holdfast-san", 4420, 4420 }, { "holdfast-san", 8009, 8009 }, { "holdfast-nas", 445, 445 },
+		      { "holdfast-nas", 2049, 2049 }, { "holdfast-nas", 5357, 5357 }, { "iscsi-target", 3260, 3260 }, { "nfs", 2049, 2049 }, { "nvme-tcp", 4420, 4420 },
+		      { "samba", 445, 445 }, { "samba", 139, 139 }, { "http", 80, 80 }, { "https", 443, 443 } };
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+		if (strlen(known[i].service) == len && strncmp(name, known[i].service, len) == 0)
+			add_range(f, known[i].first, known[i].last);
+}
+
+/* "rule family="ipv4" source address="10.0.0.0/8" port port="3260" protocol="tcp" accept": who it is for is not asked. */
+static void read_rich_rule(struct firewall *f, const char *line, size_t len)
+{
+	const char *port = memmem(line, len, "port port=\"", 11), *service = memmem(line, len, "service name=\"", 14);
+	if (!memmem(line, len, " accept", 7))
+		return;
+	if (port && memmem(line, len, "protocol=\"tcp\"", 14))
+		add_port_text(f, port + 11);
+	if (service)
+		add_firewalld_service(f, service + 14, strcspn(service + 14, "\"\n"));
+}
+
+/* Zones as firewall-cmd prints them; all of them, or those that interfaces or sources have. */
+static void read_firewalld(struct firewall *f, const char *zones, bool all)
+{
+	bool counts = false;
+	for (const char *p = zones; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		size_t len = strcspn(p, "\n"), indent = strspn(p, " \t");
+		const char *word = p + indent;
+		if (!indent && len) {
+			bool active = memmem(p, len, "active)", 7);
+			counts = all || active;
+			if (active && !f->zone[0])
+				snprintf(f->zone, sizeof(f->zone), "%.*s", (int)strcspn(p, " \n"), p);
+		}
+		if (!counts)
+			continue;
+		if (strncmp(word, "target: ACCEPT", 14) == 0)
+			add_range(f, 1, 65535);
+		else if (strncmp(word, "ports: ", 7) == 0)
+			add_firewalld_ports(f, word + 7, p + len);
+		else if (strncmp(word, "rule ", 5) == 0)
+			read_rich_rule(f, p, len);
+		else if (strncmp(word, "services: ", 10) == 0)
+			for (const char *q = word + 10; q < p + len; q += strcspn(q, " \n") + 1)
+				add_firewalld_service(f, q, strcspn(q, " \n"));
+	}
 }
 
 /* "3260/tcp   ALLOW   Anywhere" */
@@ -143,14 +192,15 @@ static void read_nft(struct firewall *f, const char *ruleset)
 	}
 }
 
-struct firewall *firewall_from(const char *firewalld_ports, const char *firewalld_services, const char *ufw_status, const char *nft_ruleset)
+struct firewall *firewall_from(const char *firewalld_zone, const char *firewalld_zones, const char *ufw_status, const char *nft_ruleset)
 {
 	struct firewall *f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
-	if (firewalld_ports) {
+	if (firewalld_zone) {
 		f->kind = FIREWALLD;
-		read_firewalld(f, firewalld_ports, firewalld_services);
+		read_firewalld(f, firewalld_zone, true); /* what has no zone of its own is in this one */
+		read_firewalld(f, firewalld_zones, false);
 	} else if (ufw_status && strstr(ufw_status, "Status: active")) {
 		f->kind = UFW;
 		read_ufw(f, ufw_status);
@@ -162,9 +212,9 @@ struct firewall *firewall_from(const char *firewalld_ports, const char *firewall
 
 struct firewall *firewall_look(void)
 {
-	static const char *const ports[] = { "firewall-cmd", "--list-ports", NULL }, *const services[] = { "firewall-cmd", "--list-services", NULL },
+	static const char *const zone[] = { "firewall-cmd", "--list-all", NULL }, *const zones[] = { "firewall-cmd", "--list-all-zones", NULL },
 				 *const ufw[] = { "ufw", "status", NULL }, *const nft[] = { "nft", "list", "ruleset", NULL };
-	_cleanup_(freep) char *a = program_output(ports, 1 << 16, 5), *b = a ? program_output(services, 1 << 16, 5) : NULL;
+	_cleanup_(freep) char *a = program_output(zone, 1 << 16, 5), *b = a ? program_output(zones, 1 << 18, 5) : NULL;
 	_cleanup_(freep) char *c = a ? NULL : program_output(ufw, 1 << 16, 5), *d = a ? NULL : program_output(nft, 1 << 20, 5);
 	return firewall_from(a, b, c, d);
 }
@@ -188,7 +238,7 @@ bool firewall_blocks(const struct firewall *f, unsigned port, char *fix, size_t 
 		if (f->range[i].first <= port && port <= f->range[i].last)
 			return false;
 	if (f->kind == FIREWALLD)
-		snprintf(fix, fix_bytes, "firewall-cmd --permanent --add-port=%u/tcp && firewall-cmd --reload", port);
+		snprintf(fix, fix_bytes, "firewall-cmd --permanent %s%s%s--add-port=%u/tcp && firewall-cmd --reload", f->zone[0] ? "--zone=" : "", f->zone, f->zone[0] ? " " : "", port);
 	else if (f->kind == UFW)
 		snprintf(fix, fix_bytes, "ufw allow %u/tcp", port);
 	else

@@ -19,21 +19,36 @@
 #define UFW "Status: active\n\nTo                         Action      From\n--                         ------      ----\n3260/tcp                   ALLOW       Anywhere\n" \
 	    "4420,8009/tcp              ALLOW       192.0.2.0/24\n8443/tcp                   DENY        Anywhere\n22/tcp (v6)                ALLOW       Anywhere (v6)\n5000:5010/tcp              ALLOW       Anywhere\n"
 
+/* As firewall-cmd --list-all prints it. */
+#define ZONE(head, services, ports) head "\n  target: default\n  interfaces: eth0\n  services: " services "\n  ports: " ports "\n  protocols: \n  source-ports: \n  rich rules: \n"
+
 static void firewalls(void **state)
 {
 	static const struct {
-		const char *what, *ports, *services, *ufw, *nft;
+		const char *what, *zone, *zones, *ufw, *nft;
 		unsigned port;
 		bool blocks;
 		const char *fix;
 	} cases[] = {
 		{ "no firewall", NULL, NULL, NULL, NULL, 3260, false, "" },
-		{ "firewalld, open", "3260/tcp 53/udp\n", "ssh\n", NULL, NULL, 3260, false, "" },
-		{ "firewalld, closed", "3260/tcp 53/udp\n", "ssh\n", NULL, NULL, 4420, true, "firewall-cmd --permanent --add-port=4420/tcp && firewall-cmd --reload" },
-		{ "firewalld, only for UDP", "4420/udp\n", "\n", NULL, NULL, 4420, true, "firewall-cmd --permanent --add-port=4420/tcp && firewall-cmd --reload" },
-		{ "firewalld, a range", "4000-5000/tcp\n", "\n", NULL, NULL, 4420, false, "" },
-		{ "firewalld, by a service", "\n", "ssh iscsi-target dhcpv6-client\n", NULL, NULL, 3260, false, "" },
-		{ "firewalld, nothing is open", "\n", "\n", NULL, NULL, 3260, true, "firewall-cmd --permanent --add-port=3260/tcp && firewall-cmd --reload" },
+		{ "firewalld, open", ZONE("public (active)", "ssh", "3260/tcp 53/udp"), "", NULL, NULL, 3260, false, "" },
+		{ "firewalld, closed", ZONE("public (active)", "ssh", "3260/tcp 53/udp"), "", NULL, NULL, 4420, true, "firewall-cmd --permanent --zone=public --add-port=4420/tcp && firewall-cmd --reload" },
+		{ "firewalld, an interface without a zone", ZONE("public", "ssh", ""), ZONE("public", "ssh", ""), NULL, NULL, 4420, true, "firewall-cmd --permanent --add-port=4420/tcp && firewall-cmd --reload" },
+		{ "firewalld, only for UDP", ZONE("public", "", "4420/udp 53/tcp"), "", NULL, NULL, 4420, true, "firewall-cmd --permanent --add-port" },
+		{ "firewalld, a range", ZONE("public", "", "4000-5000/tcp"), NULL, NULL, NULL, 4420, false, "" },
+		{ "firewalld, by a service", ZONE("public", "ssh iscsi-target dhcpv6-client", ""), NULL, NULL, NULL, 3260, false, "" },
+		{ "firewalld, by ours for disks", ZONE("public", "holdfast holdfast-san", ""), NULL, NULL, NULL, 4420, false, "" },
+		{ "firewalld, by ours for shares", ZONE("public", "holdfast-nas", ""), NULL, NULL, NULL, 2049, false, "" },
+		{ "firewalld, by ours for the page", ZONE("public", "ssh holdfast", ""), NULL, NULL, NULL, 8443, false, "" },
+		{ "firewalld, ours for the page alone", ZONE("public", "ssh holdfast", ""), NULL, NULL, NULL, 3260, true, "firewall-cmd --permanent --add-port=3260/tcp" },
+		{ "firewalld, in the zone of an interface", ZONE("public", "", ""), ZONE("public", "", "") ZONE("san (active)", "", "3260/tcp"), NULL, NULL, 3260, false, "" },
+		{ "firewalld, closed in the zone of an interface", ZONE("public", "", ""), ZONE("san (active)", "ssh", ""), NULL, NULL, 3260, true, "firewall-cmd --permanent --zone=san --add-port=3260/tcp" },
+		{ "firewalld, in a zone that nobody has", ZONE("public", "", ""), ZONE("san", "", "3260/tcp"), NULL, NULL, 3260, true, "firewall-cmd" },
+		{ "firewalld, a zone that lets all in", ZONE("public", "", ""), "trusted (active)\n  target: ACCEPT\n", NULL, NULL, 3260, false, "" },
+		{ "firewalld, a rich rule", ZONE("public", "", "") "\trule family=\"ipv4\" source address=\"10.0.0.0/8\" port port=\"3260\" protocol=\"tcp\" accept\n", NULL, NULL, NULL, 3260, false, "" },
+		{ "firewalld, a rich rule that drops", ZONE("public", "", "") "\trule family=\"ipv4\" port port=\"3260\" protocol=\"tcp\" drop\n", NULL, NULL, NULL, 3260, true, "firewall-cmd" },
+		{ "firewalld, a rich rule with a service", ZONE("public", "", "") "\trule family=\"ipv4\" service name=\"holdfast-san\" accept\n", NULL, NULL, NULL, 3260, false, "" },
+		{ "firewalld, nothing is open", ZONE("public", "", ""), "", NULL, NULL, 3260, true, "firewall-cmd --permanent --add-port=3260/tcp && firewall-cmd --reload" },
 		{ "ufw is off", NULL, NULL, "Status: inactive\n", NULL, 3260, false, "" },
 		{ "ufw, open", NULL, NULL, UFW, NULL, 3260, false, "" },
 		{ "ufw, second of two", NULL, NULL, UFW, NULL, 8009, false, "" },
@@ -51,7 +66,7 @@ static void firewalls(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		char fix[256] = "";
-		struct firewall *f = firewall_from(cases[i].ports, cases[i].services, cases[i].ufw, cases[i].nft);
+		struct firewall *f = firewall_from(cases[i].zone, cases[i].zones, cases[i].ufw, cases[i].nft);
 		bool blocks = firewall_blocks(f, cases[i].port, fix, sizeof(fix));
 		if (blocks != cases[i].blocks || strncmp(fix, cases[i].fix, strlen(cases[i].fix)) != 0)
 			fail_msg("%s: %s, \"%s\"", cases[i].what, blocks ? "closed" : "open", fix);
