@@ -25,6 +25,25 @@ int keeper_smb_folders(void)
 	return r;
 }
 
+/* Every share has streams_xattr; on Debian 12 it is in a package that samba only recommends, and smbd would refuse all clients without a word
+ * to us.  Where Samba's folder is not known, the module is taken to be there. */
+static const char *const bases[] = { "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib" };
+static bool modules_missing(char *why, size_t why_bytes)
+{
+	char path[PATH_MAX];
+	bool folder = false;
+	for (size_t b = 0; b < ARRAY_COUNT(bases); b++) {
+		snprintf(path, sizeof(path), "%s/samba/vfs/streams_xattr.so", bases[b]);
+		if (access(path, F_OK) == 0)
+			return false;
+		snprintf(path, sizeof(path), "%s/samba", bases[b]);
+		folder |= access(path, F_OK) == 0;
+	}
+	if (folder)
+		snprintf(why, why_bytes, "Samba's module streams_xattr is not installed (package samba-vfs-modules)");
+	return folder;
+}
+
 /* ---- smbd ----------------------------------------------------------------------------------------------------------- */
 /* In the foreground, in a session of its own, on absolute paths: with a relative one sessions cannot read the file again. */
 static int smbd_argv(const char **argv, size_t argv_count, char *buf, size_t buf_bytes, char *why, size_t why_bytes)
@@ -35,6 +54,8 @@ static int smbd_argv(const char **argv, size_t argv_count, char *buf, size_t buf
 		snprintf(why, why_bytes, "cannot make Samba's folders: %s", strerror(-r));
 		return r < 0 ? r : -E2BIG;
 	}
+	if (modules_missing(why, why_bytes))
+		return -ENOENT;
 	snprintf(buf, buf_bytes, "%s", keeper_path(path, "smb/etc/smb.conf"));
 	size_t n = strlen(buf) + 1;
 	if (access(buf, R_OK) < 0) {
@@ -364,7 +385,6 @@ static int op_traffic(struct keeper_request *rq)
 static int op_version(struct keeper_request *rq)
 {
 	static const char *const wanted[] = { "fruit", "recycle", "acl_xattr", "shadow_copy2", "full_audit" };
-	static const char *const bases[] = { "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib" };
 	char out[256], path[PATH_MAX];
 	const char *const argv[] = { "smbd", "-V", NULL };
 	const struct keeper_run_opts o = { .argv = argv, .out = out, .out_bytes = sizeof(out), .timeout_s = 10 };
@@ -372,6 +392,8 @@ static int op_version(struct keeper_request *rq)
 	if (r != 0)
 		return keeper_refuse(rq, r < 0 ? r : -EIO, "%s", r == -ENOENT ? "Samba is not installed (package samba)" : "smbd does not answer");
 	out[strcspn(out, "\n")] = '\0';
+	if (modules_missing(rq->text, sizeof(rq->text)))
+		return -ENOENT;
 	int n = snprintf(rq->text, sizeof(rq->text), "%s", strncmp(out, "Version ", 8) == 0 ? out + 8 : out);
 	for (size_t i = 0; i < ARRAY_COUNT(wanted); i++)
 		for (size_t b = 0; b < ARRAY_COUNT(bases); b++) {

@@ -126,7 +126,7 @@ def test_the_keeper_of_shares_comes_as_a_package_of_its_own(machine, debs):
     """It outlives an upgrade as the same process, comes back when it is killed, and goes without a trace.
 
     Samba and an NFS server are not installed in this machine: the keeper runs without them."""
-    assert {"holdfast", "samba"} <= set(depends(debs["holdfast-nas"]))
+    assert {"holdfast", "samba", "samba-vfs-modules"} <= set(depends(debs["holdfast-nas"]))
     install(machine)
     assert machine.run("systemctl cat holdfast-nas", ok=None).strip() == "" or "No files" in machine.run("systemctl cat holdfast-nas", ok=False)
     machine.copy(debs["holdfast-nas"], "/root/nas.deb")

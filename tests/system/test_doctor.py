@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """holdfast doctor and holdfast support-bundle: what they find, and what they must not tell."""
 import json
+import pathlib
 import tarfile
 
 import pytest
 
-from harness import Refused, free_port
+from harness import Daemon, Refused, free_port, wait_for
+from nfs_rig import Network, need
 
 SECRETS = ["chap-secret-of-host", "DHHC-1:00:ia6zGodOr4SEG0Zzaw398rpY0wqipUWj4jWjUh4HWUz6aQ2n:"]
 
@@ -68,3 +70,36 @@ def test_bundle_has_no_secrets(daemon):
                 json.loads(data)
     with pytest.raises(Refused, match="exists"):
         daemon.cli("support-bundle", path)
+
+
+def test_samba_without_its_modules_is_told_and_comes_back():
+    """On Debian 12 they are a package that samba only recommends: smbd runs without, and lets nobody in."""
+    need("smbd", "smbclient")
+    folder = next(iter(pathlib.Path("/usr").glob("lib*/**/samba/vfs")))
+    with Network() as net:
+        net.run("mount", "-t", "tmpfs", "none", folder)
+        d = Daemon(prefix=net.prefix)
+        try:
+            d.base.chmod(0o755)
+            d.start()
+            d.pool("p")
+            (d.base / "secret").write_text("a word of hers\n")
+            d.cli("setting", "set", "nas_user_range", "28000-28999")
+            d.cli("user", "create", "anna", "--password-file", d.base / "secret", timeout=60)
+            with pytest.raises(Refused, match="package samba-vfs-modules"):
+                d.cli("portal", "add", "smb", "0.0.0.0:445", timeout=60)
+            net.run("umount", folder)            # as if the package were installed
+            d.cli("portal", "add", "smb", "0.0.0.0:445", timeout=60)
+            d.cli("share", "create", "docs", "--pool", "p", "--smb", "--allow", "anna", timeout=60)
+            net.run("smbclient", "//127.0.0.1/docs", "-U", "anna%a word of hers", "-c", "ls")
+
+            def bad():
+                return [f for f in findings(d)[1] if f["check"] == "shares" and f["result"] == "error"]
+            assert not bad()
+            net.run("mount", "-t", "tmpfs", "none", folder)
+            d.restart()
+            wait_for("doctor tells", 60, lambda: any("samba-vfs-modules" in f["fix"] for f in bad()))
+            net.run("umount", folder)
+            wait_for("doctor has nothing to say", 60, lambda: not bad())
+        finally:
+            d.close()
