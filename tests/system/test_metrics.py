@@ -2,6 +2,8 @@
 """/metrics by a strict reader, and the dashboard and alert rules that are made for it."""
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -119,3 +121,15 @@ def test_alert_rules_ask_for_what_there_is(busy):
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
         assert metric_names(rule["expr"]) <= known, rule["expr"]
         assert rule["expr"].count("(") == rule["expr"].count(")")
+
+
+def test_prometheus_takes_the_rules_and_the_metrics(busy):
+    """By its own tool: the rules, what they say to series of samples, and whether our text is what it reads."""
+    promtool = shutil.which("promtool")
+    if not promtool:
+        pytest.skip("needs promtool (package prometheus)")
+    here = SRC / "docs/grafana"
+    for words, text in ((["check", "rules", here / "alerts.yaml"], None), (["test", "rules", here / "alerts.test.yaml"], None),
+                        (["check", "metrics"], busy.rest("GET", "/metrics")[2])):
+        said = subprocess.run([promtool, *words], input=text if text is None or isinstance(text, str) else text.decode(), capture_output=True, text=True, timeout=120)
+        assert said.returncode == 0, said.stdout + said.stderr
