@@ -166,6 +166,18 @@ def test_backends_with_needs_of_their_own_have_packages_of_their_own(debs, tmp_p
         assert set(re.findall(r"NEEDED.*\[(.*)\]", needed)) <= {"libc.so.6"}, f"{plugin.name}: see the packages in HACKING.md"
 
 
+def test_guides_and_what_monitors_and_plays_use_are_in_it(debs, tmp_path):
+    """What doctor and the guides name is on the machine, to be read as it is; with no path that leads nowhere."""
+    subprocess.run(["dpkg-deb", "-x", debs["holdfast"], tmp_path], check=True)
+    docs = tmp_path / "usr/share/doc/holdfast"
+    assert {p.name for p in (docs / "guides").iterdir()} == {p.name for p in (TOP / "docs/guides").glob("*.md")}
+    for name in ("README.md", "openapi.yaml", "grafana/alerts.yaml", "grafana/holdfast.json", "ansible/roles/holdfast/tasks/main.yml"):
+        assert (docs / name).stat().st_size > 100, name
+    for page in (docs / "guides").glob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
 def test_debug_symbols_are_a_package(debs):
     listed = subprocess.run(["dpkg-deb", "-c", debs["holdfast-dbgsym"]], capture_output=True, text=True, check=True).stdout
     assert "/usr/lib/debug/.build-id/" in listed and ".debug" in listed
