@@ -28,12 +28,32 @@ static bool name_is_secret(const char *name)
 	return strcasecmp(name, "key") == 0 || strcasecmp(name, "pass") == 0;
 }
 
+/* Webhooks have their secrets where they like: in the address behind the server's name, in headers, in the body. */
+static void scrub_webhook(json_t *j)
+{
+	static const char *const whole[] = { "headers", "template" };
+	const char *url = json_string_value(json_object_get(j, "url"));
+	if (url && strncmp(url, "http", 4) == 0 && strstr(url, "://")) {
+		const char *host = strstr(url, "://") + 3, *at = memchr(host, '@', strcspn(host, "/?#"));
+		int scheme = (int)(host - url);
+		host = at ? at + 1 : host;
+		_cleanup_(freep) char *text = text_format("%.*s%.*s%s", scheme, url, (int)strcspn(host, "/?#"), host, host[strcspn(host, "/?#")] ? "/" REMOVED : "");
+		json_object_set_new(j, "url", json_string(text));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(whole); i++) {
+		const json_t *v = json_object_get(j, whole[i]);
+		if (v && !json_is_null(v) && !(json_is_string(v) && !*json_string_value(v)) && !(json_is_array(v) && !json_array_size(v)))
+			json_object_set_new(j, whole[i], json_string(REMOVED));
+	}
+}
+
 /* A setting is {"key": its name, "value"}: there "key" is no secret. */
 void scrub_json(json_t *j)
 {
 	const char *name;
 	json_t *v;
 	size_t i;
+	scrub_webhook(j);
 	json_array_foreach(j, i, v)
 		scrub_json(v);
 	bool setting = json_object_get(j, "key") && json_object_get(j, "value");
@@ -58,6 +78,18 @@ static void blank(char *s, size_t len)
 	memset(s, '*', len);
 }
 
+/* The word behind the name in an address: https://name:word@server, iscsi://name%word@server. */
+static void scrub_addresses(char *s)
+{
+	for (char *p = s; (p = strstr(p, "://"));) {
+		p += 3;
+		char *at = memchr(p, '@', strcspn(p, "/ \t\n\"'<>"));
+		size_t name = strcspn(p, ":%@");
+		if (at && p + name + 1 < at)
+			blank(p + name + 1, (size_t)(at - p) - name - 1);
+	}
+}
+
 /* Keys as they are written: DHHC-1:00:.., NVMeTLSkey-1:.., our tokens, PEM, Authorization, a set-up code. */
 void scrub_text(char *s)
 {
@@ -70,6 +102,7 @@ void scrub_text(char *s)
 		{ "Bearer ", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.~+/= " },
 	};
 	static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567-";
+	scrub_addresses(s);
 	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
 		for (char *p = s; (p = strstr(p, words[i].start));) {
 			char *value = p + strlen(words[i].start);

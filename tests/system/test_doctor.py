@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """holdfast doctor and holdfast support-bundle: what they find, and what they must not tell."""
+import base64
 import json
 import pathlib
+import secrets
+import subprocess
 import tarfile
 
 import pytest
 
+from https_client import PASSWORD, set_up, setup_code
 from harness import Daemon, Refused, free_port, wait_for
 from nfs_rig import Network, need
 
@@ -70,6 +74,55 @@ def test_bundle_has_no_secrets(daemon):
                 json.loads(data)
     with pytest.raises(Refused, match="exists"):
         daemon.cli("support-bundle", path)
+
+
+def test_nothing_that_was_secret_anywhere_is_in_a_bundle(daemon, tmp_path):
+    """Every place that takes a secret is given one; then the bundle is searched for each, and for what was made of them."""
+    planted = {}
+
+    def secret(name, text=None):
+        planted[name] = text or f"planted-{name}-{secrets.token_hex(8)}"
+        (tmp_path / name).write_text(planted[name])
+        return tmp_path / name
+
+    daemon.pool("p")
+    daemon.cli("volume", "create", "sealed", "--size", "16M", "--encrypted")
+    daemon.cli("host", "create", "h", "--iqn", "iqn.2026-11.test:h", "--chap-user", "u", "--chap-secret-file", secret("chap"), "--mutual-user", "m",
+               "--mutual-secret-file", secret("mutual"))
+    for flag in ("dhchap-key", "dhchap-ctrl-key", "tls-psk"):
+        key = daemon.cli("key", "generate", "psk" if flag == "tls-psk" else "dhchap").split()[-1]
+        daemon.cli("host", "set", "h", f"--{flag}-file", secret(flag, key))
+    mail = ["--host", "127.0.0.1", "--port", "9", "--from", "a@example.net", "--to", "b@example.net", "--user", "mailer", "--password-file", secret("smtp")]
+    daemon.cli("channel", "create", "mail", "--type", "email", *mail)
+    secret("path"), secret("query"), secret("person"), secret("header"), secret("cookie-header"), secret("body")
+    (tmp_path / "template").write_text('{"token": "%s", "text": "{{text}}"}' % planted["body"])
+    daemon.cli("channel", "create", "hook", "--type", "webhook", "--url",
+               f"https://bot:{planted['person']}@127.0.0.1:9/services/T0/{planted['path']}?key={planted['query']}", "--header",
+               f"Authorization=Basic {planted['header']}", "--header", f"X-Whatever={planted['cookie-header']}", "--template-file", tmp_path / "template",
+               "--secret-file", secret("webhook"))
+    pem = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], capture_output=True, text=True, check=True).stdout
+    (tmp_path / "account.pem").write_text(pem)
+    planted["acme account's key"] = pem.splitlines()[1]
+    daemon.cli("acme-account", "create", "acme", "--directory", "https://127.0.0.1:9/directory", "--eab-kid", "kid", "--eab-hmac-file",
+               secret("eab", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")), "--agree-terms", "--key-file", tmp_path / "account.pem")
+    daemon.run_cli("import", "create", "copy", "--from", "iscsi://127.0.0.1:9/iqn.2026-11.test:far/0", "--volume", "copied", "--pool", "p", "--user", "u", "--password-file",
+                   secret("import"), "--mutual-user", "m", "--mutual-password-file", secret("import-mutual"))
+    planted["setup code"] = setup_code(daemon)
+    browser = set_up(daemon)
+    planted["cookie"], planted["password"] = browser.cookie, PASSWORD
+    planted["totp"] = browser.ok("POST", "/api/v1/me/totp")["secret"]
+    planted["token"] = daemon.cli("token", "create", "t", "--account", "admin", "--role", "admin").split()[-1]
+    planted["key of secrets"] = (daemon.state / "secret.key").read_text().strip()
+    for words in (["host", "set", "h", "--comment", f"was {planted['token']} and {planted['dhchap-key']}"], ["host", "set", "h", "--comment", "none"]):
+        daemon.cli(*words)                       # so the audit has seen them
+
+    path = daemon.base / "bundle.tar"
+    daemon.cli("support-bundle", path, timeout=120)
+    with tarfile.open(path) as tar:
+        texts = {m.name.split("/", 1)[1]: tar.extractfile(m).read().decode(errors="replace") for m in tar.getmembers()}
+    assert len(texts) > 25 and "hook" in texts["config.json"] and "mailer" in texts["config.json"]
+    found = {(name, file) for name, text in planted.items() for file, words in texts.items() if text in words or (":" in text and text.split(":")[2] in words)}
+    assert not found, sorted(found)
 
 
 def test_samba_without_its_modules_is_told_and_comes_back():

@@ -89,6 +89,9 @@ static void texts(void **state)
 		{ "a private key cut off", "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAbc", "MHcCAQEE" },
 		{ "two private keys", "-----BEGIN PRIVATE KEY-----\nAAAA1\n-----END PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\nBBBB2\n-----END PRIVATE KEY-----", "BBBB2" },
 		{ "a long word in lower case", "abcdefghijklmnopqrstuvwxyzabcdefgh", NULL },
+		{ "a password in an address", "opened https://bot:hunter2@hooks.example.net/x", "hunter2" },
+		{ "a CHAP secret in an address", "iscsi://u%hunter2@192.0.2.7/iqn.2026-11.x:y/0", "hunter2" },
+		{ "an address with a name", "smb://anna@nas/docs and https://[2001:db8::1]:8443/@x", NULL },
 		{ "a UUID", "0193A000-0000-7000-8000-00000000000E", NULL },
 	};
 	(void)state;
@@ -107,12 +110,13 @@ static void objects(void **state)
 {
 	json_t *j = json_loads("{\"volumes\":[{\"name\":\"v\",\"options\":{\"url\":\"iscsi://x\",\"chap_password\":\"hunter2hunter2\",\"Key\":\"k3y\"}}],"
 			       "\"hosts\":[{\"chap_secret\":true,\"chap_user\":\"u\",\"comment\":\"key DHHC-1:00:abcd:\"}],"
+			       "\"channels\":[{\"url\":\"https://bot:hunter2@hooks.example.net:99/T0/p4th?k=qu3ry\",\"headers\":[\"X-Key=h34der\"],\"template\":\"{\\\"t\\\":\\\"b0dy\\\"}\"},{\"url\":\"http://x.example.net\",\"headers\":[],\"template\":null}],"
 			       "\"settings\":[{\"key\":\"server_name\",\"value\":\"nas\"},{\"key\":\"smtp_password\",\"value\":\"s3cr3t\"}]}", 0, NULL);
 	(void)state;
 	assert_non_null(j);
 	scrub_json(j);
 	char *text = json_dumps(j, 0);
-	static const char *const gone[] = { "hunter2", "k3y", "s3cr3t", "abcd:" }, *const kept[] = { "iscsi://x", "\"chap_secret\": true", "\"chap_user\": \"u\"", "server_name", "\"nas\"" };
+	static const char *const gone[] = { "hunter2", "p4th", "qu3ry", "h34der", "b0dy", "bot", "k3y", "s3cr3t", "abcd:" }, *const kept[] = { "https://hooks.example.net:99/", "\"http://x.example.net\"", "iscsi://x", "\"chap_secret\": true", "\"chap_user\": \"u\"", "server_name", "\"nas\"" };
 	for (size_t i = 0; i < ARRAY_COUNT(gone); i++)
 		if (strstr(text, gone[i]))
 			fail_msg("%s is still in %s", gone[i], text);
