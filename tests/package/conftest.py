@@ -39,15 +39,20 @@ def debs():
     return {re.match("[a-z-]+[a-z]", f.name).group(): f for f in package("deb")}
 
 
+def made_newer(deb, work):
+    """The same package with the next revision, as an upgrade brings it."""
+    tree = work / f"{deb.stem}-newer"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = tree / "DEBIAN/control"
+    text = re.sub(r"(?m)^(Version: .*-)\d+$", r"\g<1>99", control.read_text())
+    control.write_text(re.sub(r"(holdfast \(= [^)]*-)\d+\)", r"\g<1>99)", text))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, f"{tree}.deb"], check=True, capture_output=True)
+    return pathlib.Path(f"{tree}.deb")
+
+
 @pytest.fixture(scope="session")
 def newer(debs, tmp_path_factory):
-    """The same package with the next revision, as an upgrade brings it."""
-    work = tmp_path_factory.mktemp("newer")
-    subprocess.run(["dpkg-deb", "-R", debs["holdfast"], work / "tree"], check=True)
-    control = work / "tree/DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^(Version: .*-)\d+$", r"\g<1>99", control.read_text()))
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", work / "tree", work / "newer.deb"], check=True, capture_output=True)
-    return work / "newer.deb"
+    return made_newer(debs["holdfast"], tmp_path_factory.mktemp("newer"))
 
 
 def depends(deb):
@@ -56,13 +61,18 @@ def depends(deb):
     return [re.match(r"\s*([a-z0-9.+-]+)", d).group(1) for d in text.split(",") if d.strip()]
 
 
-@pytest.fixture(scope="session")
-def image(debs):
-    built = subprocess.run([HERE / "image", *depends(debs["holdfast"])], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def make_image(*packages, program="image"):
+    """The folder that the program prints; skips where it cannot be made."""
+    built = subprocess.run([HERE / program, *packages], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if built.returncode == 77:
         pytest.skip(built.stderr.strip().splitlines()[-1])
     assert built.returncode == 0, built.stderr[-3000:]
     return built.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def image(debs):
+    return make_image(*depends(debs["holdfast"]))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@
         m.reboot()
 
 The image stays as it is; what the machine writes lies in memory.  It has a network of its own (no cable), or
-the namespace of a process: Machine(image, netns_pid=..)."""
+the namespace of a process: Machine(image, netns_pid=..); options are systemd-nspawn's, masked are units that are not to start."""
 import os
 import pathlib
 import shutil
@@ -21,8 +21,8 @@ class Failed(AssertionError):
 
 
 class Machine:
-    def __init__(self, image, netns_pid=None):
-        self.image, self.netns_pid, self.process = image, netns_pid, None
+    def __init__(self, image, netns_pid=None, options=(), masked=()):
+        self.image, self.netns_pid, self.options, self.masked, self.process = image, netns_pid, options, masked, None
 
     def __enter__(self):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="hfm-", dir="/tmp"))
@@ -35,6 +35,8 @@ class Machine:
             for folder in ("upper", "work"):
                 (layers / folder).mkdir()
             self.mount("-t", "overlay", "-o", f"lowerdir={self.image},upperdir={layers}/upper,workdir={layers}/work", "none", self.root)
+            for unit in self.masked:
+                (self.root / f"etc/systemd/system/{unit}.service").symlink_to("/dev/null")
             self.boot()
         except BaseException:
             self.__exit__()
@@ -46,7 +48,7 @@ class Machine:
         self.console = open(self.work / "console", "wb")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "-q", "-b", "-D", self.root, "-M", f"hfm-{os.getpid()}", "--register=no", "--keep-unit", *network,
-             "--console=pipe"], stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT)
+             *self.options, "--console=pipe"], stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT)
         self.wait_up()
 
     def mount(self, *words):
