@@ -213,6 +213,7 @@ static void group_close(struct scst *s)
 		json_array_foreach(s->group_luns, k, lun)
 			lun_add(s->r, h, (unsigned)json_integer_value(json_object_get(lun, "lun")), json_text(lun, "disk"), json_is_true(json_object_get(lun, "read_only")));
 	}
+	s->last_lun = NULL;
 	json_decref(TAKE(s->group_luns));
 	json_decref(TAKE(s->group_hosts));
 }
@@ -232,7 +233,7 @@ static void target_close(struct scst *s)
 		}
 	}
 	json_decref(TAKE(s->chap));
-	s->target = NULL;
+	s->target = s->last_lun = NULL;
 }
 
 static void target_line(struct scst *s, const struct line *l)
@@ -301,7 +302,9 @@ static void scope_leave(struct scst *s, int line)
 		return;
 	}
 	const char *what = inside(s, 0);
-	if (strcmp(what, "DEVICE") == 0)
+	if (strcmp(what, "LUN") == 0)
+		s->last_lun = NULL;
+	else if (strcmp(what, "DEVICE") == 0)
 		device_close(s);
 	else if (strcmp(what, "GROUP") == 0)
 		group_close(s);

@@ -401,10 +401,28 @@ static void hostile(void **state)
 	}
 }
 
+/* A LUN's attributes where its group has gone: nothing is written to what was let go of. */
+static void scst_astray(void **state)
+{
+	static const char *const texts[] = {
+		"TARGET_DRIVER iscsi {\nTARGET iqn.a:t {\nGROUP g {\nLUN 0 d {\nread_only 1\n}\n}\n}\n}\nLUN 1 d {\nread_only 1\n}\n",
+		"TARGET_DRIVER iscsi {\nTARGET iqn.a:t {\nGROUP g {\nLUN 0 d {\nGROUP h {\n}\nread_only 1\n}\n}\n}\n}\n",
+		"TARGET_DRIVER iscsi {\nTARGET iqn.a:t {\nGROUP g {\nLUN 0 d {\nTARGET u {\n}\nread_only 1\n}\n}\n}\n}\n",
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		struct remote_config c = { .format = "scst", .text = texts[i], .len_bytes = strlen(texts[i]) };
+		json_t *r = NULL;
+		char why[256];
+		assert_int_equal(remote_config_read(&c, &r, why, sizeof(why)), 0);
+		json_decref(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lio), cmocka_unit_test(tgt), cmocka_unit_test(scst), cmocka_unit_test(samba), cmocka_unit_test(samba_access), cmocka_unit_test(exports), cmocka_unit_test(exports_access),
+		cmocka_unit_test(lio), cmocka_unit_test(tgt), cmocka_unit_test(scst), cmocka_unit_test(scst_astray), cmocka_unit_test(samba), cmocka_unit_test(samba_access), cmocka_unit_test(exports), cmocka_unit_test(exports_access),
 		cmocka_unit_test(refused), cmocka_unit_test(paths), cmocka_unit_test(hostile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
