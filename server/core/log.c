@@ -37,7 +37,9 @@ typedef void (*log_sink)(void *arg, enum log_level, const char *topic, const cha
 
 static struct log_topic *topics;
 static const char *program = "holdfast";
+#ifdef HAVE_SYSTEMD
 static bool to_journal;
+#endif
 static _Atomic(unsigned) lost_lines;
 
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -358,6 +358,14 @@ static json_t *ask_status(void)
 	return s;
 }
 
+/* Under the lock, as the last one to let go of it takes it apart: libjansson orders no memory for that. */
+static void status_done(json_t *s)
+{
+	pthread_mutex_lock(&lock);
+	json_decref(s);
+	pthread_mutex_unlock(&lock);
+}
+
 static void forget_status(void)
 {
 	pthread_mutex_lock(&lock);
@@ -369,14 +377,14 @@ static void smb_sessions(json_t *array)
 {
 	json_t *s = ask_status();
 	smb_status_sessions(s, array);
-	json_decref(s);
+	status_done(s);
 }
 
 static void smb_open_files(const char *share_name, const char *folder, json_t *array)
 {
 	json_t *s = ask_status();
 	smb_status_open_files(s, share_name, folder, array);
-	json_decref(s);
+	status_done(s);
 }
 
 static void smb_state(const char *share_id, const char *share_name, struct share_state *ret)
@@ -386,7 +394,7 @@ static void smb_state(const char *share_id, const char *share_name, struct share
 		return;
 	json_t *s = ask_status();
 	smb_status_count(s, share_name, folder, &ret->sessions, &ret->open_files);
-	json_decref(s);
+	status_done(s);
 	if (!share_is_served(share_id, false))
 		return;
 	struct smb_moved m = { 0 };
@@ -484,7 +492,7 @@ static void smb_settled(void)
 	forget_status();
 	json_t *s = ask_status();
 	look_wanted = smb_status_incomplete(s);
-	json_decref(s);
+	status_done(s);
 	look_at_ms = clock_ms() + 10 * (clock_ms() - began);
 }
 
@@ -498,7 +506,7 @@ static void smb_line(const char *child, const char *text)
 		return;
 	look_wanted |= smb_log_is_login(text);
 	if (!smb_log_line(text, &kind, share, sizeof(share), what, sizeof(what), &data)) {
-		if (log_limit_ok(&limit, &log_share))
+		if (log_is_on(&log_share, LOG_LEVEL_DEBUG) && log_limit_ok(&limit, &log_share))
 			log_debug(&log_share, "smbd", "line=\"%.400s\"", text);
 		return;
 	}
