@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import LONG, SANITIZED, UnixConnection, need, wait_for
+from harness import LONG, UnixConnection, need, wait_for
 from iscsi_client import Session
 from nvme_client import Controller
 from test_shares_api import nas_daemon, secret
@@ -139,4 +139,5 @@ def test_changes_of_shares():
         def one(n):
             api("PATCH", f"/api/v1/shares/{share['id']}", {"comment": f"round {n}", "smb_recycle": n % 2 == 0})
         stays(d, "changes of a share", one, 2000, 250, 12 * MIB, seconds=120)
-        assert SANITIZED or d.json("share", "show", "s")["comment"] == "round 1999"
+        assert d.json("share", "show", "s")["comment"] == "round 1999"
+        assert "similar lines" not in d.log()  # what smbd writes about each is for who asks for it

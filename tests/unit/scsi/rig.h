@@ -11,7 +11,7 @@
 /* ---- commands ----------------------------------------------------------------------------------------- */
 struct cmd {
 	struct scsi_task t;
-	struct msg msg;
+	struct msg msg, then;            /* what follows may be posted before the first has run */
 	struct reactor *on;
 	uint8_t cdb[16], cdb_len;
 	const void *out;                 /* Data-Out; out_len may be less than the CDB asks for */
@@ -91,11 +91,11 @@ static inline void cmd_run(struct msg *m)
 }
 static inline void cmd_go_run(struct msg *m)
 {
-	cmd_buffer(container_of(m, struct cmd, msg));
+	cmd_buffer(container_of(m, struct cmd, then));
 }
 static inline void cmd_drop_run(struct msg *m)
 {
-	struct cmd *c = container_of(m, struct cmd, msg);
+	struct cmd *c = container_of(m, struct cmd, then);
 	scsi_task_drop(&c->t);
 	c->t.data_in_bytes = 0;
 	cmd_over(c);
@@ -181,8 +181,8 @@ static inline void cmd_send(struct nx *x, unsigned lun, struct cmd *c)
 }
 static inline void cmd_go(struct cmd *c)
 {
-	c->msg.run = cmd_go_run;
-	reactor_post(c->on, &c->msg);
+	c->then.run = cmd_go_run;
+	reactor_post(c->on, &c->then);
 }
 static inline void cmd_wait(struct cmd *c)
 {

@@ -123,8 +123,8 @@ static void before_the_data(void **state)
 	assert_true(cmd_is_over(&w, 0));         /* its done() ran before the answer */
 	assert_true(w.aborted);
 	assert_false(cmd_is_over(&w2, 5));
-	w2.msg.run = cmd_drop_run;               /* the transport gives up on the other */
-	reactor_post(a.on, &w2.msg);
+	w2.then.run = cmd_drop_run;               /* the transport gives up on the other */
+	reactor_post(a.on, &w2.then);
 	cmd_wait(&w2);
 	assert_int_equal(tmf(&a, 0, SCSI_QUERY_TASK_SET, 0), SCSI_TMF_COMPLETE);
 }
@@ -268,8 +268,8 @@ static void order(void **state)
 	assert_true(o.aborted);
 	assert_true(cmd_is_over(&n, 500));
 	assert_int_equal(n.status, SCSI_GOOD);
-	h.msg.run = cmd_drop_run;
-	reactor_post(a.on, &h.msg);
+	h.then.run = cmd_drop_run;
+	reactor_post(a.on, &h.then);
 	cmd_wait(&h);
 	struct cmd aca = { READ_1, .t = { .attribute = SCSI_ACA } };
 	cmd_do(&a, 0, &aca);
