@@ -8,7 +8,7 @@ import { Live } from "~/api/live";
 import type { Me, SetupState } from "~/api/types";
 import { Failed, Loading } from "~/parts/states";
 import { Toasts } from "~/parts/toast";
-import { ConfirmGate } from "~/shell/confirm";
+import { PasswordGate } from "~/shell/confirm";
 import { LoginPage } from "~/shell/login";
 import { Shell } from "~/shell/shell";
 import { useLanguage } from "~/shell/prefs";
@@ -36,9 +36,7 @@ export function App() {
   const setup = useQuery<SetupState>({ queryKey: ["setup"], queryFn: () => get<SetupState>("/setup"), staleTime: Infinity });
   const me = useQuery({ ...meQuery, enabled: setup.data !== undefined });
   const [inSetup, setInSetup] = useState(false);
-  const loginRequired = useCallback(() => {
-    if (client.getQueryData(["me"])) client.setQueryData(["me"], null);
-  }, [client]);
+  const leave = useCallback(() => void client.setQueryData(["me"], null), [client]);
   useEffect(() => {
     if (setup.data?.needed) setInSetup(true);
   }, [setup.data?.needed]);
@@ -58,7 +56,7 @@ export function App() {
   return (
     <Toasts>
       {shown}
-      <ConfirmGate onLoginRequired={loginRequired} />
+      <PasswordGate onLeave={leave} />
     </Toasts>
   );
 }

@@ -2,7 +2,7 @@
 // client.ts - one request to the REST API, and what it may answer.
 //
 // Every refusal becomes a Problem (RFC 9457).  Two kinds of refusal are dealt with here, for everybody:
-// "login-required" ends the session of the page, "confirm-required" asks for the password once and tries again.
+// "login-required" and "confirm-required" ask for the password, and what was asked for is tried again.
 
 export interface FieldError {
   pointer: string;
@@ -48,11 +48,12 @@ export interface Answer<T> {
 }
 
 interface Hooks {
-  loginRequired: () => void;
+  /** The login has ended; true when the same person is logged in again. */
+  loginRequired: () => Promise<boolean>;
   /** Asks the person for the password; true when the server took it. */
   confirm: () => Promise<boolean>;
 }
-let hooks: Hooks = { loginRequired: () => undefined, confirm: async () => false };
+let hooks: Hooks = { loginRequired: async () => false, confirm: async () => false };
 export function setHooks(h: Hooks): void {
   hooks = h;
 }
@@ -112,7 +113,7 @@ export async function request<T>(method: string, path: string, o: Options = {}):
     return await once<T>(method, path, o);
   } catch (e) {
     if (o.raw || !(e instanceof Problem)) throw e;
-    if (e.status === 401) hooks.loginRequired();
+    if (e.status === 401 && (await hooks.loginRequired())) return once<T>(method, path, o);
     if (e.is("confirm-required") && (await hooks.confirm())) return once<T>(method, path, o);
     throw e;
   }

@@ -107,12 +107,18 @@ export default function AuditPage() {
           set("find", typed.trim());
         }}
       >
-        <label htmlFor="audit-find">{_("Search all of it")}</label>
-        <TextInput id="audit-find" value={typed} onChange={(_e, v) => setTyped(v)} />
-        <label htmlFor="audit-since">{_("From")}</label>
-        <TextInput id="audit-since" type="date" value={since} onChange={(_e, v) => set("since", v)} />
-        <label htmlFor="audit-until">{_("Until")}</label>
-        <TextInput id="audit-until" type="date" value={until} onChange={(_e, v) => set("until", v)} />
+        <div>
+          <label htmlFor="audit-find">{_("Search all of it")}</label>
+          <TextInput id="audit-find" value={typed} onChange={(_e, v) => setTyped(v)} />
+        </div>
+        <div>
+          <label htmlFor="audit-since">{_("From")}</label>
+          <TextInput id="audit-since" type="date" value={since} onChange={(_e, v) => set("since", v)} />
+        </div>
+        <div>
+          <label htmlFor="audit-until">{_("Until")}</label>
+          <TextInput id="audit-until" type="date" value={until} onChange={(_e, v) => set("until", v)} />
+        </div>
         <Button type="submit" variant="secondary">
           {_("Search")}
         </Button>
@@ -127,8 +133,8 @@ export default function AuditPage() {
         filters={[{ key: "verb", label: _("What"), options: Object.entries(words()), of: (r) => r.verb }]}
         columns={[
           { key: "at", title: _("When"), value: (r) => r.at, cell: (r) => formatTime(r.at), isShort: true },
-          { key: "actor", title: _("Who"), value: (r) => r.actor },
-          { key: "source", title: _("From"), value: (r) => (r.source === "local socket" ? _("this machine") : r.source) },
+          { key: "actor", title: _("Who"), value: (r) => (r.actor === "nobody" ? _("nobody") : r.actor) },
+          { key: "source", title: _("From"), value: (r) => (r.source === "local socket" ? _("this machine") : r.source === "first start" ? _("first start") : r.source) },
           { key: "verb", title: _("What"), value: (r) => words()[r.verb] ?? r.verb },
           { key: "kind", title: _("Kind"), value: (r) => kindWord(r.kind) },
           { key: "object", title: _("Object"), value: (r) => r.object_name ?? r.object },

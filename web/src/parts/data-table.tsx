@@ -77,6 +77,10 @@ const FEW_ROWS = 8;
 /** The next page is asked for when so many rows are left below. */
 const AHEAD_ROWS = 200;
 
+/** Words that fit into a column are not cut; names longer than that may be, or they would push the others out. */
+const LONGEST_WORD = 16;
+const isWhole = (value: unknown) => typeof value === "string" && value.split(/[\s-]/).every((word) => word.length <= LONGEST_WORD);
+
 /** What the address says of a list, as the server is asked for it. */
 export function useView<T>(id: string | undefined, columns: Column<T>[], filters: Filter<T>[], sort: string): View {
   const [params] = useSearchParams();
@@ -280,7 +284,7 @@ export function DataTable<T>(p: Props<T>) {
                       </Td>
                     )}
                     {p.columns.map((c) => (
-                      <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : c.isShort ? "hf-short" : ""} modifier="breakWord">
+                      <Td key={c.key} dataLabel={c.title} className={c.isNumber ? "hf-number" : c.isShort ? "hf-short" : !p.isEmbedded && isWhole(c.value?.(row)) ? "hf-whole" : ""} modifier="breakWord">
                         {c.cell ? c.cell(row) : (c.value?.(row) ?? "–")}
                       </Td>
                     ))}

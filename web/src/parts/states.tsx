@@ -2,7 +2,7 @@
 // states.tsx - nothing there, still coming, went wrong; and states of objects as coloured words.
 import { Bullseye, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Spinner } from "@patternfly/react-core";
 import { CubesIcon, ExclamationCircleIcon } from "@patternfly/react-icons";
-import type { ComponentType, ReactNode } from "react";
+import { Component, type ComponentType, type ReactNode } from "react";
 import { Problem } from "~/api/client";
 import { _ } from "~/lib/i18n";
 
@@ -38,6 +38,16 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
       )}
     </EmptyState>
   );
+}
+
+/** A fault of a page stays on that page: the menu goes on, and another address begins anew. */
+export class Faults extends Component<{ at: string; children: ReactNode }, { error: unknown; at: string }> {
+  state = { error: null, at: this.props.at };
+  static getDerivedStateFromError = (error: unknown) => ({ error });
+  static getDerivedStateFromProps = (p: { at: string }, s: { at: string }) => (p.at === s.at ? null : { error: null, at: p.at });
+  render() {
+    return this.state.error === null ? this.props.children : <Failed error={new Error(_("The page has a fault. What was done on the server stands."))} retry={() => this.setState({ error: null })} />;
+  }
 }
 
 /** Nothing there yet: why, and what to do next. */

@@ -39,7 +39,7 @@ import type { Alert, Me } from "~/api/types";
 import icon from "~/icon.svg";
 import { _, _n } from "~/lib/i18n";
 import { Screen } from "~/parts/page";
-import { Loading, Nothing } from "~/parts/states";
+import { Faults, Loading, Nothing } from "~/parts/states";
 import { LanguageSelect, ThemeSelect } from "~/shell/prefs";
 import { groups, pages } from "~/shell/routes";
 
@@ -116,6 +116,10 @@ function OnlyWith({ route, children }: { route: string; children: ReactNode }) {
 
 function Menu({ me, onChoose }: { me: Me; onChoose: () => void }) {
   const [location] = useLocation();
+  // The menu is longer than most windows: where one is must be in sight.
+  useEffect(() => {
+    document.querySelector(".pf-v6-c-nav__link.pf-m-current")?.scrollIntoView({ block: "nearest" });
+  }, [location]);
   const isHere = (path: string) => (path === "/" ? location === "/" : location === path || location.startsWith(`${path}/`));
   const items = (group: (typeof pages)[number]["group"]): ReactNode[] =>
     pages
@@ -165,7 +169,7 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
     if (window.innerWidth < 1200) setNavOpen(false);
   };
   const masthead = (
-    <Masthead>
+    <Masthead display={{ default: "inline" }}>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton aria-label={_("Menu")} isSidebarOpen={isNavOpen} onSidebarToggle={() => setNavOpen(!isNavOpen)} id="menu-toggle">
@@ -212,24 +216,26 @@ export function Shell({ me, live, serverName }: { me: Me; live: Live; serverName
   );
   return (
     <Page masthead={masthead} sidebar={sidebar} skipToContent={<SkipToContent href={`#${MAIN}`}>{_("Skip to the content")}</SkipToContent>} mainContainerId={MAIN} mainAriaLabel={_("Content")} isContentFilled>
-      <Suspense fallback={<Loading />}>
-        <Switch>
-          {pages.map((p) => (
-            <Route key={p.path} path={p.path}>
-              {roleReaches(me.role, p.least ?? "viewer") ? <p.page /> : <Screen title={p.title?.() ?? ""}><Nothing title={_("Not for your role")} text={_("An administrator can show you this, or give you the role it needs.")} /></Screen>}
+      <Faults at={location}>
+        <Suspense fallback={<Loading />}>
+          <Switch>
+            {pages.map((p) => (
+              <Route key={p.path} path={p.path}>
+                {roleReaches(me.role, p.least ?? "viewer") ? <p.page /> : <Screen title={p.title?.() ?? ""}><Nothing title={_("Not for your role")} text={_("An administrator can show you this, or give you the role it needs.")} /></Screen>}
+              </Route>
+            ))}
+            <Route path="/login">
+              <Redirect to="/" />
             </Route>
-          ))}
-          <Route path="/login">
-            <Redirect to="/" />
-          </Route>
-          <Route path="/setup">
-            <Redirect to="/" />
-          </Route>
-          <Route>
-            <Screen title={_("There is no such page")}><Nothing title={_("Nothing is here")} text={_("The address may be from another version.")} action={<Link href="/">{_("To the dashboard")}</Link>} /></Screen>
-          </Route>
-        </Switch>
-      </Suspense>
+            <Route path="/setup">
+              <Redirect to="/" />
+            </Route>
+            <Route>
+              <Screen title={_("There is no such page")}><Nothing title={_("Nothing is here")} text={_("The address may be from another version.")} action={<Link href="/">{_("To the dashboard")}</Link>} /></Screen>
+            </Route>
+          </Switch>
+        </Suspense>
+      </Faults>
     </Page>
   );
 }
