@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { Browser, freePort, login, PASSWORD, Server, settled, shoot, until } from "./lib.mjs";
+import { axe, Browser, freePort, login, PASSWORD, Server, settled, shoot, until } from "./lib.mjs";
 
 /** Where the menu leads, and what is behind its tabs. */
 const EVERY = [
@@ -215,19 +215,75 @@ test("from the login to a served volume with the keyboard alone", async () => {
   await context.close();
 });
 
-/** Keys of the German table whose German is another text, as patterns of what would stand there untranslated. */
+test("a login that ends in the middle of a form: asked once, and what was typed goes on", async () => {
+  const context = await browser.context();
+  const page = await context.newPage();
+  await login(page, server);
+  await page.goto(`${server.url}/hosts`);
+  await page.getByRole("button", { name: "Create a host" }).first().click();
+  const form = page.getByRole("dialog").filter({ hasText: "Create a host" });
+  await form.getByRole("textbox", { name: "Name", exact: true }).fill("half-typed");
+  await form.getByRole("textbox", { name: "iSCSI initiator names" }).fill("iqn.2001-04.com.example:half");
+  await context.clearCookies(); // as when it was idle for too long, or was ended from elsewhere
+  await form.getByRole("button", { name: "Continue", exact: true }).click();
+  const asked = page.getByRole("dialog", { name: "Your login has ended" });
+  await asked.waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shoot(page, "login-ended");
+  await asked.locator("#confirm-password").fill("not the password");
+  await asked.getByRole("button", { name: "Log in" }).click();
+  await asked.getByText("Name, password or code is not right.").waitFor();
+  await asked.locator("#confirm-password").fill(PASSWORD);
+  await asked.getByRole("button", { name: "Log in" }).click();
+  await form.locator(".hf-plan").waitFor(); // what was pressed is done
+  await form.getByRole("button", { name: "Back" }).click();
+  assert.equal(await form.getByRole("textbox", { name: "Name", exact: true }).inputValue(), "half-typed");
+  // who does not want to log in again is at the front door, and nothing is to be seen
+  await context.clearCookies();
+  await form.getByRole("button", { name: "Continue", exact: true }).click();
+  await asked.getByRole("button", { name: "Leave it" }).click();
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  assert.equal(await page.getByText("Create a host").count(), 0);
+  browser.fine();
+  await context.close();
+});
+
+test("on a phone the head is one line, and the menu shows where one is", async () => {
+  for (const width of [320, 390]) {
+    const context = await browser.context({ viewport: { width, height: 844 }, hasTouch: true });
+    const page = await context.newPage();
+    await login(page, server);
+    const boxes = await page.locator(".pf-v6-c-masthead").evaluate((e) => [e, ...e.querySelectorAll("button, .hf-brand")].map((x) => ({ r: x.getBoundingClientRect(), what: x.textContent || x.id || x.className })).map(({ r, what }) => ({ what, top: r.top, bottom: r.bottom, right: r.right })));
+    const [head, ...parts] = boxes;
+    assert.ok(parts.length >= 4, "menu, name, alerts, person");
+    assert.ok(Math.max(...parts.map((p) => p.top)) < Math.min(...parts.map((p) => p.bottom)), `side by side at ${width}: ${JSON.stringify(boxes)}`);
+    assert.ok(parts.every((p) => p.right <= head.right && p.right <= width), `nothing is cut off at ${width}: ${JSON.stringify(boxes)}`);
+    browser.fine();
+    await context.close();
+  }
+  const context = await browser.context({ viewport: { width: 1280, height: 700 } });
+  const page = await context.newPage();
+  await login(page, server);
+  await page.goto(`${server.url}/about`);
+  const here = page.getByRole("navigation").locator("[aria-current=page]");
+  await here.waitFor();
+  await until("it is in sight", () => here.evaluate((e) => e.getBoundingClientRect().bottom <= window.innerHeight));
+  await context.close();
+});
+
+/** Keys of the German tables, the page's and the server's, whose German is another text, as patterns of what would stand there untranslated. */
 function untranslated() {
-  const table = JSON.parse(fs.readFileSync(new URL("../src/locale/de.json", import.meta.url), "utf8"));
+  const [page, said] = ["de", "server.de"].map((name) => JSON.parse(fs.readFileSync(new URL(`../src/locale/${name}.json`, import.meta.url), "utf8")));
   const plain = new Set();
   const filled = [];
-  for (const [en, de] of Object.entries(table)) {
+  for (const [en, de] of [...Object.entries(page), ...Object.entries(said)]) {
     if (en === de) continue;
-    if (!/\{\w+\}/.test(en)) plain.add(en);
-    else if (en.replace(/\{\w+\}/g, "").replace(/\W/g, "").length > 5) filled.push(new RegExp(`^${en.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, ".+")}$`));
+    if (!/\{\w*\}/.test(en)) plain.add(en);
+    else if (en.replace(/\{\w*\}/g, "").replace(/\W/g, "").length > (en in said ? 14 : 5)) filled.push(new RegExp(`^${en.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w*\}/g, ".+")}$`));
   }
   // values of settings, and the name of the first certificate, are no words of the page
   for (const value of ["on", "off", "info", "self-signed"]) plain.delete(value);
-  const german = new Set(Object.values(table));
+  const german = new Set([...Object.values(page), ...Object.values(said)]);
   return (text) => (plain.has(text) && !german.has(text)) || filled.some((f) => f.test(text) && ![...german].includes(text));
 }
 
@@ -235,6 +291,8 @@ test("German: no sentence of the page is left in English", async () => {
   const context = await browser.context({ locale: "de-DE" });
   const page = await context.newPage();
   const isEnglish = untranslated();
+  await server.cli("portal", "add", "iscsi", "192.0.2.1:3260"); // not an address of this machine: an alert and an event
+  await server.cli("target", "attach", "t1", "v1");
   const texts = () =>
     page.evaluate(() => {
       const found = new Set();
@@ -270,8 +328,34 @@ test("German: no sentence of the page is left in English", async () => {
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
   }
+  // what the server says: of values, of what a form will do, of what it did
+  await go("/hosts");
+  await page.getByRole("button", { name: "Host anlegen" }).first().click();
+  const form = page.getByRole("dialog");
+  await form.getByRole("textbox", { name: "Name", exact: true }).fill("-bad");
+  await form.locator("textarea").first().fill("iqn.nonsense");
+  await form.getByRole("button", { name: "Weiter" }).click();
+  await form.getByText("muss mit einem Buchstaben oder einer Ziffer beginnen").waitFor();
+  await look("/hosts, errors");
+  await page.keyboard.press("Escape");
+  await go("/volumes/v1");
+  await page.getByRole("button", { name: "Löschen", exact: true }).click();
+  await form.getByText("Volume v1 ist LUN 0 von Target t1; hängen Sie es zuerst ab").waitFor();
+  await look("/volumes/v1, in use");
+  await form.getByRole("checkbox").first().check();
+  await form.getByText("schließen und die Daten vernichten: Volume v1").waitFor();
+  await look("/volumes/v1, plan");
+  await page.keyboard.press("Escape");
+  await go("/alerts");
+  await page.getByText("Portal iscsi 192.0.2.1:3260 lauscht nicht: diese Maschine hat die Adresse nicht (mehr); alle").waitFor();
+  await page.getByText("Halten Sie das Programm an").waitFor();
+  await go("/settings");
+  await page.getByText("Sekunden, die eine Anmeldung dauern darf.").waitFor();
   assert.deepEqual(left, []);
   assert.equal(await page.evaluate(() => document.documentElement.lang), "de");
+  // another language at once, also of what is there already
+  await page.getByLabel("Sprache").first().selectOption("en");
+  await page.getByText("Seconds that a login may take.").waitFor();
   browser.fine();
   await context.close();
 });

@@ -31,8 +31,14 @@ function LiveShell({ me, serverName }: { me: Me; serverName: string }) {
 }
 
 export function App() {
-  useLanguage(); // drawn anew when it changes
+  const language = useLanguage(); // drawn anew when it changes
   const client = useQueryClient();
+  const [drawnIn, setDrawnIn] = useState(language);
+  useEffect(() => {
+    if (language === drawnIn) return;
+    setDrawnIn(language);
+    void client.invalidateQueries(); // what the server said comes in the new language
+  }, [language, drawnIn, client]);
   const setup = useQuery<SetupState>({ queryKey: ["setup"], queryFn: () => get<SetupState>("/setup"), staleTime: Infinity });
   const me = useQuery({ ...meQuery, enabled: setup.data !== undefined });
   const [inSetup, setInSetup] = useState(false);

@@ -3,6 +3,7 @@
 //
 // Every refusal becomes a Problem (RFC 9457).  Two kinds of refusal are dealt with here, for everybody:
 // "login-required" and "confirm-required" ask for the password, and what was asked for is tried again.
+import { inOurWords } from "~/lib/said";
 
 export interface FieldError {
   pointer: string;
@@ -68,7 +69,7 @@ async function problemOf(r: Response): Promise<Problem> {
   const retry = Number(r.headers.get("Retry-After") ?? NaN);
   let body: Record<string, unknown> = {};
   try {
-    body = (await r.json()) as Record<string, unknown>;
+    body = await inOurWords((await r.json()) as Record<string, unknown>);
   } catch {
     /* not from our server, or cut off */
   }
@@ -104,7 +105,9 @@ async function once<T>(method: string, path: string, o: Options): Promise<Answer
   }
   if (!r.ok) throw await problemOf(r);
   const type = r.headers.get("Content-Type") ?? "";
-  const data = r.status === 204 ? undefined : type.includes("json") ? await r.json() : await r.text();
+  // A configuration that is kept is read back one day: no word of it changes.
+  const isKept = path === "/config/backup" || (path === "/config" && method === "GET");
+  const data = r.status === 204 ? undefined : !type.includes("json") ? await r.text() : isKept ? await r.json() : await inOurWords(await r.json());
   return { status: r.status, data: data as T, headers: r.headers };
 }
 
