@@ -248,6 +248,18 @@ static int can_clone(int snapshots, char *why, size_t why_bytes)
 	return op_refuse(why, why_bytes, -EOPNOTSUPP, "the file system of this share cannot make snapshots: it knows neither subvolumes nor references (reflink). XFS and btrfs can; a folder on ext4 cannot");
 }
 
+/* Where the share has its snapshots, which are subvolumes, a snapshot of it has an empty folder that no NFS server can open by a
+ * handle: who walks through the snapshot would be told that something is wrong with it. */
+static void remove_placeholder(int snapshot)
+{
+	struct stat st;
+	if (fstat(snapshot, &st) < 0 || unlinkat(snapshot, SPACE_SNAPSHOTS, AT_REMOVEDIR) < 0)
+		return;
+	const struct timespec times[] = { st.st_atim, st.st_mtim };
+	if (futimens(snapshot, times) < 0)
+		log_warn(&log_space, "a snapshot's folder has the time of the snapshot", "errno=%d", errno);
+}
+
 static int finish(const struct place *p, const char *making, const struct space_snapshot *s, char *why, size_t why_bytes)
 {
 	char facts[160];
@@ -259,6 +271,7 @@ static int finish(const struct place *p, const char *making, const struct space_
 		return -errno;
 	if (s->atomic) {
 		uint64_t flags;
+		remove_placeholder(fd);
 		if (ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0)
 			return -errno;
 		flags |= BTRFS_SUBVOL_RDONLY;

@@ -105,6 +105,7 @@ def test_snapshots_come_and_go_below_a_client(server, share, kind):
     for version in (3, 4):
         assert server.cat(f"{share}/.snapshots/{before}/d/report", version) == "as it was"
         assert server.cat(f"{share}/d/report", version) == "changed"
+    assert client.ask("list", f".snapshots/{before}") == "d", "no place for snapshots in a snapshot"
     # Nobody writes to it.
     for words in (("make", "new"), ("remove", "d/report"), ("rename", "d/report", "d/r"), ("folder", "x")):
         answer = client.ask(words[0], *(f".snapshots/{before}/{w}" for w in words[1:]))

@@ -59,7 +59,7 @@ static char *below(const char *folder, const char *dir, const char *name)
 static void course(const char *folder, bool atomic)
 {
 	struct space_snapshot s, again, *all;
-	struct stat st, st2;
+	struct stat st, st2, before;
 	size_t count;
 	char path[512], dir[SPACE_DIR_BYTES];
 	put(folder, "a", "one");
@@ -80,6 +80,9 @@ static void course(const char *folder, bool atomic)
 	snprintf(other, sizeof(other), "%s/pipe", folder);
 	assert_int_equal(mkfifo(other, 0640), 0);
 
+	OK(op_snapshot_create(folder, "", 0, 1740000000, &s, why, sizeof(why)));
+	OK(op_snapshot_delete(folder, s.dir, why, sizeof(why))); /* what it made in the share stays */
+	assert_int_equal(stat(folder, &before), 0);
 	OK(op_snapshot_create(folder, "first", 0, 1750000000, &s, why, sizeof(why)));
 	assert_string_equal(s.dir, "GMT-2025.06.15-15.06.40");
 	assert_string_equal(s.name, "first");
@@ -103,6 +106,10 @@ static void course(const char *folder, bool atomic)
 	assert_int_equal(readlink(below(folder, dir, "pointer"), other, sizeof(other)), 11);
 	assert_int_equal(stat(below(folder, dir, "deep"), &st), 0);
 	assert_int_equal(st.st_uid, 1234);
+	/* In it is no place for snapshots, and its folder has the time of the share's. */
+	assert_int_equal(access(below(folder, dir, ".snapshots"), F_OK), -1);
+	assert_int_equal(stat(below(folder, dir, "."), &st), 0);
+	assert_true(st.st_mtim.tv_sec == before.st_mtim.tv_sec && st.st_mtim.tv_nsec == before.st_mtim.tv_nsec);
 	/* Nobody changes it, not even root. */
 	assert_int_equal(open(below(folder, dir, "a"), O_WRONLY), -1);
 	assert_int_equal(unlink(below(folder, dir, "a")), -1);
