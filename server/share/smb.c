@@ -19,6 +19,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static char *served;                     /* names applied last, each with a newline before and behind it */
 static char *applied;                    /* smb_conf()'s text, applied last */
+static char *people;                     /* smb_people()'s text, applied last */
 static char *listens;                    /* the lines that need a new smbd, applied last */
 static json_t *status;                   /* of smbstatus */
 static time_t status_at;
@@ -30,6 +31,8 @@ static size_t port_count;
 static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER; /* one question at a time; taken before lock */
 
 static json_t *ask_status(void);
+static void forget_status(void);
+static int kick(const char *id, char *why, size_t why_bytes);
 
 static bool has_portal(const struct share_world *w)
 {
@@ -146,6 +149,29 @@ static void close_gone(const char *before, const char *now, const char *conf)
 		if (keeper_ask(&a, -1, loss == SMB_LOSS_ALL ? "smb-close-share" : "smb-close-denied", name, NULL) < 0)
 			log_warn(&log_share, "cannot close a share for those who use it", "share=\"%s\" reason=\"%s\"", name, a.text);
 		keeper_answer_done(&a);
+	}
+}
+
+struct lost_people {
+	json_t *sessions;                /* NULL: not asked yet */
+};
+static void end_sessions(void *arg, const char *user)
+{
+	struct lost_people *l = arg;
+	json_t *s;
+	size_t i;
+	char why[256] = "";
+	if (!l->sessions) {
+		forget_status();
+		json_t *now = ask_status();
+		l->sessions = json_array();
+		smb_status_sessions(now, l->sessions);
+		json_decref(now);
+	}
+	json_array_foreach(l->sessions, i, s) {
+		const char *name = json_string_value(json_object_get(s, "user")), *id = json_string_value(json_object_get(s, "id"));
+		if (name && id && strcmp(name, user) == 0 && kick(id, why, sizeof(why)) < 0 && why[0])
+			log_warn(&log_share, "a session goes on with what its user could before", "user=%s reason=\"%s\"", user, why);
 	}
 }
 
@@ -269,11 +295,18 @@ static int smb_apply(const struct share_world *given, char *why, size_t why_byte
 		r = start(now_listens, changed, why, why_bytes);
 	if (r == 0) {
 		close_gone(served, names, t.bytes);
+		char *folk = smb_people(w, time(NULL));
+		struct lost_people l = { NULL };
+		if (portal)
+			smb_people_lost(people, folk, end_sessions, &l);
+		json_decref(l.sessions);
 		pthread_mutex_lock(&lock);
 		free(served);
 		free(applied);
+		free(people);
 		free(listens);
 		served = TAKE(names);
+		people = folk;
 		applied = TAKE(t.bytes);
 		t = (struct share_text){ 0 };
 		listens = TAKE(now_listens);
@@ -521,10 +554,11 @@ static void smb_stop(void)
 	pthread_mutex_lock(&lock);
 	free(served);
 	free(applied);
+	free(people);
 	free(listens);
 	json_decref(status);
 	free(traffic);
-	served = applied = listens = NULL;
+	served = applied = people = listens = NULL;
 	status = NULL;
 	traffic = NULL;
 	running = false;

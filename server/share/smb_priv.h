@@ -26,6 +26,11 @@ int smb_conf(const struct share_world *w, bool (*skip)(const struct share_spec *
 enum smb_loss { SMB_LOSS_NONE, SMB_LOSS_PEOPLE, SMB_LOSS_ALL };
 enum smb_loss smb_access_loss(const char *before, const char *now, const char *share);
 
+/* smb_people.c: who may log in, and who is in which group, as a text; returns owned, NULL: no memory. */
+char *smb_people(const struct share_world *w, int64_t now_s);
+/* Calls lost for each user who could log in, or was in a group, and is no more; how often. */
+size_t smb_people_lost(const char *before, const char *now, void (*lost)(void *arg, const char *user), void *arg);
+
 /* One line of smbd's log, when it tells something: an audit line or a refused login.  false: it does not.
  * data: returns owned.  share: copied, "" when there is none. */
 bool smb_log_line(const char *text, enum share_event *ret_kind, char *ret_share, size_t share_bytes, char *ret_what, size_t what_bytes, json_t **ret_data);

@@ -401,6 +401,28 @@ def test_a_user_is_disabled_expires_and_gets_another_password(nas):
     assert nas.smb("base", "carol", "ls")[0] == 0
 
 
+def test_sessions_end_when_their_user_may_less(nas):
+    """Samba asks at the login only: disabled, expired or out of a group, they went on."""
+    group = nas.world["groups"][0]
+
+    def sessions(name):
+        return [s["id"] for s in nas.ask("sessions")["items"] if s["user"] == name]
+    for change, undo in (({"users": users(nas, bob={"enabled": False})}, {"users": users(nas)}),
+                         ({"users": users(nas, bob={"expires_s": int(time.time()) - 86400})}, {"users": users(nas)}),
+                         ({"groups": [dict(group, members=["alice"])]}, {"groups": [group]})):
+        bob, alice = Client(nas, "base", "bob"), Client(nas, "base", "alice")
+        try:
+            wait_for("both are connected", 60, lambda: sessions("bob") and sessions("alice"))
+            nas.apply(**change)
+            wait_for(f"bob has gone: {change}", 60, lambda: not sessions("bob"))
+            alice.works("goes-on")
+        finally:
+            for client in (bob, alice):
+                client.process.kill()
+                client.process.wait()
+            nas.apply(**undo)
+
+
 def test_wrong_passwords_lock_an_account_and_the_administrator_unlocks_it(nas):
     nas.apply(settings={"lockout_attempts": 3, "lockout_minutes": 60})
     for _ in range(4):

@@ -53,8 +53,37 @@ static void test_losses(void **state)
 	assert_int_equal(smb_access_loss(NULL, "[docs]\n", "docs"), SMB_LOSS_NONE);
 }
 
+static void note(void *arg, const char *user)
+{
+	char *said = arg;
+	snprintf(said + strlen(said), 64 - strlen(said), "%s ", user);
+}
+
+static void test_people(void **state)
+{
+	static const char *const both[] = { "al", "alice" }, *const one[] = { "alice" };
+	const struct share_user before[] = { { .name = "al", .enabled = true }, { .name = "alice", .enabled = true, .expires_s = 200 }, { .name = "off" } };
+	const struct share_user now[] = { { .name = "alice", .enabled = true, .expires_s = 200 }, { .name = "off", .enabled = true } };
+	const struct share_group staff = { .name = "staff", .members = { both, 2 } }, less = { .name = "staff", .members = { one, 1 } };
+	struct share_world w = { .users = before, .user_count = 3, .groups = &staff, .group_count = 1 }, v = { .users = now, .user_count = 2, .groups = &staff, .group_count = 1 };
+	char said[64] = "";
+	(void)state;
+	_cleanup_(freep) char *a = smb_people(&w, 100), *b = smb_people(&v, 100), *late = smb_people(&w, 201);
+	assert_int_equal(smb_people_lost(a, b, note, said), 1);
+	assert_string_equal(said, "al ");
+	assert_int_equal(smb_people_lost(NULL, a, note, said), 0);
+	assert_int_equal(smb_people_lost(a, late, note, said), 1);
+	assert_string_equal(said, "al alice ");
+	w.groups = &less;
+	_cleanup_(freep) char *c = smb_people(&w, 100);
+	said[0] = '\0';
+	assert_int_equal(smb_people_lost(a, c, note, said), 1);
+	assert_string_equal(said, "al ");
+	assert_int_equal(smb_people_lost(c, a, note, said), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_losses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_losses), cmocka_unit_test(test_people) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
