@@ -6,6 +6,7 @@
 #include "remote/remote.h"
 
 #include <ifaddrs.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -357,8 +358,30 @@ static int nfs_version_of(const json_t *share)
 	return json_array_size(versions) == 0 ? 3 : 4;
 }
 
+/* libnfs says one group, a client of Linux says all of a user's: so it is that of the folder, for who is a member. */
+static gid_t group_among(const json_t *share, const char *user, gid_t own)
+{
+	const char *name = text_of(share, "group");
+	gid_t list[1024], want;
+	int n = (int)ARRAY_COUNT(list);
+	struct group g, *known = NULL;
+	char buf[16384];
+	if (*name >= '0' && *name <= '9')
+		want = (gid_t)strtoul(name, NULL, 10);
+	else if (*name && getgrnam_r(name, &g, buf, sizeof(buf), &known) == 0 && known)
+		want = g.gr_gid;
+	else
+		return own;
+	if (getgrouplist(user, own, list, &n) < 0)
+		return own;
+	for (int i = 0; i < n; i++)
+		if (list[i] == want)
+			return want;
+	return own;
+}
+
 /* SMB: the user's password; NFS: its numbers. */
-static int add_person(const struct target_call *c, bool nfs, json_t *job)
+static int add_person(const struct target_call *c, const json_t *share, bool nfs, json_t *job)
 {
 	const char *name = json_string_value(json_object_get(c->body, "user"));
 	json_t *user = NULL;
@@ -373,7 +396,7 @@ static int add_person(const struct target_call *c, bool nfs, json_t *job)
 		add_secret(job, "password", MODEL_USER, text_of(user, "id"), "password");
 	} else if (getpwnam_r(text_of(user, "name"), &p, buf, sizeof(buf), &known) == 0 && known) {
 		json_object_set_new(job, "uid", json_integer(known->pw_uid));
-		json_object_set_new(job, "gid", json_integer(known->pw_gid));
+		json_object_set_new(job, "gid", json_integer(group_among(share, p.pw_name, known->pw_gid)));
 	}
 	json_decref(user);
 	return 0;
@@ -396,7 +419,7 @@ static int add_share_job(const struct target_call *c, const json_t *share, bool 
 	bool asked = !json_is_false(json_object_get(c->body, "write")), read_only = true_of(share, "read_only");
 	json_t *job = json_pack("{s:s, s:s, s:s, s:b, s:s}", "do", "test", "protocol", nfs ? "nfs" : "smb", "url", url, "write", asked && !read_only, "why_no_write",
 				read_only ? "the share is read-only" : "not asked for");
-	int r = add_person(c, nfs, job);
+	int r = add_person(c, share, nfs, job);
 	if (r)
 		json_decref(job);
 	else

@@ -182,6 +182,21 @@ def test_the_server_tries_its_shares_as_a_client(rights, share, flags, passes, s
     assert not [f for f in rights.folder(share, "alice").iterdir() if f.name.startswith(".holdfast-test")], "it leaves nothing"
 
 
+def test_the_server_tries_a_share_with_the_groups_of_the_user(rights):
+    """What a client of Linux says to an NFS server: the right of alice comes from a group that is not her first."""
+    if not (rights.d.build / "server/holdfast-remote").exists():
+        pytest.skip("holdfast-remote was not built")
+    rights.d.cli("group", "create", "crew-of-test", "--member", "alice", timeout=GENEROUS)
+    rights.d.cli("share", "create", "crew", "--pool", "p", "--nfs", "--nfs-client", "10.99.7.0/24", "--group", "crew-of-test", "--mode", "2770", timeout=GENEROUS)
+    try:
+        for who, passes in (("alice", True), ("rita", False)):
+            r = rights.d.run_cli("share", "test", "crew", "--user", who, timeout=GENEROUS)
+            assert (r.returncode == 0) == passes, (who, r.stdout + r.stderr)
+    finally:
+        rights.d.cli("share", "delete", "crew", "--delete-data", "-y", timeout=GENEROUS)
+        rights.d.cli("group", "delete", "crew-of-test", "--yes", timeout=GENEROUS)
+
+
 def test_a_disk_for_time_machine_has_a_size_anywhere(rights):
     """Macs keep to the size that they are told; that the file system has no quotas is no reason to refuse it."""
     rights.d.cli("share", "set", "time-machine", "--quota", "1T", timeout=GENEROUS)
