@@ -131,7 +131,7 @@ static int smb_check(const struct share_world *given, char *why, size_t why_byte
 		explain(a.text[0] ? a.text : strerror(-r), &raws, &raw, why, why_bytes);
 	keeper_answer_done(&a);
 	share_text_done(&t);
-	return r;
+	return r == -EACCES ? -EINVAL : r; /* a line that nobody may write is no matter of who asks */
 }
 
 /* Shares that were served and are no more, and those where somebody may less: their clients are told to go, and may come again. */
