@@ -83,6 +83,17 @@ def test_installed_and_removed_under_systemd(rpms, debs):
         pid = m.run("systemctl show -P MainPID holdfastd").strip()
         m.run("rpm -U --nodeps --replacepkgs --replacefiles /root/holdfast.rpm")
         wait(m, f"test $(systemctl show -P MainPID holdfastd) != {pid} && curl -skf https://127.0.0.1:8443/healthz")
+        # The keeper: the same process goes on through an upgrade, ends with its package, and leaves what it knows.
+        m.copy(rpms["holdfast-nas"], "/root/nas.rpm")
+        m.run("rpm -i --nodeps /root/nas.rpm && systemctl enable --now holdfast-nas && rpm -V --nodeps holdfast-nas")
+        assert m.run("systemctl is-active holdfast-nas").strip() == "active"
+        pid = m.run("systemctl show -P MainPID holdfast-nas").strip()
+        wait(m, "holdfast nas | grep -i keeper")
+        m.run("rpm -U --nodeps --replacepkgs --replacefiles /root/nas.rpm")
+        assert m.run("systemctl show -P MainPID holdfast-nas; systemctl is-active holdfast-nas").split() == [pid, "active"]
+        m.run("rpm -e --nodeps holdfast-nas && test -d /var/lib/holdfast-nas && ! test -e /usr/lib/systemd/system/holdfast-nas.service")
+        assert m.run("pgrep -fc '[h]oldfastd --keeper'", ok=None).strip() == "0"
+        assert m.run("systemctl is-active holdfastd").strip() == "active", "disks are served on"
         m.run("rpm -e --nodeps holdfast")
         assert m.run("systemctl is-active holdfastd", ok=None).strip() != "active"
         m.run("test -s /var/lib/holdfast/holdfast.db")
