@@ -156,3 +156,32 @@ def test_samba_without_its_modules_is_told_and_comes_back():
             wait_for("doctor has nothing to say", 60, lambda: not bad())
         finally:
             d.close()
+
+
+def test_few_files_lost_secrets_and_an_old_certificate_are_found_and_mended():
+    d = Daemon(prefix=["prlimit", "--nofile=1024:1024"])
+    try:
+        d.start()
+        d.pool("p")
+
+        def results(check):
+            return {f["result"]: f["fix"] for f in of(findings(d)[1], check)}
+        assert "LimitNOFILE" in results("limits")["warning"]
+        d.cli("host", "create", "h", "--iqn", "iqn.2026-11.test:h", "--chap-user", "u", "--chap-secret-file", "-", stdin=SECRETS[0])
+        old = d.base / "old"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1",
+                        "-keyout", f"{old}.key", "-out", f"{old}.pem"], check=True, capture_output=True)
+        d.cli("certificate", "upload", "short", "--chain-file", f"{old}.pem", "--key-file", f"{old}.key", "--active")
+        assert "upload a new one" in results("certificate")["error"]
+        d.stop()
+        (d.state / "secret.key").rename(d.base / "secret.key")
+        d.prefix = []
+        d.start()
+        assert "secret.key" in results("secrets")["error"]
+        assert set(results("limits")) == {"ok"}
+        d.stop()
+        (d.base / "secret.key").rename(d.state / "secret.key")   # as it says
+        d.start()
+        assert not results("secrets")
+    finally:
+        d.close()
