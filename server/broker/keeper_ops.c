@@ -24,6 +24,16 @@ static const struct keeper_op *const tables[] = {
 };
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 
+void keeper_change_begin(void)
+{
+	pthread_mutex_lock(&change_lock);
+}
+
+void keeper_change_end(void)
+{
+	pthread_mutex_unlock(&change_lock);
+}
+
 const struct keeper_op *keeper_op_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(tables); i++)

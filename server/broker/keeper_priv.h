@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -49,6 +50,9 @@ extern const struct keeper_op keeper_ops_account[], keeper_ops_child[], keeper_o
 const struct keeper_op *keeper_op_find(const char *name);
 /* Parses, checks and runs one message.  Also what the tests call. */
 int keeper_run(const void *message, size_t len_bytes, struct keeper_request *rq);
+/* For an operation that changes something only at its end, and takes long before: what rows with `changes` have around them. */
+void keeper_change_begin(void);
+void keeper_change_end(void);
 /* rq->text, and the error to return. */
 int keeper_refuse(struct keeper_request *rq, int error, const char *fmt, ...) _printf_(3, 4);
 bool keeper_name_is_account(const char *s);
@@ -89,6 +93,7 @@ struct keeper_run_opts {
 	unsigned timeout_s;              /* 0: 60 */
 	const struct keeper_view *view;  /* what it sees of the machine; NULL: all */
 	const char *env;                 /* one more "NAME=value"; NULL: none */
+	const atomic_bool *cancel;       /* true: it is killed, -ECANCELED; NULL: it goes on to its end */
 };
 int keeper_spawn(const struct keeper_run_opts *o) _must_check_;
 /* The path of a program in the system's folders, into buf; false: it is not installed. */

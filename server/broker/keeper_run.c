@@ -85,20 +85,21 @@ static void drain(struct run *r)
 }
 
 /* Until the output ends and the process has gone, or the time is over. */
-static int follow(struct run *r, pid_t pid, unsigned timeout_s)
+static int follow(struct run *r, pid_t pid, unsigned timeout_s, const atomic_bool *cancel)
 {
 	uint64_t end = now_ms() + timeout_s * UINT64_C(1000);
 	_cleanup_(closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	bool killed = false;
+	bool killed = false, cancelled = false;
 	int status;
 	for (bool gone = false; !gone;) {
 		struct pollfd fds[] = { { r->in, POLLOUT, 0 }, { r->out, POLLIN, 0 }, { pidfd, POLLIN, 0 } };
 		uint64_t now = now_ms();
-		if (now >= end && !killed) {
+		cancelled |= !killed && cancel && atomic_load(cancel);
+		if ((now >= end || cancelled) && !killed) {
 			kill(pid, SIGKILL);
 			killed = true;
 		}
-		if (poll(fds, 3, killed ? 1000 : (int)(end - now)) < 0 && errno != EINTR)
+		if (poll(fds, 3, killed ? 1000 : cancel && end - now > 200 ? 200 : (int)(end - now)) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents)
 			feed(r);
@@ -110,7 +111,7 @@ static int follow(struct run *r, pid_t pid, unsigned timeout_s)
 	if (TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) < 0)
 		return -errno;
 	if (killed)
-		return -ETIMEDOUT;
+		return cancelled ? -ECANCELED : -ETIMEDOUT;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
@@ -146,7 +147,7 @@ int keeper_spawn(const struct keeper_run_opts *o)
 	if (e == 0) {
 		fcntl(r.in, F_SETFL, O_NONBLOCK);
 		fcntl(r.out, F_SETFL, O_NONBLOCK);
-		e = follow(&r, pid, o->timeout_s ? o->timeout_s : 60);
+		e = follow(&r, pid, o->timeout_s ? o->timeout_s : 60, o->cancel);
 	}
 	closep(&r.in);
 	closep(&r.out);

@@ -18,7 +18,11 @@
 #define OUT_BYTES 65536
 #define PASSWORD_SET "Last machine account password change" /* of `net ads info` */
 
-static pthread_mutex_t look_lock = PTHREAD_MUTEX_INITIALIZER; /* the files of a domain that is not joined yet */
+static pthread_mutex_t look_lock = PTHREAD_MUTEX_INITIALIZER; /* the files of a domain that is not joined yet; joining, leaving */
+/* A domain that does not answer takes minutes to say so.  Only the end of joining and leaving keeps others from changing anything, and
+ * until then both may be called off. */
+static atomic_bool called_off;
+static _Thread_local const atomic_bool *heeds; /* &called_off while this thread may be */
 
 bool keeper_domain(struct domain *ret)
 {
@@ -107,7 +111,7 @@ int domain_tool(const char *program, const char *const *words, const char *secre
 	int r = view ? keeper_view_prepare(view, out, out_bytes) : -ENOMEM;
 	if (r == 0) {
 		const struct keeper_run_opts o = { .argv = argv, .input = secret ? input : NULL, .input_bytes = used, .out = out, .out_bytes = out_bytes,
-						   .timeout_s = timeout_s, .view = view, .env = secret ? "PASSWD_FD=0" : NULL };
+						   .timeout_s = timeout_s, .view = view, .env = secret ? "PASSWD_FD=0" : NULL, .cancel = heeds };
 		r = keeper_spawn(&o);
 	}
 	explicit_bzero(input, sizeof(input));
@@ -179,6 +183,12 @@ const struct keeper_kind keeper_kind_winbindd = {
 	.name = "winbindd", .programs = winbindd_programs, .argv = winbindd_argv, .ready = winbindd_ready, .stopped = keeper_smb_stopped, .log = "smb/log/log.winbindd", .files = 16384, .in_domain = true,
 };
 
+static int said_off(char *text, size_t bytes)
+{
+	snprintf(text, bytes, "it was called off");
+	return -ECANCELED;
+}
+
 /* ---- looking ------------------------------------------------------------------------------------------------------------------ */
 /* What DNS and a domain controller say without a login, as lines KEY VALUE. */
 static int look(struct domain *d, char *text, size_t bytes)
@@ -190,6 +200,8 @@ static int look(struct domain *d, char *text, size_t bytes)
 	int r = TOOL("net", NULL, out, OUT_BYTES, 20, "ads", "lookup");
 	if (r == 0)
 		domain_value(out, "Pre-Win2k Domain", value, sizeof(value));
+	if (r == -ECANCELED)
+		return said_off(text, bytes);
 	if (r == -ETIMEDOUT || (r >= 0 && (r > 0 || !value[0]))) {
 		snprintf(text, bytes, "no domain controller of %s was found: %s does not know it, or none answers (DNS: _ldap._tcp.%s, port 389 over UDP and TCP)", d->realm,
 			 d->dns[0] ? d->dns : "this machine's DNS", d->realm);
@@ -202,6 +214,8 @@ static int look(struct domain *d, char *text, size_t bytes)
 	snprintf(d->workgroup, sizeof(d->workgroup), "%.15s", value);
 	domain_value(out, "Client Site Name", site, sizeof(site));
 	r = TOOL("net", NULL, out, OUT_BYTES, 20, "ads", "info");
+	if (r == -ECANCELED)
+		return said_off(text, bytes);
 	if (r != 0) {
 		snprintf(text, bytes, "the domain controller of %s does not answer over LDAP (port 389)", d->realm);
 		return r < 0 ? r : -EHOSTUNREACH;
@@ -239,6 +253,11 @@ static int start_to_look(struct keeper_request *rq, struct domain *d)
 	return r < 0 ? keeper_refuse(rq, r, "cannot write the domain's configuration: %s", strerror(-r)) : look(d, rq->text, sizeof(rq->text));
 }
 
+static int busy(struct keeper_request *rq)
+{
+	return keeper_refuse(rq, -EBUSY, "a domain is being looked for, joined or left already; wait for its end, or cancel its task");
+}
+
 /* REALM NAME DNS FIRST: lines KEY VALUE. */
 static int op_look(struct keeper_request *rq)
 {
@@ -246,7 +265,8 @@ static int op_look(struct keeper_request *rq)
 	int r = read_args(rq, 0, &d);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&look_lock);
+	if (pthread_mutex_trylock(&look_lock) != 0)
+		return busy(rq);
 	r = start_to_look(rq, &d);
 	pthread_mutex_unlock(&look_lock);
 	return r;
@@ -282,7 +302,7 @@ static bool is_admin(const char *s)
 
 static int join(struct keeper_request *rq, struct domain *d, const char *ou, const char *admin, const char *secret)
 {
-	char place[512], host[320], user[160], note[512], sid[128];
+	char place[512], host[320], user[160], sid[128];
 	long clock = 0;
 	_cleanup_(freep) char *out = malloc(OUT_BYTES);
 	int r = out ? start_to_look(rq, d) : -ENOMEM;
@@ -308,14 +328,15 @@ static int join(struct keeper_request *rq, struct domain *d, const char *ou, con
 	snprintf(user, sizeof(user), "--user=%s", admin);
 	r = ou[0] ? TOOL("net", secret, out, OUT_BYTES, 90, "ads", "join", user, "--no-dns-updates", host, place)
 		  : TOOL("net", secret, out, OUT_BYTES, 90, "ads", "join", user, "--no-dns-updates", host);
+	heeds = NULL;
+	if (r == -ECANCELED)
+		return keeper_refuse(rq, r, "it was called off; the domain may have an account of this machine already");
 	if (r == -ETIMEDOUT)
 		return keeper_refuse(rq, r, "the domain did not answer in time");
 	if (r != 0)
 		return r < 0 ? keeper_refuse(rq, r, "cannot run net: %s", out[0] ? out : strerror(-r)) : domain_explain(out, "joining failed", rq->text, sizeof(rq->text));
 	keep_sid(sid);
-	domain_note(d, note, sizeof(note));
-	r = keeper_write(NOTE, note, strlen(note), 0600, NULL);
-	return r < 0 ? keeper_refuse(rq, r, "cannot write the note of the domain: %s", strerror(-r)) : 0;
+	return 0;
 }
 
 /* Best effort: a domain whose DNS is another's has no use for it. */
@@ -340,11 +361,36 @@ static void first_keytab(void)
 		log_info(&log_keeper, "the keytab is tried again", "why=\"%s\"", why);
 }
 
+/* From here on this machine is a member: what its servers see changes with the note. */
+static int finish_join(struct keeper_request *rq, const struct domain *d)
+{
+	char note[512], why[512] = "", other[512];
+	bool dns = tell_dns(d);
+	first_keytab();
+	domain_note(d, note, sizeof(note));
+	keeper_change_begin();
+	int r = keeper_write(NOTE, note, strlen(note), 0600, NULL), started = 0;
+	if (r == 0) {
+		started = keeper_child_start(&keeper_kind_winbindd, why, sizeof(why));
+		int again = keeper_smb_again(started == 0 ? why : other, started == 0 ? sizeof(why) : sizeof(other));
+		started = started < 0 ? started : again;
+	}
+	keeper_change_end();
+	if (r < 0)
+		return keeper_refuse(rq, r, "cannot write the note of the domain: %s", strerror(-r));
+	log_info(&log_keeper, "joined a domain", "realm=%s workgroup=%s name=%s", d->realm, d->workgroup, d->name);
+	/* A member it is all the same; what does not start is tried again. */
+	if (started < 0)
+		log_warn(&log_keeper, "the domain was joined, and its servers are not ready yet", "why=\"%s\"", why);
+	size_t n = strlen(rq->text);
+	snprintf(rq->text + n, sizeof(rq->text) - n, "name %s\nfirst_id %u\nregistered %s\nwhy %s\n", d->name, d->first_id, dns ? "yes" : "no", why);
+	return 0;
+}
+
 /* REALM NAME DNS FIRST OU ADMIN SECRET: lines KEY VALUE. */
 static int op_join(struct keeper_request *rq)
 {
 	struct domain d;
-	char why[512] = "", other[512];
 	int r = read_args(rq, 0, &d);
 	if (r < 0)
 		return r;
@@ -352,23 +398,16 @@ static int op_join(struct keeper_request *rq)
 		return keeper_refuse(rq, -EINVAL, "an administrator of the domain is named without %%, / and quotes");
 	if (!rq->args[6][0])
 		return keeper_refuse(rq, -EINVAL, "a password is not empty");
-	pthread_mutex_lock(&look_lock);
+	if (pthread_mutex_trylock(&look_lock) != 0)
+		return busy(rq);
+	atomic_store(&called_off, false);
+	heeds = &called_off;
 	r = join(rq, &d, rq->args[4], rq->args[5], rq->args[6]);
+	heeds = NULL;
+	if (r == 0)
+		r = finish_join(rq, &d);
 	pthread_mutex_unlock(&look_lock);
-	if (r < 0)
-		return r;
-	log_info(&log_keeper, "joined a domain", "realm=%s workgroup=%s name=%s", d.realm, d.workgroup, d.name);
-	bool dns = tell_dns(&d);
-	first_keytab();
-	r = keeper_child_start(&keeper_kind_winbindd, why, sizeof(why));
-	int again = keeper_smb_again(r == 0 ? why : other, r == 0 ? sizeof(why) : sizeof(other));
-	r = r < 0 ? r : again;
-	/* A member it is all the same; what does not start is tried again. */
-	if (r < 0)
-		log_warn(&log_keeper, "the domain was joined, and its servers are not ready yet", "why=\"%s\"", why);
-	size_t n = strlen(rq->text);
-	snprintf(rq->text + n, sizeof(rq->text) - n, "name %s\nfirst_id %u\nregistered %s\nwhy %s\n", d.name, d.first_id, dns ? "yes" : "no", why);
-	return 0;
+	return r;
 }
 
 /* ---- leaving --------------------------------------------------------------------------------------------------------------------- */
@@ -390,37 +429,64 @@ static void forget_secret(const struct domain *d)
 	}
 }
 
-/* ADMIN SECRET FORCE: without an administrator, or when the domain does not answer and FORCE is "force", the account stays there. */
-static int op_leave(struct keeper_request *rq)
+/* What is left of it there when force is: without an administrator, or when the domain does not answer. */
+static int leave(struct keeper_request *rq, const struct domain *d, const char *admin, bool force)
 {
-	struct domain d;
 	char user[160], path[PATH_MAX], why[512] = "";
-	bool force = strcmp(rq->args[2], "force") == 0, gone = false;
+	bool gone = false;
 	_cleanup_(freep) char *out = malloc(OUT_BYTES);
 	if (!out)
 		return -ENOMEM;
+	if (admin[0]) {
+		snprintf(user, sizeof(user), "--user=%s", admin);
+		int r = TOOL("net", rq->args[1], out, OUT_BYTES, 90, "ads", "leave", user);
+		heeds = NULL;
+		gone = r == 0;
+		if (r == -ECANCELED)
+			return keeper_refuse(rq, r, "it was called off; the domain may have removed its account of this machine already");
+		if (r != 0 && !force)
+			return r < 0 ? keeper_refuse(rq, r, "the domain did not answer: %s", strerror(-r)) : domain_explain(out, "leaving failed", rq->text, sizeof(rq->text));
+	}
+	keeper_change_begin();
+	unlink(keeper_path(path, NOTE));
+	int r = keeper_child_stop(&keeper_kind_winbindd);
+	if (r < 0)
+		log_warn(&log_keeper, "winbindd does not stop", "errno=%d", -r);
+	forget_secret(d);
+	remove_files();
+	r = keeper_smb_again(why, sizeof(why));
+	keeper_change_end();
+	log_info(&log_keeper, "left a domain", "realm=%s account=%s", d->realm, gone ? "removed" : "stays");
+	snprintf(rq->text, sizeof(rq->text), "realm %s\naccount %s\nwhy %s\n", d->realm, gone ? "removed" : "stays", r < 0 ? why : "");
+	return 0;
+}
+
+/* ADMIN SECRET FORCE. */
+static int op_leave(struct keeper_request *rq)
+{
+	struct domain d;
+	bool force = strcmp(rq->args[2], "force") == 0;
 	if (!keeper_domain(&d))
 		return keeper_refuse(rq, -ENOENT, "this machine is a member of no domain");
 	if (rq->args[0][0] && !is_admin(rq->args[0]))
 		return keeper_refuse(rq, -EINVAL, "an administrator of the domain is named without %%, / and quotes");
 	if (!rq->args[0][0] && !force)
 		return keeper_refuse(rq, -EINVAL, "name an administrator who may remove this machine from the domain, or force it: then the account stays there");
-	if (rq->args[0][0]) {
-		snprintf(user, sizeof(user), "--user=%s", rq->args[0]);
-		int r = TOOL("net", rq->args[1], out, OUT_BYTES, 90, "ads", "leave", user);
-		gone = r == 0;
-		if (r != 0 && !force)
-			return r < 0 ? keeper_refuse(rq, r, "the domain did not answer: %s", strerror(-r)) : domain_explain(out, "leaving failed", rq->text, sizeof(rq->text));
-	}
-	unlink(keeper_path(path, NOTE));
-	int r = keeper_child_stop(&keeper_kind_winbindd);
-	if (r < 0)
-		log_warn(&log_keeper, "winbindd does not stop", "errno=%d", -r);
-	forget_secret(&d);
-	remove_files();
-	r = keeper_smb_again(why, sizeof(why));
-	log_info(&log_keeper, "left a domain", "realm=%s account=%s", d.realm, gone ? "removed" : "stays");
-	snprintf(rq->text, sizeof(rq->text), "realm %s\naccount %s\nwhy %s\n", d.realm, gone ? "removed" : "stays", r < 0 ? why : "");
+	if (pthread_mutex_trylock(&look_lock) != 0)
+		return busy(rq);
+	atomic_store(&called_off, false);
+	heeds = &called_off;
+	int r = leave(rq, &d, rq->args[0], force);
+	heeds = NULL;
+	pthread_mutex_unlock(&look_lock);
+	return r;
+}
+
+/* Joining and leaving end soon, unless they are at their end already. */
+static int op_call_off(struct keeper_request *rq)
+{
+	(void)rq;
+	atomic_store(&called_off, true);
 	return 0;
 }
 
@@ -537,8 +603,9 @@ static int op_find(struct keeper_request *rq)
 const struct keeper_op keeper_ops_domain[] = {
 	{ "domain-note", "", false, op_note },        /* what is written down: no program runs */
 	{ "domain-look", "tWTu", false, op_look },
-	{ "domain-join", "tWTuTts", true, op_join },
-	{ "domain-leave", "TsW", true, op_leave },
+	{ "domain-join", "tWTuTts", false, op_join }, /* they take the lock of changes themselves */
+	{ "domain-leave", "TsW", false, op_leave },
+	{ "domain-call-off", "", false, op_call_off },
 	{ "domain-status", "", false, op_status },
 	{ "domain-sid", "t", false, op_sid },
 	{ "domain-find", "t", false, op_find },

@@ -365,6 +365,8 @@ int control_task_start(const struct task_spec *s, char id[CONFIG_ID_BYTES], stru
 /* On the worker. */
 void control_task_progress(struct task *t, int percent, const char *fmt, ...) _printf_(3, 4);
 bool control_task_is_cancelled(const struct task *t);
+/* What the task was for is done: who cancels it now is refused, and who did before is not heard; only the end of the daemon is. */
+void control_task_is_too_late(struct task *t);
 /* Runs fn on the control thread and waits, like reactor_call(), but not for a control thread that waits for the task to end:
  * -ECANCELED. */
 int control_task_ask(struct task *t, int (*fn)(void *arg), void *arg);

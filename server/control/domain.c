@@ -184,20 +184,27 @@ static int fail(struct membership *w, int r)
 	return r;
 }
 
+static bool is_cancelled(void *task)
+{
+	return control_task_is_cancelled(task);
+}
+
 static int work_run(struct task *t, void *arg)
 {
 	struct membership *w = arg;
 	const struct share_join j = join_of(w);
+	const struct share_patience patience = { .is_over = is_cancelled, .arg = t };
 	int r;
 	w->task = t;
 	control_task_progress(t, 10, w->leave ? "leaving %s" : "joining %s", w->realm);
 	if (w->leave)
-		r = share_domain_leave(w->admin, w->password, w->force, &w->removed, w->why, sizeof(w->why));
+		r = share_domain_leave(w->admin, w->password, w->force, &patience, &w->removed, w->why, sizeof(w->why));
 	else
-		r = share_domain_join(&j, &w->found, w->why, sizeof(w->why));
+		r = share_domain_join(&j, &patience, &w->found, w->why, sizeof(w->why));
 	explicit_bzero(w->password, sizeof(w->password));
 	if (r)
 		return fail(w, r);
+	control_task_is_too_late(t);
 	control_task_progress(t, 70, "letting the servers of shares know");
 	r = control_task_ask(t, apply, w);
 	/* A member it is; shares that are not served say so themselves. */
@@ -228,7 +235,7 @@ static int start(void *arg)
 {
 	struct start *s = arg;
 	char id[CONFIG_ID_BYTES];
-	const struct task_spec spec = { .type = s->w->leave ? "domain.leave" : "domain.join", .object = s->w->realm, .work = work_run, .finished = work_finished, .arg = s->w };
+	const struct task_spec spec = { .type = s->w->leave ? "domain.leave" : "domain.join", .object = s->w->realm, .work = work_run, .finished = work_finished, .arg = s->w, .can_cancel = true };
 	int r = control_task_start(&spec, id, s->e);
 	if (r) {
 		membership_free(s->w);

@@ -20,12 +20,13 @@ struct task {
 	int percent;
 	char message[512];
 	json_t *result;                  /* under the lock; what the task found, or NULL */
-	_Atomic(bool) cancel, ended;
+	_Atomic(bool) cancel, is_too_late, ended;
 	int status;
 	uint64_t told_ns;                /* worker only: last progress event */
 };
 static struct list running = LIST_INIT(running);
 static size_t running_count, quiet_count;
+static _Atomic(bool) stopping;
 
 static void time_text(char buf[32])
 {
@@ -317,7 +318,12 @@ int control_task_ask(struct task *t, int (*fn)(void *arg), void *arg)
 
 bool control_task_is_cancelled(const struct task *t)
 {
-	return atomic_load(&t->cancel);
+	return atomic_load(&t->cancel) && (!atomic_load(&t->is_too_late) || atomic_load(&stopping));
+}
+
+void control_task_is_too_late(struct task *t)
+{
+	atomic_store(&t->is_too_late, true);
 }
 
 /* ---- cancel, recover, stop ------------------------------------------------------------------------------------------------- */
@@ -333,7 +339,7 @@ int control_task_stop(const char *id, struct config_error *e)
 		json_decref(row);
 		return r;
 	}
-	if (!t->spec.can_cancel)
+	if (!t->spec.can_cancel || atomic_load(&t->is_too_late))
 		return config_fail(e, -EBUSY, "", "a task of type %s cannot be stopped half-way", t->type);
 	atomic_store(&t->cancel, true);
 	return 0;
@@ -361,10 +367,12 @@ void tasks_recover(void)
 void tasks_stop(void)
 {
 	struct task *t;
+	atomic_store(&stopping, true);
 	list_for_each(t, &running, link)
 		atomic_store(&t->cancel, true);
 	list_for_each(t, &running, link)
 		task_end(t);             /* joins */
 	for (size_t i = 0; i < RESULTS_KEPT; i++)
 		json_decref(TAKE(results[i].result));
+	atomic_store(&stopping, false);
 }

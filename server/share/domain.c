@@ -209,14 +209,25 @@ int share_domain_look(const struct share_join *j, json_t **ret_found, char *why,
 	return r;
 }
 
-int share_domain_join(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes)
+static void look_at_patience(void *arg)
+{
+	const struct share_patience *p = arg;
+	struct keeper_answer a = { .fd = -1 };
+	if (!p->is_over(p->arg))
+		return;
+	if (keeper_ask(&a, -1, "domain-call-off", NULL) < 0)
+		log_warn(&log_share, "joining or leaving a domain is not called off", "reason=\"%s\"", a.text);
+	keeper_answer_done(&a);
+}
+
+int share_domain_join(const struct share_join *j, const struct share_patience *p, json_t **ret_found, char *why, size_t why_bytes)
 {
 	struct keeper_answer a = { .fd = -1 };
 	char name[64], first[16];
 	int r = prepare_join(j, name, first, why, why_bytes);
 	if (r < 0)
 		return r;
-	r = answered(&a, keeper_ask_long(&a, JOIN_S, "domain-join", j->realm, name, j->dns ? j->dns : "", first, j->ou ? j->ou : "", j->admin, j->password, NULL), why, why_bytes);
+	r = answered(&a, keeper_ask_watched(&a, JOIN_S, -1, look_at_patience, (void *)(uintptr_t)p, "domain-join", j->realm, name, j->dns ? j->dns : "", first, j->ou ? j->ou : "", j->admin, j->password, NULL), why, why_bytes);
 	if (r == 0) {
 		*ret_found = json_object();
 		found_text(*ret_found, a.text);
@@ -229,10 +240,10 @@ int share_domain_join(const struct share_join *j, json_t **ret_found, char *why,
 	return r;
 }
 
-int share_domain_leave(const char *admin, const char *password, bool force, bool *ret_removed, char *why, size_t why_bytes)
+int share_domain_leave(const char *admin, const char *password, bool force, const struct share_patience *p, bool *ret_removed, char *why, size_t why_bytes)
 {
 	struct keeper_answer a = { .fd = -1 };
-	int r = answered(&a, keeper_ask_long(&a, JOIN_S, "domain-leave", admin ? admin : "", password ? password : "", force ? "force" : "", NULL), why, why_bytes);
+	int r = answered(&a, keeper_ask_watched(&a, JOIN_S, -1, look_at_patience, (void *)(uintptr_t)p, "domain-leave", admin ? admin : "", password ? password : "", force ? "force" : "", NULL), why, why_bytes);
 	if (r == 0)
 		*ret_removed = is(a.text, "account", "removed");
 	keeper_answer_done(&a);

@@ -215,14 +215,19 @@ struct share_join {
 	unsigned first_id;               /* its people's uids and gids begin here */
 	const char *admin, *password;    /* who may add computers; never logged, never on an argv */
 };
+/* Asked several times a second; true: the caller wants no more of it, -ECANCELED unless it is at its end.  Meanwhile shares can be changed. */
+struct share_patience {
+	bool (*is_over)(void *arg);
+	void *arg;
+};
 /* Is there such a domain?  Nothing changes, admin and password are not looked at.  ret_found, owned: {realm, workgroup, dc,
  * dc_address, site, clock_offset_s}. */
 int share_domain_look(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes) _must_check_;
 /* Becomes a member; smbd is started again.  The caller applies its world afterwards.  -EEXIST: it is one already; -EACCES: wrong
  * user or password; -ETIME: the clocks differ; -EHOSTUNREACH: nobody answers; -EINVAL, -ENAMETOOLONG: a value that cannot be. */
-int share_domain_join(const struct share_join *j, json_t **ret_found, char *why, size_t why_bytes) _must_check_;
+int share_domain_join(const struct share_join *j, const struct share_patience *p, json_t **ret_found, char *why, size_t why_bytes) _must_check_;
 /* force: also when the domain does not answer, or without admin; then its account of this machine stays there. */
-int share_domain_leave(const char *admin, const char *password, bool force, bool *ret_removed, char *why, size_t why_bytes) _must_check_;
+int share_domain_leave(const char *admin, const char *password, bool force, const struct share_patience *p, bool *ret_removed, char *why, size_t why_bytes) _must_check_;
 struct share_identity {
 	char sid[128], name[256];        /* "S-1-5-21-..", "CORP\anna" as the domain writes it */
 	bool group;

@@ -61,6 +61,8 @@ db = SamDB(url=path, session_info=system_session(), lp=lp)
 for what, *args in steps:
     if what == "user":
         db.newuser(args[0], args[1], force_password_change_at_next_login_req=False, surname=args[0].capitalize())
+    elif what == "ou":
+        db.create_ou("OU=%s,%s" % (args[0], db.domain_dn()))
     elif what == "computer":
         db.newcomputer(args[0])
         db.setpassword("(sAMAccountName=%s$)" % args[0], args[1])

@@ -4,15 +4,18 @@ domain may, what outlives whom, leaving.
 
 One domain and one member serve the module; a test brings the people and shares that it needs."""
 import contextlib
+import errno
 import json
 import pathlib
 import re
 import subprocess
+import threading
 
 import pytest
-from ad_rig import ADMIN, NAS_ADDRESS, PASSWORD, REALM, Dc
+from ad_rig import ADMIN, DC_ADDRESS, NAS_ADDRESS, PASSWORD, REALM, Dc
 from harness import LONG, Daemon, Refused, end_keeper, wait_for
 from nas_rig import ENV
+from nfs_rig import ask
 
 LIMIT = 90
 LOCAL = "Correct-Horse-9"
@@ -107,9 +110,19 @@ def test_what_cannot_be_joined_says_why_and_at_which_field(dc):
         assert wrong.returncode == 1 and "wrong user name or password" in wrong.stderr, wrong
         assert "organizational unit" in join(other, "--ou", "No/Such", name="nas2").stderr
         assert dc.change(["find", "(sAMAccountName=NAS2$)"]) == "0" and not other.json("nas", "domain")["joined"]
-        done = join(other, "--first-id", "5000000", name="nas2")
-        assert done.returncode == 0, done
-        assert dc.change(["find", "(sAMAccountName=NAS2$)"]) == "1"
+        # Only the name server that is given knows the domain, and the account comes where it shall be.
+        dc.change(["ou", "Servers"])
+        names = dc.base / "etc/resolv.conf"
+        machines = names.read_text()
+        names.write_text("nameserver 127.0.0.9\noptions timeout:1 attempts:1\n")
+        try:
+            assert "domain controller" in join(other, name="nas2").stderr
+            done = join(other, "--first-id", "5000000", "--dns", DC_ADDRESS, "--ou", "Servers", name="nas2")
+            assert done.returncode == 0, done
+            assert {k: other.json("nas", "domain")[k] for k in ("dns", "first_id", "state")} == {"dns": DC_ADDRESS, "first_id": 5000000, "state": "joined"}
+        finally:
+            names.write_text(machines)
+        assert dc.change(["find", "(&(sAMAccountName=NAS2$)(distinguishedName=CN=NAS2,OU=Servers,DC=hf,DC=test))"]) == "1"
         assert "already" in join(other, name="nas2").stderr
         with pytest.raises(Refused) as e:
             other.cli("nas", "leave")
@@ -131,6 +144,41 @@ def test_what_cannot_be_joined_says_why_and_at_which_field(dc):
     finally:
         other.close()
     wait_for("nothing of it runs any more", LIMIT, lambda: not left_of(other), 0.2)
+
+
+def test_a_domain_that_does_not_answer_keeps_nobody_from_changing_shares(dc):
+    """Joining takes long to give up, and may be called off; all the while shares are made."""
+    other = start(dc)
+    answer = []
+
+    def joining():
+        answer.append(ask(other.state / "nas", "domain-join", "HF.TEST", "nas3", "", "1000000", "", ADMIN, PASSWORD, timeout=300))
+    try:
+        (other.base / "pool").mkdir()
+        other.cli("pool", "create", "p", "--path", other.base / "pool")
+        other.cli("portal", "add", "smb", f"{NAS_ADDRESS}:1445")
+        other.cli("share", "create", "before", "--smb")
+        # Packets to this name server vanish: each question waits for its time to end.
+        names = dc.base / "etc/resolv.conf"
+        machines = names.read_text()
+        names.write_text("nameserver 10.77.0.9\noptions timeout:30 attempts:5\n")
+        try:
+            thread = threading.Thread(target=joining)
+            thread.start()
+            wait_for("it is being looked for", LIMIT, lambda: any(b"ads\0lookup" in line for line in left_of(other)), 0.05)
+            other.cli("share", "create", "meanwhile", "--smb")
+            assert other.json("share", "show", "meanwhile")["state"] == "serving"
+            status, _, busy = other.rest("POST", "/api/v1/nas/domain/join?dry_run=true", {"domain": "hf.test", "name": "nas3"})
+            assert status >= 400 and "already" in json.dumps(busy), busy
+            assert thread.is_alive()
+            assert ask(other.state / "nas", "domain-call-off")[0] == 0
+            thread.join(LIMIT)
+            assert not thread.is_alive() and answer[0][0] == -errno.ECANCELED and "called off" in answer[0][1], answer
+        finally:
+            names.write_text(machines)
+        assert not other.json("nas", "domain")["joined"]
+    finally:
+        other.close()
 
 
 def test_state_of_the_domain(member):
