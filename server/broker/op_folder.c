@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* op_folder.c - operations on folders of shares.  Every path is resolved without symbolic links, beginning at the pool's folder, which
  * is none of the system's; what we did not make ourselves keeps its owner unless it is the daemon's. */
-#include "broker/keeper_priv.h"
+#include "broker/domain_priv.h"
 #include "broker/space_priv.h"
 
 #include <fcntl.h>
@@ -48,6 +48,45 @@ static int open_or_make(struct keeper_request *rq, int pool, const char *below, 
 	return at < 0 ? keeper_refuse(rq, -EMFILE, "too many open files") : take_fd(&at);
 }
 
+/* "S-1-5-21-..", by winbind.  Root and what the machine has itself are no numbers of a domain. */
+static int number_of_sid(struct keeper_request *rq, const char *sid, bool group, unsigned *ret)
+{
+	struct domain d;
+	char option[160], out[256], *end;
+	if (!keeper_domain(&d))
+		return keeper_refuse(rq, -EHOSTUNREACH, "the folder is to belong to somebody of a domain, and this machine is a member of none");
+	if (strlen(sid) > 128 || sid[strspn(sid, "S-0123456789")])
+		return keeper_refuse(rq, -EINVAL, "this is no SID");
+	snprintf(option, sizeof(option), group ? "--sid-to-gid=%s" : "--sid-to-uid=%s", sid);
+	const char *const words[] = { option, NULL };
+	int r = domain_tool("wbinfo", words, NULL, out, sizeof(out), 10);
+	unsigned long n = r == 0 ? strtoul(out, &end, 10) : 0;
+	if (r != 0 || n < d.first_id || n > DOMAIN_LAST_ID)
+		return keeper_refuse(rq, -EHOSTUNREACH, "the domain %s gives no number for the folder's %s", d.workgroup, group ? "group" : "owner");
+	*ret = (unsigned)n;
+	return 0;
+}
+
+/* A name, a number or a SID; "": -1, what there is is kept. */
+static int number_of(struct keeper_request *rq, const char *text, bool group, unsigned *ret)
+{
+	*ret = (unsigned)-1;
+	if (!text[0])
+		return 0;
+	if (strncmp(text, "S-1-", 4) == 0)
+		return number_of_sid(rq, text, group, ret);
+	if (text[strspn(text, "0123456789")] == '\0' && strlen(text) <= 10 && keeper_number(text) < UINT32_MAX) {
+		*ret = (unsigned)keeper_number(text);
+		return 0;
+	}
+	const struct passwd *pw = group ? NULL : getpwnam(text);
+	const struct group *gr = group ? getgrnam(text) : NULL;
+	if (!pw && !gr)
+		return keeper_refuse(rq, -ENOENT, "there is no %s %.60s", group ? "group" : "user", text);
+	*ret = group ? gr->gr_gid : pw->pw_uid;
+	return 0;
+}
+
 /* POOL-FOLDER BELOW OWNER GROUP MODE: the folder exists, with these; "" keeps what is there. */
 static int run_folder_make(struct keeper_request *rq)
 {
@@ -67,20 +106,13 @@ static int run_folder_make(struct keeper_request *rq)
 		return keeper_refuse(rq, -errno, "cannot mark the folder as ours: %s", strerror(errno));
 	if (fstat(fd, &st) < 0)
 		return keeper_refuse(rq, -errno, "cannot look at the folder: %s", strerror(errno));
-	uid_t uid = (uid_t)-1;
-	gid_t gid = (gid_t)-1;
-	if (rq->args[2][0]) {
-		const struct passwd *pw = getpwnam(rq->args[2]);
-		if (!pw)
-			return keeper_refuse(rq, -ENOENT, "there is no user %s", rq->args[2]);
-		uid = pw->pw_uid;
-	}
-	if (rq->args[3][0]) {
-		const struct group *gr = getgrnam(rq->args[3]);
-		if (!gr)
-			return keeper_refuse(rq, -ENOENT, "there is no group %s", rq->args[3]);
-		gid = gr->gr_gid;
-	}
+	uid_t uid;
+	gid_t gid;
+	int r = number_of(rq, rq->args[2], false, &uid);
+	r = r ? r : number_of(rq, rq->args[3], true, &gid);
+	if (r)
+		/* A domain that cannot be asked now is no reason to serve nobody what was there before. */
+		return r == -EHOSTUNREACH && !made ? -EPERM : r;
 	mode_t mode = rq->args[4][0] ? (mode_t)strtoul(rq->args[4], NULL, 8) & 03777 : st.st_mode & 07777;
 	bool same = (uid == (uid_t)-1 || uid == st.st_uid) && (gid == (gid_t)-1 || gid == st.st_gid) && mode == (st.st_mode & 07777);
 	if (same)
@@ -94,6 +126,6 @@ static int run_folder_make(struct keeper_request *rq)
 }
 
 const struct keeper_op keeper_ops_folder[] = {
-	{ "folder-make", "ppAAM", true, run_folder_make },
+	{ "folder-make", "ppTTM", true, run_folder_make },
 	{ 0 },
 };

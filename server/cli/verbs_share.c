@@ -11,7 +11,7 @@
 #define SHARE_MORE                                                                                                       \
 	LIST("allow", "USER|@GROUP|CIDR", "allow", "Who may use it; :ro or :rw at the end says how; may be repeated.  Every user when left out."), \
 	LIST("deny", "USER|@GROUP|CIDR", "deny", "Who may not; counts more than --allow; may be repeated."),             \
-	TEXT("owner", "USER", "owner", "Owner of the folder."), TEXT("group", "GROUP", "group", "Group of the folder."), \
+	TEXT("owner", "USER", "owner", "Owner of the folder; also DOMAIN\\user."), TEXT("group", "GROUP", "group", "Group of the folder; also DOMAIN\\group."), \
 	TEXT("mode", "MODE", "mode", "Mode of the folder in octal, such as 0770."),                                      \
 	ENUM("smb-encryption", "smb_encryption", "off|desired|required", "SMB: whether connections are encrypted (default desired)."), \
 	ENUM("smb-acl", "smb_acl", "posix|windows", "SMB: rights as Unix has them (default), or ACLs as Windows has them, kept in full."), \

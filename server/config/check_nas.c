@@ -21,18 +21,6 @@ const char *check_posix_name(const char *s)
 	return NULL;
 }
 
-/* A name, or a number that is one of files: -1 means "nobody" to the kernel. */
-const char *check_posix_owner(const char *s)
-{
-	unsigned long long n;
-	if (!isdigit((unsigned char)*s))
-		return check_posix_name(s);
-	if (s[strspn(s, "0123456789")] || strlen(s) > 10 || (*s == '0' && s[1]))
-		return "must be a name, or a number such as 20000";
-	n = strtoull(s, NULL, 10);
-	return n < UINT32_MAX ? NULL : "must be below 4294967295";
-}
-
 const char *check_file_mode(const char *s)
 {
 	size_t len = strlen(s);
@@ -106,6 +94,20 @@ static bool is_of_domain(const char *s)
 		if (iscntrl((unsigned char)name[i]) || strchr("\"/\\[]:;|=,+*?<>%@", name[i]))
 			return false;
 	return true;
+}
+
+/* A name, also of a domain, or a number that is one of files: -1 means "nobody" to the kernel. */
+const char *check_posix_owner(const char *s)
+{
+	unsigned long long n;
+	if (strchr(s, '\\') || strchr(s, '@'))
+		return *s != '@' && is_of_domain(s) ? NULL : "must be a name, a number, or of a domain as DOMAIN\\name, without @ before it";
+	if (!isdigit((unsigned char)*s))
+		return check_posix_name(s);
+	if (s[strspn(s, "0123456789")] || strlen(s) > 10 || (*s == '0' && s[1]))
+		return "must be a name, or a number such as 20000";
+	n = strtoull(s, NULL, 10);
+	return n < UINT32_MAX ? NULL : "must be below 4294967295";
 }
 
 const char *check_share_access(const char *s)

@@ -371,8 +371,23 @@ static const char *known_identity(const json_t *identities, const char *name)
 	return NULL;
 }
 
+/* Does the share have this name as a group (else as a user) already? */
+static bool is_named(const json_t *row, bool group, const char *name)
+{
+	static const char *const lists[] = { "allow", "deny" };
+	json_t *v;
+	size_t i, n = strlen(name);
+	for (size_t k = 0; k < ARRAY_COUNT(lists); k++)
+		json_array_foreach(json_object_get(row, lists[k]), i, v) {
+			const char *s = json_string_value(v);
+			if ((*s == '@') == group && strncasecmp(s + group, name, n) == 0 && s + group + n == suffix_of(s))
+				return true;
+		}
+	return strcasecmp(text_of(row, group ? "group" : "owner"), name) == 0;
+}
+
 /* One list, with names as the domain writes them; each is asked for once, when it is written. */
-static int settle_list(const json_t *row, const char *member, json_t *list, json_t *identities, struct config_error *e)
+static int settle_list(const json_t *row, const json_t *whole, const char *member, json_t *list, json_t *identities, struct config_error *e)
 {
 	json_t *v;
 	size_t i;
@@ -387,7 +402,8 @@ static int settle_list(const json_t *row, const char *member, json_t *list, json
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)(suffix - entry - group), entry + group);
 		const char *known = known_identity(json_object_get(row, "identities"), name);
-		if (known) {
+		/* Unless the other kind is what is known: then the domain tells. */
+		if (known && !is_named(whole, !group, name)) {
 			json_array_append(list, v);
 			if (!known_identity(identities, name))
 				json_array_append_new(identities, json_string(known));
@@ -410,16 +426,51 @@ static int settle_list(const json_t *row, const char *member, json_t *list, json
 	return 0;
 }
 
+/* Owner or group of the folder: the same for one name, which stands there without marks. */
+static int settle_owner(const json_t *row, const char *member, json_t **owner, json_t *identities, struct config_error *e)
+{
+	const char *name = text_of(row, member);
+	char where[16], text[300];
+	json_t *list = json_array(), *one = NULL;
+	size_t i;
+	*owner = json_incref(json_object_get(row, member));
+	if (!*name || !domain_entry(name)) {
+		json_decref(list);
+		return 0;
+	}
+	bool group = strcmp(member, "group") == 0;
+	snprintf(text, sizeof(text), "%s%s", group ? "@" : "", name);
+	one = json_pack("{s:[s], s:O?}", member, text, "identities", json_object_get(row, "identities"));
+	int r = one ? settle_list(one, row, member, list, identities, e) : -ENOMEM;
+	/* The error is of the member, not of a list's first. */
+	snprintf(where, sizeof(where), "%.10s/0", member);
+	if (r && strcmp(e->field, where) == 0)
+		snprintf(e->field, sizeof(e->field), "%s", member);
+	json_t *settled;
+	json_array_foreach(list, i, settled) {
+		json_decref(*owner);
+		*owner = json_string(json_string_value(settled) + group);
+	}
+	json_decref(one);
+	json_decref(list);
+	return r;
+}
+
 int share_settle_names(const char *id, json_t **object, struct config_error *e)
 {
-	json_t *row, *allow = json_array(), *deny = json_array(), *identities = json_array();
+	json_t *row, *allow = json_array(), *deny = json_array(), *identities = json_array(), *owner = NULL, *group = NULL;
 	int r = config_get(ctl.db, MODEL_SHARE, id, &row, e);
 	if (!r)
-		r = settle_list(row, "allow", allow, identities, e);
+		r = settle_list(row, row, "allow", allow, identities, e);
 	if (!r)
-		r = settle_list(row, "deny", deny, identities, e);
-	if (!r && (!json_equal(allow, json_object_get(row, "allow")) || !json_equal(deny, json_object_get(row, "deny")) || !json_equal(identities, json_object_get(row, "identities")))) {
-		json_t *fields = json_pack("{s:O, s:O, s:O}", "allow", allow, "deny", deny, "identities", identities);
+		r = settle_list(row, row, "deny", deny, identities, e);
+	if (!r)
+		r = settle_owner(row, "owner", &owner, identities, e);
+	if (!r)
+		r = settle_owner(row, "group", &group, identities, e);
+	if (!r && (!json_equal(allow, json_object_get(row, "allow")) || !json_equal(deny, json_object_get(row, "deny")) || !json_equal(identities, json_object_get(row, "identities")) ||
+		   !json_equal(owner, json_object_get(row, "owner")) || !json_equal(group, json_object_get(row, "group")))) {
+		json_t *fields = json_pack("{s:O, s:O, s:O, s:O?, s:O?}", "allow", allow, "deny", deny, "identities", identities, "owner", owner, "group", group);
 		r = config_put(ctl.db, MODEL_SHARE, id, fields, NULL, e);
 		json_decref(fields);
 		if (!r && *object) {
@@ -432,5 +483,7 @@ int share_settle_names(const char *id, json_t **object, struct config_error *e)
 	json_decref(allow);
 	json_decref(deny);
 	json_decref(identities);
+	json_decref(owner);
+	json_decref(group);
 	return r;
 }

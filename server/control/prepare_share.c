@@ -228,7 +228,7 @@ static int check_names(const json_t *row, const char *member, struct config_erro
 static int check_owner(const json_t *row, const char *member, enum model_kind k, struct config_error *e)
 {
 	const char *name = text_of(row, member);
-	if (!*name || (*name >= '0' && *name <= '9') || strcmp(name, "root") == 0 || is_there(k, name))
+	if (!*name || domain_entry(name) || (*name >= '0' && *name <= '9') || strcmp(name, "root") == 0 || is_there(k, name))
 		return 0;
 	return config_fail(e, -EINVAL, member, "there is no %s called \"%.40s\"", models[k].name, name);
 }

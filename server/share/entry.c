@@ -72,3 +72,14 @@ void share_text_done(struct share_text *t)
 	free(t->bytes);
 	*t = (struct share_text){ 0 };
 }
+
+const char *share_sid_of(const struct share_spec *s, const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t i = 0; i < s->identities.count; i++) {
+		const char *p = s->identities.items[i];
+		if (strncasecmp(p, name, n) == 0 && strncmp(p + n, "=S-1-", 5) == 0 && p[n + 1 + strspn(p + n + 1, "S-0123456789")] == '\0')
+			return p + n + 1;
+	}
+	return NULL;
+}

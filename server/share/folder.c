@@ -55,6 +55,13 @@ static bool is_left(const struct share_world *w, size_t at, bool group)
 	return false;
 }
 
+/* To the keeper somebody of a domain is a SID. */
+static const char *who(const struct share_spec *s, const char *name)
+{
+	const char *sid = name && strchr(name, '\\') ? share_sid_of(s, name) : name;
+	return sid ? sid : "";
+}
+
 static int folder_apply(const struct share_world *w, char *why, size_t why_bytes)
 {
 	(void)why, (void)why_bytes;
@@ -68,8 +75,8 @@ static int folder_apply(const struct share_world *w, char *why, size_t why_bytes
 			continue;
 		}
 		const char *mode = s->mode ? s->mode : is_left(w, i, false) ? "" : s->guest ? kinds[s->preset].guest_mode : kinds[s->preset].mode;
-		const char *group = s->group ? s->group : is_left(w, i, true) ? "" : kinds[s->preset].group;
-		if (make(s, s->folder + n, s->owner ? s->owner : "", group, mode) == 0 && s->preset == SHARE_HOMES)
+		const char *group = s->group ? who(s, s->group) : is_left(w, i, true) ? "" : kinds[s->preset].group;
+		if (make(s, s->folder + n, who(s, s->owner), group, mode) == 0 && s->preset == SHARE_HOMES)
 			make_homes(w, s, s->folder + n);
 	}
 	return 0;

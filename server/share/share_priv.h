@@ -62,6 +62,8 @@ struct share_entry {
 	bool of_domain;                  /* name is "CORP\\anna" */
 };
 int share_entry_parse(const char *text, struct share_entry *ret) _must_check_;
+/* Whom a name of a domain meant when it was written; NULL: nobody wrote that down. */
+const char *share_sid_of(const struct share_spec *s, const char *name);
 
 /* A text that grows; memory that runs out is remembered and reported once, by text_ok(). */
 struct share_text {

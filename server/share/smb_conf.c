@@ -75,18 +75,6 @@ unsigned smb_conf_section(const char *raw)
 }
 
 /* ---- who may -------------------------------------------------------------------------------------------------------- */
-/* Whom a name of a domain meant when it was written; NULL: nobody wrote that down. */
-static const char *sid_of(const struct share_spec *s, const char *name)
-{
-	size_t n = strlen(name);
-	for (size_t i = 0; i < s->identities.count; i++) {
-		const char *p = s->identities.items[i];
-		if (strncasecmp(p, name, n) == 0 && strncmp(p + n, "=S-1-", 5) == 0 && p[n + 1 + strspn(p + n + 1, "S-0123456789")] == '\0')
-			return p + n + 1;
-	}
-	return NULL;
-}
-
 /* The entries of one kind as one line; + asks the system's groups and nothing else.  People of a domain stand there by their SIDs: a
  * name that another gets later is not the one that was meant. */
 static void list(struct share_text *t, const struct share_spec *s, const char *name, const struct share_texts *entries,
@@ -97,7 +85,7 @@ static void list(struct share_text *t, const struct share_spec *s, const char *n
 		struct share_entry e;
 		if (share_entry_parse(entries->items[i], &e) < 0 || !takes(&e, read_only))
 			continue;
-		const char *sid = e.of_domain ? sid_of(s, e.name) : NULL;
+		const char *sid = e.of_domain ? share_sid_of(s, e.name) : NULL;
 		if (!any)
 			share_text_add(t, "\t%s =", name);
 		if (e.of_domain)
@@ -186,7 +174,8 @@ static void access_lines(struct share_text *t, const struct share_spec *s, bool 
 		line(t, "valid users", "+" USERS_GROUP);
 	/* Rights in the folder are its group's, and people of a domain are in none of ours. */
 	bool named = s->group && s->group[0] && strcmp(s->group, "root") != 0 && !(s->group[0] >= '0' && s->group[0] <= '9');
-	if (of_domain)
+	/* A group of the domain has its members there, and nobody else becomes one. */
+	if (of_domain && !(s->group && strchr(s->group, '\\')))
 		line(t, "force group", named ? s->group : USERS_GROUP);
 	list(t, s, "invalid users", &s->deny, is_person, false);
 	list(t, s, "read list", &s->allow, is_reader, only_read);

@@ -220,6 +220,28 @@ def test_people_and_groups_of_the_domain(member, dc):
     assert put(member, dc, "team", "NAS1\\lena", password=LOCAL)[0] == 0
 
 
+def test_a_folder_of_somebody_of_the_domain(member, dc):
+    serve(member, "theirs", "--owner", "alice@hf.test", "--group", "hf\\staff", "--mode", "2770", "--allow", "@HF\\staff", "--allow", "HF\\bob")
+    show = member.json("share", "show", "theirs")
+    assert (show["owner"], show["group"]) == ("HF\\alice", "HF\\staff"), show
+    rid = {entry.split("=")[0]: int(entry.rsplit("-", 1)[1]) for entry in show["identities"]}
+    folder = member.base / "pool/theirs"
+    assert (folder.stat().st_uid, folder.stat().st_gid, folder.stat().st_mode & 0o7777) == (1000000 + rid["HF\\alice"], 1000000 + rid["HF\\staff"], 0o2770)
+    # Its members have the group's rights, bob is let in and has none.
+    assert put(member, dc, "theirs", "dora")[0] == 0
+    assert (folder / "dora").stat().st_gid == 1000000 + rid["HF\\staff"]
+    assert dc.smb("theirs", "alice", "rename dora mine")[0] == 0
+    assert "ACCESS_DENIED" in dc.smb("theirs", "bob", "ls")[1]
+    said = dc.run("smbcacls", "-s", "/dev/null", f"//{NAS_ADDRESS}/theirs", "/", "-U", "HF\\alice%Her-Secret-7").stdout
+    assert "OWNER:HF\\alice" in said and "GROUP:HF\\staff" in said, said
+    member.cli("share", "set", "theirs", "--owner", "28500", "--group", "HF\\Domain Users")
+    assert (folder.stat().st_uid, folder.stat().st_gid) == (28500, 1000513)
+    for body, field, why in (({"owner": "HF\\nobody"}, "/owner", "knows nobody called"), ({"owner": "HF\\staff"}, "/owner", "is a group"), ({"group": "HF\\alice"}, "/group", "is a user"),
+                             ({"group": "@HF\\staff"}, "/group", "without @"), ({"owner": "HF\\al:ice"}, "/owner", "DOMAIN")):
+        status, _, answer = member.rest("PATCH", f"/api/v1/shares/{show['id']}", body, {"If-Match": "*", "Content-Type": "application/merge-patch+json"})
+        assert status == 422 and answer["errors"][0]["pointer"] == field and why in json.dumps(answer), answer
+
+
 def test_kerberos(member, dc):
     serve(member, "ticket", "--allow", "HF\\kurt")
     code, said = put(member, dc, "ticket", "kurt@HF.TEST", host="nas1.hf.test", options=["--use-kerberos=required"])

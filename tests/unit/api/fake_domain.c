@@ -31,6 +31,28 @@ int control_domain_find(const char *text, json_t **ret_array, struct config_erro
 	return 0;
 }
 
+/* ---- Kerberos ---- */
+int control_keytab(json_t **ret_keytab, struct config_error *e)
+{
+	(void)e;
+	*ret_keytab = json_pack("{s:s, s:n, s:s, s:[]}", "source", "none", "realm", "reason", "Kerberos needs a key", "keys");
+	return 0;
+}
+
+int control_keytab_set(const json_t *body, const struct config_actor *who, json_t **ret_keytab, struct config_error *e)
+{
+	(void)who;
+	if (!json_object_get(body, "keytab"))
+		return config_fail(e, -EINVAL, "keytab", "this is no keytab");
+	return control_keytab(ret_keytab, e);
+}
+
+int control_keytab_remove(const struct config_actor *who, struct config_error *e)
+{
+	(void)who;
+	return config_fail(e, -ENOENT, "", "no keytab was given to this machine");
+}
+
 /* ---- why a share does not open, and what to type ---- */
 int control_connect_share(const char *share, const char *user, json_t **ret_result, struct config_error *e)
 {
