@@ -240,6 +240,7 @@ int group_prepare(json_t *body, struct config_error *e);
 int quota_prepare(json_t *body, struct config_error *e);
 int share_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
 int share_folder_check(const char *pool_path, const char *below, struct config_error *e);
+int pool_keeps_off_shares(const char *path, struct config_error *e);
 int user_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
 int group_row_check(const json_t *old_row, const json_t *row, struct config_error *e);
 int nas_portal_check(const json_t *row, struct config_error *e);

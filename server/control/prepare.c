@@ -365,7 +365,9 @@ int check_row(enum model_kind k, const json_t *old_row, const json_t *new_row, c
 	switch (k) {
 	case MODEL_POOL:
 		r = old_row ? 0 : pool_prepare(text_of(new_row, "path"), why, sizeof(why));
-		return r ? config_fail(e, -EINVAL, "path", "%s", why) : 0;
+		if (r)
+			return config_fail(e, -EINVAL, "path", "%s", why);
+		return old_row ? 0 : pool_keeps_off_shares(text_of(new_row, "path"), e);
 	case MODEL_VOLUME:
 		return check_volume(old_row, new_row, c, e);
 	case MODEL_TARGET:

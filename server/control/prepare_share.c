@@ -258,6 +258,59 @@ int share_folder_check(const char *pool, const char *below, struct config_error 
 	return 0;
 }
 
+/* ---- volumes lie in POOL/volumes: whoever gets there by a share reads and ruins them, and they go with a share's files ---- */
+static bool lies_in(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+	return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+static void folder_real(const char *pool_path, const char *below, char *buf, size_t buf_bytes)
+{
+	_cleanup_(freep) char *real = realpath(pool_path, NULL);
+	snprintf(buf, buf_bytes, "%s/%s", real ? real : pool_path, below);
+}
+
+static int keeps_off_volumes(const char *pool_path, const char *below, struct config_error *e)
+{
+	char folder[8192], volumes[8192];
+	json_t *pools, *pool;
+	size_t i;
+	int r = config_list(ctl.db, MODEL_POOL, NULL, &pools, e);
+	if (r)
+		return r;
+	folder_real(pool_path, below, folder, sizeof(folder));
+	json_array_foreach(pools, i, pool) {
+		folder_real(text_of(pool, "path"), "volumes", volumes, sizeof(volumes));
+		if (!r && (lies_in(folder, volumes) || lies_in(volumes, folder)))
+			r = config_fail(e, -EINVAL, "path", "the volumes of pool %s are in %.200s, which no share may hold or be in; give another path", text_of(pool, "name"), volumes);
+	}
+	json_decref(pools);
+	return r;
+}
+
+int pool_keeps_off_shares(const char *path, struct config_error *e)
+{
+	char folder[8192], volumes[8192];
+	json_t *shares, *share, *pool;
+	size_t i;
+	int r = config_list(ctl.db, MODEL_SHARE, NULL, &shares, e);
+	if (r)
+		return r;
+	folder_real(path, "volumes", volumes, sizeof(volumes));
+	json_array_foreach(shares, i, share) {
+		if (r || config_get(ctl.db, MODEL_POOL, text_of(share, "pool"), &pool, e))
+			continue;
+		folder_real(text_of(pool, "path"), text_of(share, "path"), folder, sizeof(folder));
+		json_decref(pool);
+		if (lies_in(folder, volumes) || lies_in(volumes, folder))
+			r = config_fail(e, -EINVAL, "path", "volumes of this pool would be in %.200s, and those who use share %s could read and ruin them; give another folder", volumes,
+					text_of(share, "name"));
+	}
+	json_decref(shares);
+	return r;
+}
+
 static int check_folder(const json_t *row, struct config_error *e)
 {
 	json_t *pool;
@@ -265,6 +318,8 @@ static int check_folder(const json_t *row, struct config_error *e)
 	if (r)
 		return r;
 	r = share_folder_check(text_of(pool, "path"), text_of(row, "path"), e);
+	if (!r)
+		r = keeps_off_volumes(text_of(pool, "path"), text_of(row, "path"), e);
 	json_decref(pool);
 	return r;
 }

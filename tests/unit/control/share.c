@@ -391,9 +391,37 @@ static void out_and_in(void **state)
 	free(was);
 }
 
+/* Files of volumes are nobody's to share, nor to delete with a share. */
+static void volumes_are_no_share(void **state)
+{
+	static const char *const paths[] = { "volumes", "volumes/x", "volumes/0198b1c2-0000-7000-8000-000000000000" };
+	char text[600], path[256];
+	(void)state;
+	rig_create(MODEL_VOLUME, "{\"name\":\"v\",\"size_bytes\":1048576}");
+	assert_int_equal(rig_change(CONTROL_CREATE, MODEL_SHARE, NULL, "{\"name\":\"volumes\",\"pool\":\"tank\",\"smb\":true}", PLAIN), -EINVAL);
+	assert_string_equal(rig_result.error.field, "path");
+	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+		snprintf(text, sizeof(text), "{\"name\":\"s\",\"pool\":\"tank\",\"path\":\"%s\",\"smb\":true}", paths[i]);
+		assert_int_equal(rig_change(CONTROL_CREATE, MODEL_SHARE, NULL, text, PLAIN), -EINVAL);
+	}
+	/* Another pool's, inside of a share; and a share around another pool. */
+	rig_create(MODEL_SHARE, "{\"name\":\"s\",\"pool\":\"tank\",\"smb\":true}");
+	rig_create(MODEL_SHARE, "{\"name\":\"my-volumes\",\"pool\":\"tank\",\"path\":\"volumes-of-mine\",\"smb\":true}");
+	rig_path(path, "tank/s");
+	(void)mkdir(path, 0700);
+	snprintf(text, sizeof(text), "{\"name\":\"inner\",\"path\":\"%s\"}", path);
+	assert_int_equal(rig_change(CONTROL_CREATE, MODEL_POOL, NULL, text, PLAIN), -EINVAL);
+	assert_string_equal(rig_result.error.field, "path");
+	rig_path(path, "tank/t");
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(text, sizeof(text), "{\"name\":\"inner\",\"path\":\"%s\"}", path);
+	rig_create(MODEL_POOL, text);
+	assert_int_equal(rig_change(CONTROL_CREATE, MODEL_SHARE, NULL, "{\"name\":\"t\",\"pool\":\"tank\",\"smb\":true}", PLAIN), -EINVAL);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { T(defaults), T(presets), T(refusals), T(failures), T(guards), T(taking_back), T(out_and_in) };
+	const struct CMUnitTest tests[] = { T(defaults), T(volumes_are_no_share), T(presets), T(refusals), T(failures), T(guards), T(taking_back), T(out_and_in) };
 	return cmocka_run_group_tests_name("share", tests, NULL, NULL);
 }
