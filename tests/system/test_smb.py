@@ -299,7 +299,11 @@ def test_who_is_connected_loses_what_is_taken_and_others_do_not(nas, what, words
         serve(nas, nas.share("taken", allow=["bob", "alice"], comment="other words, same rights"))
         alice.works("still")
         serve(nas, nas.share("taken", **words))
-        alice.do("put up after", "NT_STATUS_NETWORK_NAME_DELETED")
+
+        def has_gone():
+            alice.do("put up after", "\\after")  # its name stands in either answer; the order to go is a message to alice's smbd
+            return "NT_STATUS_NETWORK_NAME_DELETED" in alice.said()
+        wait_for("alice is sent away", 60, has_gone)
         beside.works("untouched")
         if what in ("a reader", "denied", "not allowed"):
             bob.works("goes-on")
