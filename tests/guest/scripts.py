@@ -292,6 +292,90 @@ multipath -f mpatha
 timeout 60 iscsiadm -m node -T "$IQN" --logout >/dev/null
 """
 
+# Two portal groups whose states change under load: by the administrator, and by sg_stpg from here.  dm-multipath goes by them.
+# host worse, better N: group N is non-optimized, optimized; host shut, change N: inaccessible, in transition; host explicit: hosts may set them
+ALUA = LIB + r"""
+modprobe -a dm-multipath dm-round-robin dm-service-time scsi_dh_alua
+mkdir -p /run/udev
+/usr/lib/systemd/systemd-udevd --daemon
+cat >/etc/multipath.conf <<'X'
+defaults {
+	user_friendly_names yes
+	find_multipaths no
+	polling_interval 2
+	max_polling_interval 2
+	path_grouping_policy group_by_prio
+	prio alua
+	failback immediate
+	no_path_retry 60
+}
+X
+multipathd
+discover >/dev/null
+timeout 60 iscsiadm -m node -T "$IQN" --login >/dev/null
+waitfor 30 test -b /dev/mapper/mpatha
+# groups P..: the priorities of the path groups, as multipathd sees them, become these; equal paths are one group
+groups() {
+	local n=0 now
+	until now=$(multipath -ll mpatha | sed -n 's/.*prio=\([0-9]*\) .*/\1/p' | sort -rn | tr '\n' ' ') && [ "$now" = "$* " ]; do
+		[ $((n += 1)) -lt 60 ] || { multipath -ll mpatha; die "path groups of priority $now, not $*"; }
+		sleep 1
+	done
+}
+# best P: the priority of the best of them becomes that; a path that is shut has failed, and its group with it
+best() {
+	local n=0 now
+	until now=$(multipath -ll mpatha | sed -n 's/.*prio=\([0-9]*\) .*/\1/p' | sort -rn | head -n1) && [ "$now" = "$1" ]; do
+		[ $((n += 1)) -lt 60 ] || { multipath -ll mpatha; die "the best path group has priority $now, not $1"; }
+		sleep 1
+	done
+	multipath -ll mpatha | grep "active ready"
+}
+groups 50
+at "two paths, one group"
+while [ ! -e /run/enough ] && [ ! -e /run/bad ]; do
+	fio --name=v --filename=/dev/mapper/mpatha --direct=1 --ioengine=libaio --iodepth=4 --rw=randrw --bs=8k --size=16m --io_size=16m \
+		--verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=64 --rate=,1500k >/run/fio 2>&1 || touch /run/bad
+	echo >>/run/rounds
+done &
+fio=$!
+sleep 3
+host worse 2
+groups 50 10
+at "the second group is not optimized"
+host shut 1
+best 10
+at "the first is gone, the second works"
+host better 1
+groups 50 10
+at "the first is back"
+host better 2
+groups 50
+at "both are as before"
+host explicit
+d=$(disk "$IQN" 0)
+sg_stpg --tp=1,2 --state=1,0 "$d"
+groups 50 10
+sg_rtpg -d "$d" >/run/rtpg
+[ "$(grep -c "active/non optimized" /run/rtpg) $(grep -c "active/optimized" /run/rtpg)" = "1 1" ] || die "$(cat /run/rtpg)"
+at "the host has turned them round"
+sg_stpg --tp=1,2 --state=0,0 "$d"
+groups 50
+at "and back"
+{ sg_stpg --tp=1 --state=2 "$d" 2>&1 || true; } | grep -i "illegal request" # standby is not to be had
+host change 2
+{ sg_stpg --tp=2 --state=1 "$d" 2>&1 || true; } | grep -i "not ready" # what the administrator has in transition stays so
+sleep 4
+host better 2
+groups 50
+touch /run/enough
+wait $fio
+[ ! -e /run/bad ] || die "$(cat /run/fio)"
+at "fio wrote, read and verified through all of it, $(wc -l </run/rounds) times"
+multipath -f mpatha
+timeout 60 iscsiadm -m node -T "$IQN" --logout >/dev/null
+"""
+
 # A backend that hangs: the kernel's timeout aborts the command, the disk works again afterwards.
 # host hang, host heal: the backend sits on requests, or no longer
 STUCK = LIB + r"""

@@ -168,6 +168,20 @@ def test_multipath_loses_a_portal_under_load(wire, guest, daemon_factory):
         subprocess.run(wire.prefix + ["ip", "addr", "del", f"{second}/24", "dev", "tap0"], check=False, capture_output=True)
 
 
+@pytest.mark.skipif(not LONG, reason="HF_LONG=1: several minutes")
+def test_multipath_follows_the_states_of_paths(wire, guest, daemon_factory):
+    """ALUA: dm-multipath with prio alua over two portal groups, whose states change under fio, set here and by sg_stpg."""
+    d = serve(daemon_factory, wire)
+    d.cli("portal", "add", "iscsi", "10.99.0.1:3261", "--group-tag", 2)
+    iqn = d.disk("disk", "64M")
+
+    def state(word):
+        return lambda group: d.cli("target", "ana", "disk", "--group", group, "--ana-state", word)
+    guest.run(scripts.ALUA, env={"PORTAL": PORTAL, "IQN": iqn}, seconds=900, memory_mb=1024,
+              host={"worse": state("non-optimized"), "better": state("optimized"), "shut": state("inaccessible"), "change": state("change"),
+                    "explicit": lambda: d.cli("target", "set", "disk", "--explicit-alua", "on")})
+
+
 def test_backend_that_hangs(wire, guest, daemon_factory):
     """The kernel aborts what takes too long; the server goes on, and so does the disk when the backend does."""
     d = serve(daemon_factory, wire)
