@@ -235,7 +235,7 @@ void auth_stop(void)
 bool auth_scope_allows(const char *scopes, const char *scope)
 {
 	/* What makes more rights must be named. */
-	static const char *const guarded[] = { "accounts", "tokens", "logins" };
+	static const char *const guarded[] = { "accounts", "tokens", "logins", "config" };
 	char word[80];
 	int n = snprintf(word, sizeof(word), ",%s,", scope);
 	if (n < 0 || (size_t)n >= sizeof(word))
@@ -305,6 +305,13 @@ static bool token_split(const char *text, char id[CONFIG_ID_BYTES], uint8_t secr
 	return true;
 }
 
+/* With the lock held: the account of a token that is good now, or NULL. */
+static const struct account *account_of_token(const struct token *t, int64_t now_s)
+{
+	const struct account *a = t ? account_by_id(t->account_id) : NULL;
+	return a && a->enabled && t->has_hash && (!t->expires_at_s || t->expires_at_s > now_s) ? a : NULL;
+}
+
 static int identify_token(const char *text, struct auth_caller *caller)
 {
 	struct used_call used = { .at_s = auth_now_s() };
@@ -315,8 +322,8 @@ static int identify_token(const char *text, struct auth_caller *caller)
 		return r;
 	pthread_mutex_lock(&auth.lock);
 	struct token *t = token_by_id(id);
-	const struct account *a = t ? account_by_id(t->account_id) : NULL;
-	if (a && a->enabled && t->has_hash && tls_equal(t->hash, hash, sizeof(hash)) && (!t->expires_at_s || t->expires_at_s > used.at_s)) {
+	const struct account *a = account_of_token(t, used.at_s);
+	if (a && tls_equal(t->hash, hash, sizeof(hash))) {
 		r = 0;
 		/* A token never has more than its owner has now. */
 		caller->role = t->role < a->role ? t->role : a->role;
@@ -336,6 +343,15 @@ static int identify_token(const char *text, struct auth_caller *caller)
 		log_debug(&log_auth, "use of a token was not noted", "token=%s", id);
 	explicit_bzero(secret, sizeof(secret));
 	return r;
+}
+
+bool auth_token_is_alive(const char *token_id)
+{
+	(void)auth_refresh();
+	pthread_mutex_lock(&auth.lock);
+	bool alive = account_of_token(token_by_id(token_id), auth_now_s()) != NULL;
+	pthread_mutex_unlock(&auth.lock);
+	return alive;
 }
 
 int auth_identify(const struct auth_credentials *c, struct auth_caller *caller, char *why, size_t why_bytes)

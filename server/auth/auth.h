@@ -55,6 +55,8 @@ int auth_identify(const struct auth_credentials *c, struct auth_caller *caller, 
 bool auth_scope_allows(const char *scopes, const char *scope);
 /* Is this login still good?  For what lives longer than a request. */
 bool auth_login_is_alive(const char *login_id);
+/* The same of a token, by its id. */
+bool auth_token_is_alive(const char *token_id);
 
 /* ---- logging in ---------------------------------------------------------------------------------------- */
 enum auth_result {

@@ -334,7 +334,7 @@ static const struct column account_columns[] = {
 static const struct flag token_create[] = {
 	REF("account", "ACCOUNT", "account", "account", "Whose it is; it never has more rights than this account."),
 	ROLE("What it may do at most.", true),
-	{ .name = "scope", .metavar = "WORD", .type = FLAG_LIST, .field = "scopes", .help = "What it may ask for, such as volumes; may be repeated.  All but accounts, tokens and logins when left out." },
+	{ .name = "scope", .metavar = "WORD", .type = FLAG_LIST, .field = "scopes", .help = "What it may ask for, such as volumes; may be repeated.  All but accounts, tokens, logins and config when left out." },
 	TEXT("expires-at", "TIME", "expires_at", "When it ends, such as 2027-01-31T00:00:00Z; never when left out."), END_FLAGS
 };
 static const struct verb token_verbs[] = {

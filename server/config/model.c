@@ -161,7 +161,7 @@ static const struct field token_fields[] = {
 	{ .name = "account", .type = FIELD_REF, .ref = MODEL_ACCOUNT, .flags = FIELD_FIXED, .default_json = "null", .help = "Whose it is; the caller's own when left out." },
 	{ .name = "role", .type = FIELD_ENUM, .flags = FIELD_REQUIRED, .values = "admin|operator|viewer", .help = "What it may do at most; never more than its account." },
 	{ .name = "scopes", .type = FIELD_TEXTS, .min = 0, .max = 32, .check = "scope", .default_json = "[\"*\"]",
-	  .help = "Which addresses it may ask, by the first word after /api/v1/; * for all but accounts, tokens and logins." },
+	  .help = "Which addresses it may ask, by the first word after /api/v1/; * for all but accounts, tokens, logins and config." },
 	{ .name = "expires_at", .type = FIELD_TIME, .flags = FIELD_NULLABLE, .min = 20, .max = 24, .check = "time", .default_json = "null", .help = "When it ends; never when left out." },
 	{ .name = "secret_hash", .type = FIELD_SECRET, .flags = FIELD_SERVER | FIELD_NULLABLE, .min = 64, .max = 64, .default_json = "null", .help = "SHA-256 of its secret." },
 	{ .name = "last_used_at", .type = FIELD_TIME, .flags = FIELD_SERVER | FIELD_NULLABLE, .help = "When it was used last, to the minute." },

@@ -91,7 +91,7 @@ void streams_start(void);                /* subscribes at control */
 void http_streams_stop(void);                 /* every stream ends soon; none starts any more */
 /* A response that streams; last_id: Last-Event-ID or NULL; login_id: ends with this login, "" with none.
  * NULL: too many streams. */
-struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const char *login_id);
+struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const struct auth_caller *caller);
 /* Wakes those that heard nothing for a while, so that dead ones are noticed.  True while there are any. */
 bool streams_heartbeat(void);
 extern unsigned streams_heartbeat_ms;    /* 15 s; tests are less patient */

@@ -193,7 +193,7 @@ enum MHD_Result refuse(struct MHD_Connection *conn, int status, const char *deta
 
 static enum MHD_Result answer_stream(struct MHD_Connection *conn, struct request *rq, struct api_response *rs)
 {
-	struct MHD_Response *r = stream_new(conn, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Last-Event-ID"), rq->caller.login_id);
+	struct MHD_Response *r = stream_new(conn, MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Last-Event-ID"), &rq->caller);
 	enum MHD_Result ok;
 
 	if (!r) {

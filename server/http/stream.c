@@ -38,7 +38,7 @@ struct http_stream {
 	struct list link;
 	struct MHD_Connection *conn;
 	bool is_suspended, wants_heartbeat, must_end;
-	char login_id[CONFIG_ID_BYTES];  /* whose it is, or "" */
+	char of[CONFIG_ID_BYTES];        /* the login or token that it was opened with, or "" (local socket) */
 	uint64_t seen_seq;               /* last frame sent or skipped */
 	uint64_t seen_stats;             /* the same of all.stats_seq */
 	struct frame *frame;             /* being sent */
@@ -216,18 +216,19 @@ static uint64_t resume_after(const char *last_id)
 }
 
 /* With the lock held. */
-static unsigned count_of_login(const char *login_id)
+static unsigned count_of(const char *of)
 {
 	struct http_stream *s;
 	unsigned n = 0;
 
 	list_for_each(s, &all.streams, link)
-		n += *login_id && strcmp(s->login_id, login_id) == 0;
+		n += *of && strcmp(s->of, of) == 0;
 	return n;
 }
 
-struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const char *login_id)
+struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id, const struct auth_caller *caller)
 {
+	const char *of = caller->via == AUTH_VIA_TOKEN ? caller->token_id : caller->login_id;
 	struct http_stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *r;
 	uint64_t after;
@@ -235,7 +236,7 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 	if (!s)
 		return NULL;
 	pthread_mutex_lock(&all.lock);
-	if (all.is_stopping || all.count == STREAMS_MAX || count_of_login(login_id) == STREAMS_PER_LOGIN) {
+	if (all.is_stopping || all.count == STREAMS_MAX || count_of(of) == STREAMS_PER_LOGIN) {
 		pthread_mutex_unlock(&all.lock);
 		free(s);
 		return NULL;
@@ -244,7 +245,7 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 		control_stats_wanted(true);
 	after = resume_after(last_id);
 	s->conn = conn;
-	snprintf(s->login_id, sizeof(s->login_id), "%s", login_id);
+	snprintf(s->of, sizeof(s->of), "%s", of);
 	s->last_ms = http_now_ms();
 	s->seen_stats = all.stats_seq;
 	s->seen_seq = after == UINT64_MAX ? all.last_seq : after;
@@ -260,7 +261,7 @@ struct MHD_Response *stream_new(struct MHD_Connection *conn, const char *last_id
 	return r;
 }
 
-/* Streams of logins that have ended since go too.  Asked without our lock: the answer may wait for control,
+/* Streams of logins and tokens that have ended since go too.  Asked without our lock: the answer may wait for control,
  * which waits for our lock when it has an event. */
 static void end_logged_out(void)
 {
@@ -272,15 +273,15 @@ static void end_logged_out(void)
 		return;
 	pthread_mutex_lock(&all.lock);
 	list_for_each(s, &all.streams, link)
-		if (*s->login_id && n < STREAMS_MAX)
-			memcpy(ids[n++], s->login_id, sizeof(*ids));
+		if (*s->of && n < STREAMS_MAX)
+			memcpy(ids[n++], s->of, sizeof(*ids));
 	pthread_mutex_unlock(&all.lock);
 	for (unsigned i = 0; i < n; i++) {
-		if (auth_login_is_alive(ids[i]))
+		if (auth_login_is_alive(ids[i]) || auth_token_is_alive(ids[i]))
 			continue;
 		pthread_mutex_lock(&all.lock);
 		list_for_each(s, &all.streams, link)
-			if (strcmp(s->login_id, ids[i]) == 0) {
+			if (strcmp(s->of, ids[i]) == 0) {
 				s->must_end = true;
 				if (s->is_suspended) {
 					s->is_suspended = false;

@@ -71,7 +71,7 @@ def test_tokens_reach_their_scopes_and_no_more(daemon):
         for route in routes():
             if route["role"] == "nobody":
                 continue
-            may = scope == route["scope"] or (scope == "*" and route["scope"] not in ("accounts", "tokens", "logins"))
+            may = scope == route["scope"] or (scope == "*" and route["scope"] not in ("accounts", "tokens", "logins", "config"))
             status, _, data = ask(program, route)
             refused = status == 403 and kind(data) == "out-of-scope"
             if refused == may or status == 401:
@@ -81,6 +81,14 @@ def test_tokens_reach_their_scopes_and_no_more(daemon):
     batch = Https(admin.port, token=admin.ok("POST", "/api/v1/tokens", {"name": "b", "role": "admin", "scopes": ["batch"]})["token"])
     status, _, data = batch.ask("POST", "/api/v1/batch", {"changes": [{"verb": "create", "kind": "volume", "body": {"name": "v", "size_bytes": 512, "plugin": "ram"}}]})
     assert (status, kind(data)) == (403, "out-of-scope")
+    # Nor does the import of a configuration, which may hold accounts, nor a backup, which has their hashes.
+    wide = Https(admin.port, token=admin.ok("POST", "/api/v1/tokens", {"name": "wide", "role": "admin"})["token"])
+    document = admin.ok("GET", "/api/v1/config")
+    document["accounts"] = [{"name": "mallory", "role": "admin", "password": "$y$j9T$" + "a" * 22 + "$" + "b" * 43}]
+    for method, path, body in (("POST", "/api/v1/config", document), ("POST", "/api/v1/config/backup", {"passphrase": "a long passphrase"}), ("GET", "/api/v1/config", None)):
+        status, _, data = wide.ask(method, path, body)
+        assert (status, kind(data)) == (403, "out-of-scope"), (method, path, data)
+    assert [a["name"] for a in admin.ok("GET", "/api/v1/accounts")["items"]] == ["admin"]
     # A token of a viewer's account is a viewer's, whatever it says.
     account(daemon, "vera", "viewer")
     weak = Https(admin.port, token=admin.ok("POST", "/api/v1/tokens", {"name": "w", "account": "vera", "role": "admin"})["token"])

@@ -90,34 +90,45 @@ def test_a_thousand_slow_clients_stop_nobody(daemon):
     assert admin.ask("GET", "/api/v1/volumes")[0] == 200
 
 
-def test_an_event_stream_ends_with_its_login(daemon):
+def stream(port, who):
+    """An event stream, with the first bytes of its answer."""
+    s = context().wrap_socket(socket.create_connection(("127.0.0.1", port)))
+    s.settimeout(30)
+    s.send(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n{who}\r\n\r\n".encode())
+    return s, s.recv(4096)
+
+
+def ends(s):
+    """Whether a stream comes to its end; heartbeats alone are none."""
+    limit = time.monotonic() + 40
+    with s, contextlib.suppress(ConnectionError, ssl.SSLError):
+        while time.monotonic() < limit:
+            data = s.recv(4096)
+            if not data or b"\r\n0\r\n" in data or data.endswith(b"0\r\n\r\n"):
+                return True
+    return time.monotonic() < limit
+
+
+def test_an_event_stream_ends_with_its_login_or_token(daemon):
     admin = set_up(daemon)
     watcher = Https(admin.port)
     assert watcher.login()[0] == 200
-    s = context().wrap_socket(socket.create_connection(("127.0.0.1", admin.port)))
-    s.send(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nCookie: __Host-sid={watcher.cookie}\r\n\r\n".encode())
-    s.settimeout(20)
-    assert b"200 OK" in s.recv(4096)
+    s, answer = stream(admin.port, f"Cookie: __Host-sid={watcher.cookie}")
+    assert b"200 OK" in answer
     assert watcher.ask("POST", "/api/v1/logout")[0] == 204
-    data = b"x"
-    with contextlib.suppress(ConnectionError, ssl.SSLError):
-        while data:
-            data = s.recv(4096)
-            if b"\r\n0\r\n" in data or data.endswith(b"0\r\n\r\n"):
-                break
-    s.close()
-    # One login may have several tabs, not all the streams there are.
-    open_streams = []
-    refused = False
-    for _ in range(20):
-        s = context().wrap_socket(socket.create_connection(("127.0.0.1", admin.port)))
-        s.settimeout(20)
-        s.send(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nCookie: __Host-sid={admin.cookie}\r\n\r\n".encode())
-        refused |= b" 503 " in s.recv(4096)
-        open_streams.append(s)
-    assert refused
-    for s in open_streams:
-        s.close()
+    assert ends(s)
+    token = admin.ok("POST", "/api/v1/tokens", {"name": "watch", "role": "viewer", "scopes": ["events"]})["token"]
+    s, answer = stream(admin.port, f"Authorization: Bearer {token}")
+    assert b"200 OK" in answer
+    daemon.cli("token", "delete", "watch")
+    assert ends(s)
+    # One login may have several tabs, not all the streams there are; nor has one token.
+    token = admin.ok("POST", "/api/v1/tokens", {"name": "greedy", "role": "viewer", "scopes": ["events"]})["token"]
+    for who in (f"Cookie: __Host-sid={admin.cookie}", f"Authorization: Bearer {token}"):
+        open_streams = [stream(admin.port, who) for _ in range(20)]
+        assert any(b" 503 " in answer for _, answer in open_streams), who
+        for s, _ in open_streams:
+            s.close()
 
 
 def raw(port, data, wait=5):

@@ -73,7 +73,7 @@ static void scopes(void **state)
 		const char *scopes, *scope;
 		bool allowed;
 	} cases[] = {
-		{ ",*,", "volumes", true }, { ",*,", "metrics", true }, { ",*,", "accounts", false }, { ",*,", "tokens", false }, { ",*,", "logins", false },
+		{ ",*,", "volumes", true }, { ",*,", "metrics", true }, { ",*,", "accounts", false }, { ",*,", "tokens", false }, { ",*,", "logins", false }, { ",*,", "config", false }, { ",config,", "config", true },
 		{ ",volumes,", "volumes", true }, { ",volumes,", "volume", false }, { ",volumes,pools,", "pools", true }, { ",volumes,", "pools", false },
 		{ ",", "volumes", false }, { "", "volumes", false }, { ",accounts,", "accounts", true }, { ",*,tokens,", "tokens", true },
 	};

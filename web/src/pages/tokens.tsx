@@ -87,7 +87,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
                 ))}
               </FormSelect>
             </Field>
-            <Field id="token-scopes" label={_("For")} error={errors.scopes} help={_("First words of addresses after /api/v1/, such as volumes targets; * for all but accounts.")}>
+            <Field id="token-scopes" label={_("For")} error={errors.scopes} help={_("First words of addresses after /api/v1/, such as volumes targets; * for all but accounts and the configuration.")}>
               <TextInput id="token-scopes" value={scopes} onChange={(_e, v) => setScopes(v)} validated={errors.scopes ? "error" : "default"} />
             </Field>
             <Field id="token-days" label={_("Ends")} error={errors.expires_at}>
