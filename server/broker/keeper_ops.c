@@ -105,6 +105,12 @@ static bool is_number(const char *s, uint64_t max)
 	return v <= max;
 }
 
+static bool is_sid(const char *s)
+{
+	size_t n = strlen(s);
+	return n <= 128 && strncmp(s, "S-1-", 4) == 0 && strspn(s, "S-0123456789") == n;
+}
+
 static bool is_mode(const char *s)
 {
 	size_t n = strlen(s);
@@ -117,6 +123,7 @@ static bool fits(char letter, const char *s)
 		return true;
 	switch (letter) {
 	case 'a': case 'A': return keeper_name_is_account(s);
+	case 'o': case 'O': return keeper_name_is_account(s) || is_number(s, UINT32_MAX - 1) || is_sid(s);
 	case 'n': case 'N': return is_object(s);
 	case 'p': case 'P': return is_path(s);
 	case 'w': case 'W': return is_word(s);

@@ -38,6 +38,7 @@ struct keeper_request {
  *   p  an absolute path without "..", "//" or control characters    w  a word: [a-z0-9._-], 1..64
  *   u  a number below 2^32       U  a number below 2^63      t  a text without control characters, up to 1,024 bytes
  *   s  a secret: no control characters, never logged         m  a mode in octal, at most 07777
+ *   o  whose a folder is: an account's name, a number below 2^32 - 1, a SID
  *   f  (last) a descriptor comes along       *  (after a letter) any number of these, to the end
  * A letter in upper case (but U) may also be "". */
 struct keeper_op {

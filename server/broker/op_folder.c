@@ -126,6 +126,6 @@ static int run_folder_make(struct keeper_request *rq)
 }
 
 const struct keeper_op keeper_ops_folder[] = {
-	{ "folder-make", "ppTTM", true, run_folder_make },
+	{ "folder-make", "ppOOM", true, run_folder_make },
 	{ 0 },
 };

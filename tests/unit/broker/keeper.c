@@ -38,6 +38,8 @@ static void test_hostile_messages(void **state)
 		{ "folder below with dots", MSG("folder-make\0/srv/x\0/../../etc\0\0\0"), -EINVAL },
 		{ "folder with a newline", MSG("folder-make\0/srv/x\n\0/a\0\0\0"), -EINVAL },
 		{ "owner that is an option", MSG("folder-make\0/srv/x\0/a\0-R\0\0"), -EINVAL },
+		{ "owner that is a number too large", MSG("folder-make\0/srv/x\0/a\0004294967295\0\0"), -EINVAL },
+		{ "group that is no SID", MSG("folder-make\0/srv/x\0/a\0\0S-1-5-x\0"), -EINVAL },
 		{ "mode that is none", MSG("folder-make\0/srv/x\0/a\0\0\0u+s"), -EINVAL },
 		{ "folder of the system", MSG("folder-make\0/etc\0/a\0\0\0"), -EACCES },
 		{ "below one of the system", MSG("folder-make\0/usr/lib\0/a\0\0\0"), -EACCES },
