@@ -90,7 +90,7 @@ for (const [mode, { german, ...options }] of MODES)
     const look = async (what) => {
       assert.deepEqual(await axe(page), [], `axe at ${what}`);
       if (mode.startsWith("phone")) assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${what} is wider than the phone`);
-      else assert.deepEqual(await page.locator(".hf-wide").evaluateAll((all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => `${e.scrollWidth} > ${e.clientWidth}`)), [], `a list of ${what} is wider than its place`);
+      else assert.deepEqual(await page.locator(".hf-wide").evaluateAll((all) => all.filter((e) => !e.closest(".pf-v6-c-card") && e.scrollWidth > e.clientWidth + 1).map((e) => `${e.scrollWidth} > ${e.clientWidth}`)), [], `a list of ${what} is wider than its place`);
       await shoot(page, `${mode}-${what}`);
       browser.fine();
     };
