@@ -38,6 +38,9 @@ void nfs_ganesha_core(FILE *f, const struct nfs_spec *s, const char *dir, bool v
 	if (v3)
 		fprintf(f, "\tMNT_Port = %u;\n\tNLM_Port = %u;\n", s->mountd_port, s->lockd_port);
 	fprintf(f, "\tEnable_NLM = %s;\n", yes(v3));
+	/* 4.3 offers ACLs over NFSv3, also with Enable_NFSACL off, but cannot read one that a client sets, so that `cp -p` fails.  By a number
+	 * that nobody asks for, clients learn that it has none. */
+	fputs("\tNFSACL_Program = 1073742051;\n", f);
 	/* ESXi takes file handles of 56 bytes; the same for all, or handles would change with the first such share. */
 	fputs("\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n\tShort_File_Handle = true;\n"
 	      "\tMount_Path_Pseudo = true;\n}\n", f);

@@ -46,6 +46,7 @@ for v in $all; do
 	chmod 2751 /m$v/from-$v
 	mkdir /m$v/dir-$v
 	ln -s from-$v /m$v/link-$v
+	cp -p /etc/passwd /m$v/kept-$v || die "over $v: cp -p"
 done
 for v in $all; do for w in $all; do
 	[ "$(cat /m$w/from-$v)" = "written over $v" ] || die "over $w: what was written over $v"

@@ -242,7 +242,7 @@ static void test_ganesha(void **state)
 	assert_string_equal(core,
 		"# Written by holdfastd --keeper; changes are lost.\n"
 		"NFS_CORE_PARAM {\n\tBind_addr = 10.0.0.5;\n\tProtocols = 3, 4;\n\tNFS_Port = 2049;\n\tMNT_Port = 20048;\n\tNLM_Port = 32803;\n"
-		"\tEnable_NLM = true;\n\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n\tShort_File_Handle = true;\n\tMount_Path_Pseudo = true;\n}\n"
+		"\tEnable_NLM = true;\n\tNFSACL_Program = 1073742051;\n\tEnable_RQUOTA = false;\n\tEnable_UDP = false;\n\tShort_File_Handle = true;\n\tMount_Path_Pseudo = true;\n}\n"
 		"NFSV4 {\n\tGraceless = false;\n\tGrace_Period = 15;\n\tLease_Lifetime = 10;\n\tRecoveryBackend = fs;\n"
 		"\tRecoveryRoot = \"/var/lib/h \\\"x\\\"/nas/nfs/recovery\";\n\tIdmapConf = \"/var/lib/h \\\"x\\\"/nas/nfs/etc/idmapd.conf\";\n\tMinor_Versions = 0, 1, 2;\n\tOnly_Numeric_Owners = true;\n"
 		"\tAllow_Numeric_Owners = true;\n\tDelegations = false;\n\tServer_Scope = \"holdfast-x\";\n\tServer_Owner = \"holdfast-x\";\n}\n"

@@ -48,7 +48,7 @@ export const shareFields = (): Record<"general" | "access" | "smb" | "nfs" | "sp
     { name: "hidden", label: _("Left out of lists (SMB)"), kind: "bool", when: hasSmb },
     { name: "guest", label: _("Without a password (SMB)"), kind: "bool", when: hasSmb },
     { name: "nfs_clients", label: _("NFS clients"), kind: "texts", placeholder: "192.0.2.0/24\nhost.example.com:ro\n10.0.0.5:root", help: _("An address, network, host name or @NETGROUP per line, with :ro, :rw or :root; none: the addresses named above, or nobody."), when: hasNfs },
-    { name: "owner", label: _("Owner of the folder"), kind: "text", isNullable: true, help: _("A user or a number; as it is when left empty.") },
+    { name: "owner", label: _("Owner of the folder"), kind: "text", isNullable: true, help: _("A user, also of the domain, or a number; as it is when left empty.") },
     { name: "group", label: _("Group of the folder"), kind: "text", isNullable: true },
     { name: "mode", label: _("Mode of the folder"), kind: "text", isNullable: true, placeholder: "0770" },
   ],
