@@ -340,6 +340,42 @@ static int import_kind(struct import *m, enum model_kind k, json_t *have)
 	return 0;
 }
 
+static bool names(const json_t *v, const char *name)
+{
+	json_t *one;
+	size_t i;
+	json_array_foreach((json_t *)v, i, one)
+		if (names(one, name))
+			return true;
+	return json_is_string(v) && strcmp(json_string_value(v), name) == 0;
+}
+
+/* A document that uses an object which it lacks is a mistake, not a wish to be rid of it. */
+static int check_unused(const struct import *m, enum model_kind gone, const char *name)
+{
+	json_t *item;
+	size_t n;
+	if (!*name)
+		return 0;                /* nothing refers to its kind */
+	json_array_foreach(json_object_get(m->doc, models[gone].plural), n, item)
+		if (strcmp(text_of(item, "name"), name) == 0)
+			return 0;        /* another has the name now */
+	for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
+		const struct model *kind = &models[order[i]];
+		json_array_foreach(json_object_get(m->doc, kind->plural), n, item)
+			for (size_t j = 0; j < kind->field_count; j++) {
+				const struct field *f = &kind->fields[j];
+				char where[96];
+				if ((f->type != FIELD_REF && f->type != FIELD_REFS) || f->ref != gone || !names(json_object_get(item, f->name), name))
+					continue;
+				snprintf(where, sizeof(where), "%s/%zu/%s", kind->plural, n, f->name);
+				return config_fail(&m->result->error, -EBUSY, where, "the document has no %s %s, but uses it here: add it, or take out what uses it",
+						   models[gone].name, name);
+			}
+	}
+	return 0;
+}
+
 /* What a prune takes away must be there to come back. */
 static int prune_kind(struct import *m, enum model_kind k, json_t *have)
 {
@@ -355,6 +391,9 @@ static int prune_kind(struct import *m, enum model_kind k, json_t *have)
 		if (k == MODEL_VOLUME && true_of(o, "encrypted"))
 			return config_fail(e, -EBUSY, models[k].plural, "the document has no volume %s, which is encrypted: its data would stay and its key would go; delete it yourself if that is meant",
 					   text_of(o, "name"));
+		int r = check_unused(m, k, text_of(o, "name"));
+		if (r)
+			return r;
 		c.id = k == MODEL_SETTING ? text_of(o, "key") : text_of(o, "id");
 		m->removed++;
 		if (import_add(m, &c, NULL, models[k].plural))

@@ -109,6 +109,37 @@ static void bad_documents(void **state)
 	assert_int_equal(rig_count(MODEL_HOST) + rig_count(MODEL_VOLUME), 0);
 }
 
+/* A document that uses what it lacks is a mistake, not a wish to be rid of it. */
+static void prune_keeps_what_is_used(void **state)
+{
+	(void)state;
+	build();
+	static const struct {
+		enum model_kind gone, user;
+		const char *where;
+	} cases[] = {
+		{ MODEL_VOLUME, MODEL_LUN, "luns/0/volume" },
+		{ MODEL_TARGET, MODEL_LUN, "luns/0/target" },
+		{ MODEL_HOST, MODEL_HOST_GROUP, "host-groups/0/hosts" },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		json_t *doc = control_export();
+		json_object_del(doc, models[cases[i].gone].plural);
+		assert_int_not_equal(import(doc, true, false), 0);
+		assert_string_equal(rig_result.error.field, cases[i].where);
+		json_decref(doc);
+	}
+	assert_int_equal(rig_count(MODEL_VOLUME) + rig_count(MODEL_LUN) + rig_count(MODEL_TARGET) + rig_count(MODEL_HOST), 6);
+	/* What uses it may go with it. */
+	json_t *doc = control_export();
+	json_object_del(doc, "volumes");
+	json_object_del(doc, "luns");
+	if (import(doc, true, false))
+		fail_msg("%s", rig_result.error.why);
+	assert_int_equal(rig_count(MODEL_VOLUME) + rig_count(MODEL_LUN), 0);
+	json_decref(doc);
+}
+
 /* The whole machine is new, the disk with the pool is not: volumes find their data. */
 static void data_is_found_again(void **state)
 {
@@ -173,7 +204,7 @@ static void sealed_secrets(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_start, rig_stop)
-	const struct CMUnitTest tests[] = { T(round_trip), T(bad_documents), T(data_is_found_again), T(sealed_secrets) };
+	const struct CMUnitTest tests[] = { T(round_trip), T(prune_keeps_what_is_used), T(bad_documents), T(data_is_found_again), T(sealed_secrets) };
 	int r = cmocka_run_group_tests_name("transfer", tests, NULL, NULL);
 	control_result_done(&rig_result);
 	return r;
