@@ -93,6 +93,12 @@ static int place_open(const char *path, bool make, struct place *p, char *why, s
 	return 0;
 }
 
+/* Leaves nothing of ours in a share that has no snapshots. */
+static void place_unmake(struct place *p)
+{
+	p->open = unlinkat(p->folder, SPACE_SNAPSHOTS, AT_REMOVEDIR) < 0;
+}
+
 /* ---- names ---------------------------------------------------------------------------------------------------------------- */
 static bool dir_time(const char *dir, int64_t *ret_s)
 {
@@ -338,6 +344,8 @@ static int create(const char *folder, const char *name, unsigned kinds, int64_t 
 		r = make(&p, &s, why, why_bytes);
 	if (!r)
 		*ret = s;
+	else if (!count)
+		place_unmake(&p);
 	return r;
 }
 

@@ -331,6 +331,8 @@ static void test_ext4(void **state)
 	put(folder, "a", "one");
 	assert_int_equal(op_snapshot_create(folder, "no", 0, 1750000000, &s, why, sizeof(why)), -EOPNOTSUPP);
 	assert_non_null(strstr(why, "cannot make snapshots"));
+	snprintf(folder, sizeof(folder), "%s/share/.snapshots", at);
+	assert_int_equal(access(folder, F_OK), -1); /* nothing of ours stays in a share that has no snapshots */
 }
 
 /* What a user of the share could put in the way. */
