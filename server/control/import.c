@@ -342,14 +342,16 @@ static void plan_step(json_t *steps, const char *action, const char *object, con
 	json_array_append_new(steps, json_pack("{s:s, s:s, s:s}", "action", action, "object", object, "text", text));
 }
 
-/* What is copied is written over what the volume holds; hosts would not know. */
-static int check_unattached(const char *volume, struct config_error *e)
+/* What is copied is written over what the volume holds; hosts would not know, nor another import. */
+static int check_unused(const char *volume, struct config_error *e)
 {
 	json_t *row, *luns = NULL;
 	struct config_error none;
 	if (config_get(ctl.db, MODEL_VOLUME, volume, &row, &none))
 		return 0;                /* it is made */
-	int r = rows_where(MODEL_LUN, "volume", text_of(row, "id"), &luns, e);
+	int r = import_check_idle(MODEL_VOLUME, row, e);
+	if (!r)
+		r = rows_where(MODEL_LUN, "volume", text_of(row, "id"), &luns, e);
 	if (!r && json_array_size(luns))
 		r = config_fail(e, -EINVAL, "volume", "volume %.63s is attached to a target, and what is copied is written over it: detach it first, or name a new one", volume);
 	json_decref(luns);
@@ -404,7 +406,7 @@ static int create_run(void *arg)
 	else if (!r && *text_of(c->body, "pool"))
 		json_decref(row);
 	if (!r && *text_of(c->body, "volume"))
-		r = check_unattached(text_of(c->body, "volume"), c->e);
+		r = check_unused(text_of(c->body, "volume"), c->e);
 	if (!r && c->dry_run)
 		*c->ret = json_pack("{s:n, s:o}", "object", "plan", plan_of(c->body));
 	if (r || c->dry_run)

@@ -98,13 +98,15 @@ struct find_call {
 /* The running volume; nobody else may have it meanwhile. */
 static int find_run(const struct find_call *f)
 {
-	json_t *row, *luns;
+	json_t *row, *luns = NULL;
 	int r = config_get(ctl.db, MODEL_VOLUME, *text_of(f->m->state, "volume_id") ? text_of(f->m->state, "volume_id") : text_of(f->m->wish, "volume"), &row, f->e);
 	if (r)
 		return r;
 	struct rt_volume *v = rt_volume_find(text_of(row, "id"));
 	json_object_set(f->m->state, "volume_id", json_object_get(row, "id"));
-	r = rows_where(MODEL_LUN, "volume", text_of(row, "id"), &luns, f->e);
+	r = import_check_idle(MODEL_VOLUME, row, f->e);
+	if (!r)
+		r = rows_where(MODEL_LUN, "volume", text_of(row, "id"), &luns, f->e);
 	if (!r && json_array_size(luns))
 		r = config_fail(f->e, -EBUSY, "volume", "volume %s is attached to a target; what is imported is written over what hosts have: detach it first", text_of(row, "name"));
 	json_decref(luns);

@@ -186,6 +186,8 @@ def test_a_volume_that_is_filled_is_kept_from_hosts_and_from_another_source(daem
     for change in (("delete", "v", "--force", "--yes"), ("resize", "v", "--size", "320M")):
         with pytest.raises(Refused, match="import i writes volume v"):
             daemon.cli("volume", *change)
+    with pytest.raises(Refused, match="import i writes volume v"):
+        daemon.cli("import", "create", "j", "--from", "iscsi://127.0.0.1/iqn.x/0", "--volume", "v")
     daemon.kill9()
     path = daemon.state / "imports/i.json"
     doc = json.loads(path.read_text())
